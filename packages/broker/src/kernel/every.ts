@@ -1,0 +1,39 @@
+/** The one ticker: runs something again and again, never twice at once, until stopped. */
+import type { Service } from './service.ts';
+
+/** Waits `intervalMs` between the end of one run and the start of the next. `onError` hears of a run that failed. */
+export function every(
+  name: string,
+  intervalMs: number,
+  run: () => Promise<void>,
+  onError: (error: unknown) => void,
+): Service {
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = true;
+  let current: Promise<void> = Promise.resolve();
+
+  function schedule(): void {
+    timer = setTimeout(() => {
+      current = run()
+        .catch(onError)
+        .then(() => {
+          if (!stopped) schedule();
+        });
+    }, intervalMs);
+    timer.unref();
+  }
+
+  return {
+    name,
+    start: async () => {
+      if (!stopped) return;
+      stopped = false;
+      schedule();
+    },
+    stop: async () => {
+      stopped = true;
+      clearTimeout(timer);
+      await current;
+    },
+  };
+}

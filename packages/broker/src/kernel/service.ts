@@ -1,0 +1,28 @@
+/** Things that run until told to stop, and how several of them start and stop together. */
+
+/** Something that runs until told to stop. `stop` may be called twice, or before `start`. */
+export interface Service {
+  readonly name: string;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Starts in the order given, stops in reverse: what others lean on goes last. A failed start stops what already runs. */
+export function services(list: readonly Service[]): Service {
+  const running: Service[] = [];
+  async function stop(): Promise<void> {
+    for (let service = running.pop(); service; service = running.pop()) await service.stop();
+  }
+  async function start(): Promise<void> {
+    for (const service of list) {
+      running.push(service);
+      try {
+        await service.start();
+      } catch (error) {
+        await stop();
+        throw error;
+      }
+    }
+  }
+  return { name: 'services', start, stop };
+}

@@ -1,0 +1,26 @@
+/** Two projects: unit (beside the code) and whole (what crosses rooms: contract, e2e, examples). */
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+export default defineConfig({
+  resolve: {
+    alias: {
+      '@fila/sdk': source('packages/sdk/src/index.ts'),
+      '@fila/broker': source('packages/broker/src/index.ts'),
+    },
+  },
+  test: {
+    allowOnly: false,
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['packages/*/src/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: { name: 'whole', include: ['test/**/*.test.ts'], testTimeout: 120_000, fileParallelism: false },
+      },
+    ],
+  },
+});
