@@ -1,0 +1,76 @@
+/** The kinds of values a setting can have, each with what it expects in words. */
+import type { SettingKind } from './settings.ts';
+
+export const text: SettingKind<string> = {
+  expects: 'text',
+  parse: (value) => (value === '' ? undefined : value),
+};
+
+export const toggle: SettingKind<boolean> = {
+  expects: 'true or false',
+  parse: (value) =>
+    /^(true|1|yes|on)$/i.test(value) ? true : /^(false|0|no|off)$/i.test(value) ? false : undefined,
+};
+
+export function integer(min: number, max: number): SettingKind<number> {
+  return {
+    expects: `a whole number from ${min} to ${max}`,
+    parse: (value) => {
+      const number = /^-?\d+$/.test(value) ? Number(value) : Number.NaN;
+      return number >= min && number <= max ? number : undefined;
+    },
+  };
+}
+
+/** A size: 1048576, 1024KiB or 1MiB. */
+export function bytes(min: number, max: number): SettingKind<number> {
+  const units: Record<string, number> = { '': 1, kib: 1024, mib: 1024 ** 2, gib: 1024 ** 3 };
+  return {
+    expects: `a size from ${min} to ${max} bytes, such as 1048576 or 1MiB`,
+    parse: (value) => {
+      const [, digits, unit] = /^(\d+)\s*(kib|mib|gib|)$/i.exec(value) ?? [];
+      const size = Number(digits) * (units[unit?.toLowerCase() ?? ''] ?? Number.NaN);
+      return size >= min && size <= max ? size : undefined;
+    },
+  };
+}
+
+export function oneOf<const T extends string>(...values: readonly T[]): SettingKind<T> {
+  return { expects: `one of ${values.join(', ')}`, parse: (value) => values.find((one) => one === value) };
+}
+
+export function url(...protocols: readonly string[]): SettingKind<string | null> {
+  return {
+    expects: `a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+    parse: (value) =>
+      URL.canParse(value) && protocols.includes(new URL(value).protocol) ? value : undefined,
+  };
+}
+
+export interface UpstreamUrl {
+  readonly url: string;
+  /** Calls of one model that may run there at once. */
+  readonly slots: number;
+}
+
+/** One slot unless said otherwise: it is what Ollama itself starts with (OLLAMA_NUM_PARALLEL). */
+const DEFAULT_SLOTS = 1;
+
+export const upstreamUrls: SettingKind<readonly UpstreamUrl[]> = {
+  expects: 'http URLs, comma separated, each with an optional #slots=N (1 to 256)',
+  parse: (value) => {
+    const list = value.split(',').map((part) => upstreamUrl(part.trim()));
+    const found = list.filter((one) => one !== undefined);
+    const distinct = new Set(found.map((one) => one.url)).size;
+    return found.length === list.length && distinct === list.length ? found : undefined;
+  },
+};
+
+function upstreamUrl(value: string): UpstreamUrl | undefined {
+  if (!URL.canParse(value)) return undefined;
+  const { protocol, origin, pathname, hash, username, search } = new URL(value);
+  const slots = hash === '' ? DEFAULT_SLOTS : integer(1, 256).parse(/^#slots=(\d+)$/.exec(hash)?.[1] ?? '');
+  const plain =
+    (protocol === 'http:' || protocol === 'https:') && pathname === '/' && username === '' && search === '';
+  return plain && slots !== undefined ? { url: origin, slots } : undefined;
+}

@@ -1,0 +1,193 @@
+/** Every setting of the daemon: name, environment variable, default, unit and one sentence. */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { bytes, integer, oneOf, text, toggle, upstreamUrls, url } from './setting-kinds.ts';
+
+export interface SettingRow<T> {
+  readonly env: string;
+  readonly about: string;
+  readonly fallback: T | (() => T);
+  readonly unit?: string;
+  /** Shown masked; may also come from a file named by `<env>_FILE`. */
+  readonly secret?: true;
+  readonly kind: SettingKind<T>;
+}
+
+export interface SettingKind<T> {
+  /** What a valid value looks like, for messages and docs. */
+  readonly expects: string;
+  /** The value, or undefined when the text is not one. */
+  parse(text: string): T | undefined;
+}
+
+function row<T>(setting: SettingRow<T>): SettingRow<T> {
+  return setting;
+}
+
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+
+export const SETTINGS = {
+  host: row({ env: 'FILA_HOST', fallback: '127.0.0.1', kind: text, about: 'Address the API listens on.' }),
+  port: row({
+    env: 'FILA_PORT',
+    fallback: 7433,
+    kind: integer(0, 65535),
+    about: 'Port of the API; 0 takes any free one.',
+  }),
+  dataDir: row({
+    env: 'FILA_DATA_DIR',
+    fallback: () => join(homedir(), '.local', 'share', 'fila'),
+    kind: text,
+    about: 'Folder of the embedded database, the master key file and the admin token. One daemon a folder.',
+  }),
+  databaseUrl: row<string | null>({
+    env: 'FILA_DATABASE_URL',
+    fallback: null,
+    secret: true,
+    kind: url('mysql:', 'mariadb:'),
+    about: 'MySQL or MariaDB, mysql://user:password@host:port/database. Absent: SQLite in the data folder.',
+  }),
+  redisUrl: row<string | null>({
+    env: 'FILA_REDIS_URL',
+    fallback: null,
+    secret: true,
+    kind: url('redis:', 'rediss:'),
+    about: 'Redis for the active lanes of several brokers. Absent: memory of this process.',
+  }),
+  ollamaUrls: row({
+    env: 'FILA_OLLAMA_URLS',
+    fallback: () => upstreamUrls.parse('http://127.0.0.1:11434')!,
+    kind: upstreamUrls,
+    about: 'The Ollama servers, comma separated; url#slots=4 fixes how many calls of one model run at once.',
+  }),
+  defaultModel: row({
+    env: 'FILA_DEFAULT_MODEL',
+    fallback: 'llama3:8b',
+    kind: text,
+    about: 'Model of a request that names none.',
+  }),
+  allowCloudModels: row({
+    env: 'FILA_ALLOW_CLOUD_MODELS',
+    fallback: false,
+    kind: toggle,
+    about: 'Whether models may run that Ollama forwards to somebody else: prompts would leave this house.',
+  }),
+  masterKey: row<string | null>({
+    env: 'FILA_MASTER_KEY',
+    fallback: null,
+    secret: true,
+    kind: text,
+    about:
+      '32 bytes as base64 that protect the data keys. Absent: a 0600 file in the data folder, with SQLite only.',
+  }),
+  adminToken: row<string | null>({
+    env: 'FILA_ADMIN_TOKEN',
+    fallback: null,
+    secret: true,
+    kind: text,
+    about: 'Bearer token of the admin routes, 32 characters or more. Absent: a 0600 file in the data folder.',
+  }),
+  logLevel: row({
+    env: 'FILA_LOG_LEVEL',
+    fallback: 'info',
+    kind: oneOf(...LOG_LEVELS),
+    about: 'Least important lines that are logged.',
+  }),
+  maxBodyBytes: row({
+    env: 'FILA_MAX_BODY_BYTES',
+    fallback: 1_048_576,
+    unit: 'bytes',
+    kind: bytes(1024, 64 * 1_048_576),
+    about: 'Largest body a client may send.',
+  }),
+  maxAnswerBytes: row({
+    env: 'FILA_MAX_ANSWER_BYTES',
+    fallback: 8_388_608,
+    unit: 'bytes',
+    kind: bytes(1024, 256 * 1_048_576),
+    about: 'Largest answer taken from a model.',
+  }),
+  maxTokens: row({
+    env: 'FILA_MAX_TOKENS',
+    fallback: 4096,
+    unit: 'tokens',
+    kind: integer(1, 1_000_000),
+    about: 'Tokens an answer may have when the request does not say.',
+  }),
+  maxWaitSeconds: row({
+    env: 'FILA_MAX_WAIT_SECONDS',
+    fallback: 60,
+    unit: 's',
+    kind: integer(0, 600),
+    about: 'Longest time a call may wait for its answer (Prefer: wait=N).',
+  }),
+  maxAttempts: row({
+    env: 'FILA_MAX_ATTEMPTS',
+    fallback: 5,
+    kind: integer(1, 100),
+    about: 'Attempts before a request has failed.',
+  }),
+  retryBaseMs: row({
+    env: 'FILA_RETRY_BASE_MS',
+    fallback: 1000,
+    unit: 'ms',
+    kind: integer(1, 3_600_000),
+    about: 'Upper bound of the wait before the second attempt; doubles with each further one.',
+  }),
+  retryCapMs: row({
+    env: 'FILA_RETRY_CAP_MS',
+    fallback: 300_000,
+    unit: 'ms',
+    kind: integer(1, 86_400_000),
+    about: 'Longest wait between two attempts.',
+  }),
+  leaseMs: row({
+    env: 'FILA_LEASE_MS',
+    fallback: 30_000,
+    unit: 'ms',
+    kind: integer(500, 600_000),
+    about:
+      'How long a worker owns a request without a sign of life; as long again passes before another takes it.',
+  }),
+  connectTimeoutMs: row({
+    env: 'FILA_CONNECT_TIMEOUT_MS',
+    fallback: 5_000,
+    unit: 'ms',
+    kind: integer(1, 600_000),
+    about: 'Time to reach an Ollama server.',
+  }),
+  firstTokenTimeoutMs: row({
+    env: 'FILA_FIRST_TOKEN_TIMEOUT_MS',
+    fallback: 300_000,
+    unit: 'ms',
+    kind: integer(1, 7_200_000),
+    about: 'Time until the first token, loading the model included.',
+  }),
+  gapTimeoutMs: row({
+    env: 'FILA_GAP_TIMEOUT_MS',
+    fallback: 60_000,
+    unit: 'ms',
+    kind: integer(1, 7_200_000),
+    about: 'Time between two tokens.',
+  }),
+  totalTimeoutMs: row({
+    env: 'FILA_TOTAL_TIMEOUT_MS',
+    fallback: 1_800_000,
+    unit: 'ms',
+    kind: integer(1, 86_400_000),
+    about: 'Time of one call to a model.',
+  }),
+  stopGraceMs: row({
+    env: 'FILA_STOP_GRACE_MS',
+    fallback: 25_000,
+    unit: 'ms',
+    kind: integer(0, 600_000),
+    about: 'Time running calls get to end when the daemon stops; the rest is handed back.',
+  }),
+} as const;
+
+type SettingTable = typeof SETTINGS;
+export type SettingName = keyof SettingTable;
+export type Settings = {
+  readonly [Name in SettingName]: SettingTable[Name] extends SettingRow<infer T> ? T : never;
+};

@@ -1,0 +1,68 @@
+/** Opens the database: SQLite in the data folder, or MySQL/MariaDB. Sequelize serves models, migrations and admin queries. */
+import { join } from 'node:path';
+import { Sequelize } from 'sequelize';
+import { nodeSqlite } from './node-sqlite.ts';
+
+export interface DatabaseSettings {
+  /** mysql:// or mariadb://; null = SQLite in `dataDir`. */
+  readonly databaseUrl: string | null;
+  readonly dataDir: string;
+}
+
+export type Dialect = 'sqlite' | 'mysql';
+
+export interface Database {
+  readonly dialect: Dialect;
+  readonly sequelize: Sequelize;
+  /** SQLite only. */
+  readonly sqliteFile: string | null;
+  readonly mysqlUrl: string | null;
+  /** Rejects when the database does not answer. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** FULL: a commit is on the disk before it returns, which is what "accepted" promises. */
+export const SQLITE_PRAGMAS = [
+  'journal_mode=WAL',
+  'synchronous=FULL',
+  'foreign_keys=ON',
+  'journal_size_limit=67108864',
+];
+
+export function openDatabase(settings: DatabaseSettings): Database {
+  const { databaseUrl } = settings;
+  const sqliteFile = databaseUrl === null ? join(settings.dataDir, 'fila.sqlite') : null;
+  const sequelize = databaseUrl === null ? openSqlite(sqliteFile!) : openMysql(databaseUrl);
+  return {
+    dialect: databaseUrl === null ? 'sqlite' : 'mysql',
+    sequelize,
+    sqliteFile,
+    mysqlUrl: databaseUrl === null ? null : databaseUrl.replace(/^mariadb:/, 'mysql:'),
+    ping: async () => {
+      await sequelize.query('SELECT 1');
+    },
+    close: () => sequelize.close(),
+  };
+}
+
+function openSqlite(file: string): Sequelize {
+  return new Sequelize({
+    dialect: 'sqlite',
+    dialectModule: nodeSqlite(SQLITE_PRAGMAS),
+    storage: file,
+    logging: false,
+    // Sequelize passes it on as BEGIN <type>. A deferred transaction that turns into a writing one late can only fail.
+    transactionType: 'IMMEDIATE' as never,
+  });
+}
+
+function openMysql(url: string): Sequelize {
+  return new Sequelize(url.replace(/^mariadb:/, 'mysql:'), {
+    dialect: 'mysql',
+    logging: false,
+    pool: { max: 5, min: 0, idle: 10_000, acquire: 5_000 },
+    dialectOptions: { connectTimeout: 5_000, charset: 'utf8mb4_unicode_ci', supportBigNumbers: true },
+    define: { charset: 'utf8mb4', collate: 'utf8mb4_unicode_ci' },
+  });
+}

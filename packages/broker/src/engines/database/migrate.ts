@@ -1,0 +1,60 @@
+/** Brings the database to the present schema: every migration once, in order, additive only. */
+import type { QueryInterface } from 'sequelize';
+import { Umzug, SequelizeStorage } from 'umzug';
+import type { Database, Dialect } from './database.ts';
+import * as m0001 from './migrations/0001-requests-keys-and-data-keys.ts';
+
+export interface Migration {
+  readonly name: string;
+  readonly status: 'applied' | 'already' | 'pending';
+}
+
+/** Additive only: SQLite rebuilds a table to change a column and loses its indexes on the way. */
+interface MigrationModule {
+  up(context: MigrationContext): Promise<void>;
+}
+
+export interface MigrationContext {
+  readonly queryInterface: QueryInterface;
+  readonly dialect: Dialect;
+}
+
+const MIGRATIONS: Readonly<Record<string, MigrationModule>> = { '0001-requests-keys-and-data-keys': m0001 };
+
+/** `dryRun` only says what would be done. Two brokers that start at once wait for each other. */
+export async function migrateDatabase(
+  database: Database,
+  options: { dryRun?: boolean } = {},
+): Promise<Migration[]> {
+  return options.dryRun
+    ? runMigrations(database, true)
+    : whileLocked(database, () => runMigrations(database, false));
+}
+
+async function runMigrations(database: Database, dryRun: boolean): Promise<Migration[]> {
+  const context = { queryInterface: database.sequelize.getQueryInterface(), dialect: database.dialect };
+  const umzug = new Umzug({
+    migrations: Object.entries(MIGRATIONS).map(([name, { up }]) => ({ name, up: () => up(context) })),
+    storage: new SequelizeStorage({ sequelize: database.sequelize, modelName: 'fila_migrations' }),
+    logger: undefined,
+  });
+  const executed = new Set((await umzug.executed()).map((one) => one.name));
+  if (!dryRun) await umzug.up();
+  const status = dryRun ? 'pending' : 'applied';
+  return Object.keys(MIGRATIONS).map((name) => ({ name, status: executed.has(name) ? 'already' : status }));
+}
+
+const LOCK_SECONDS = 60;
+
+async function whileLocked<T>(database: Database, work: () => Promise<T>): Promise<T> {
+  if (database.dialect === 'sqlite') return work();
+  // The lock belongs to a connection, so the transaction only serves to hold one.
+  return database.sequelize.transaction(async (transaction) => {
+    await database.sequelize.query(`SELECT GET_LOCK('fila_migrate', ${LOCK_SECONDS})`, { transaction });
+    try {
+      return await work();
+    } finally {
+      await database.sequelize.query(`SELECT RELEASE_LOCK('fila_migrate')`, { transaction });
+    }
+  });
+}

@@ -1,0 +1,34 @@
+/** The writes that a flush carries, and how each is answered. */
+import type { Claim, ClaimedRow, Held, NewRow, Settlement } from './ledger.ts';
+
+interface Answered<T> {
+  resolve(value: T): void;
+  reject(error: unknown): void;
+}
+
+export type LedgerOp =
+  | ({ readonly kind: 'insert'; readonly row: NewRow } & Answered<void>)
+  | ({ readonly kind: 'claim'; readonly claim: Claim } & Answered<ClaimedRow[]>)
+  | ({ readonly kind: 'settle'; readonly settlement: Settlement } & Answered<boolean>)
+  | ({ readonly kind: 'cancel'; readonly id: string; readonly keyId: string } & Answered<boolean>)
+  | ({
+      readonly kind: 'renew';
+      readonly owner: string;
+      readonly leaseMs: number;
+      readonly held: readonly Held[];
+    } & Answered<Set<string>>);
+
+export type OpsOf<Kind extends LedgerOp['kind']> = Extract<LedgerOp, { kind: Kind }>;
+
+export function opsOf<Kind extends LedgerOp['kind']>(ops: readonly LedgerOp[], kind: Kind): OpsOf<Kind>[] {
+  return ops.filter((op): op is OpsOf<Kind> => op.kind === kind);
+}
+
+/** Roughly what an operation adds to a packet; blobs travel as hex. */
+export function bytesOf(op: LedgerOp): number {
+  if (op.kind === 'insert') return 500 + 2 * (op.row.body.length + (op.row.metadata?.length ?? 0));
+  if (op.kind === 'settle')
+    return 400 + 2 * ((op.settlement.result?.length ?? 0) + (op.settlement.error?.sealed.length ?? 0));
+  if (op.kind === 'renew') return 100 + 60 * op.held.length;
+  return 400;
+}

@@ -1,0 +1,99 @@
+/** Reads rows: by id, many ids in one statement, and lists of one key. */
+import { STATE, stateOf, type ListFilter, type RequestRow } from './ledger.ts';
+import type { SqlRunner, SqlValue } from './sql-runner.ts';
+
+const COLUMNS =
+  'id, lane_id, key_id, state, priority, attempts, created_at, started_at, completed_at, run_at, deadline_at, ' +
+  'processing_ms, prompt_tokens, completion_tokens, upstream, error_code, metadata, result, error';
+
+const MAX_IDS = 200;
+
+type StoredRow = Record<string, number | string | Buffer | null>;
+
+export function ledgerReads(sql: SqlRunner) {
+  let waiting = new Map<string, ((row: RequestRow | null) => void)[]>();
+  let failed: ((error: unknown) => void)[] = [];
+
+  async function readGroup(): Promise<void> {
+    const group = waiting;
+    const rejects = failed;
+    waiting = new Map();
+    failed = [];
+    try {
+      const ids = [...group.keys()];
+      for (let from = 0; from < ids.length; from += MAX_IDS) {
+        const part = ids.slice(from, from + MAX_IDS);
+        const marks = part.map(() => '?').join(',');
+        const rows = await sql.all<StoredRow>(`SELECT ${COLUMNS} FROM requests WHERE id IN (${marks})`, part);
+        const found = new Map(rows.map((row) => [String(row['id']), toRow(row)]));
+        for (const id of part) for (const resolve of group.get(id)!) resolve(found.get(id) ?? null);
+      }
+    } catch (error) {
+      for (const reject of rejects) reject(error);
+    }
+  }
+
+  return {
+    find(id: string): Promise<RequestRow | null> {
+      return new Promise((resolve, reject) => {
+        if (waiting.size === 0) setImmediate(() => void readGroup());
+        const others = waiting.get(id);
+        if (others) others.push(resolve);
+        else waiting.set(id, [resolve]);
+        failed.push(reject);
+      });
+    },
+
+    async list(filter: ListFilter): Promise<RequestRow[]> {
+      const { where, values } = conditions(filter);
+      const rows = await sql.all<StoredRow>(
+        `SELECT ${COLUMNS} FROM requests WHERE ${where.join(' AND ')} ORDER BY id DESC LIMIT ${Math.trunc(filter.limit)}`,
+        values,
+      );
+      return rows.map(toRow);
+    },
+  };
+}
+
+function conditions(filter: ListFilter): { where: string[]; values: SqlValue[] } {
+  const where = ['key_id = ?'];
+  const values: SqlValue[] = [filter.keyId];
+  const add = (condition: string, value: SqlValue | undefined): void => {
+    if (value === undefined) return;
+    where.push(condition);
+    values.push(value);
+  };
+  add('id < ?', filter.before);
+  add('created_at >= ?', filter.createdAfter);
+  add('created_at < ?', filter.createdBefore);
+  add('lane_id IN (SELECT id FROM lanes WHERE model = ?)', filter.model);
+  if (filter.states) where.push(`state IN (${filter.states.map((state) => STATE[state]).join(',')})`);
+  return { where, values };
+}
+
+function toRow(row: StoredRow): RequestRow {
+  const number = (name: string): number | null => (row[name] === null ? null : Number(row[name]));
+  const text = (name: string): string | null => (row[name] === null ? null : String(row[name]));
+  const blob = (name: string): Buffer | null => row[name] as Buffer | null;
+  return {
+    id: String(row['id']),
+    laneId: Number(row['lane_id']),
+    keyId: String(row['key_id']),
+    state: stateOf(Number(row['state'])),
+    priority: Number(row['priority']),
+    attempts: Number(row['attempts']),
+    createdAt: Number(row['created_at']),
+    startedAt: number('started_at'),
+    completedAt: number('completed_at'),
+    runAt: number('run_at'),
+    deadlineAt: number('deadline_at'),
+    processingMs: number('processing_ms'),
+    promptTokens: number('prompt_tokens'),
+    completionTokens: number('completion_tokens'),
+    upstream: text('upstream'),
+    errorCode: text('error_code'),
+    metadata: blob('metadata'),
+    result: blob('result'),
+    error: blob('error'),
+  };
+}

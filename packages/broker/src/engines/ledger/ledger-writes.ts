@@ -1,0 +1,19 @@
+/** The write half of the ledger: each call becomes an operation of the next flush. */
+import type { Ledger } from './ledger.ts';
+import type { LedgerOp } from './ledger-ops.ts';
+import type { SelfClockedFlush } from './self-clocked-flush.ts';
+
+type Writes = Pick<Ledger, 'insert' | 'claim' | 'settle' | 'cancel' | 'renew'>;
+
+export function ledgerWrites(flush: SelfClockedFlush<LedgerOp>): Writes {
+  return {
+    insert: (row) => new Promise((resolve, reject) => flush.add({ kind: 'insert', row, resolve, reject })),
+    claim: (claim) => new Promise((resolve, reject) => flush.add({ kind: 'claim', claim, resolve, reject })),
+    settle: (settlement) =>
+      new Promise((resolve, reject) => flush.add({ kind: 'settle', settlement, resolve, reject })),
+    cancel: (id, keyId) =>
+      new Promise((resolve, reject) => flush.add({ kind: 'cancel', id, keyId, resolve, reject })),
+    renew: (owner, leaseMs, held) =>
+      new Promise((resolve, reject) => flush.add({ kind: 'renew', owner, leaseMs, held, resolve, reject })),
+  };
+}

@@ -1,0 +1,162 @@
+/** The port of the requests table: what is written on the path of a request, what is read, what the sweeps need. */
+
+/**
+ * Guarantees. A promise of a write resolves after the commit is on the disk (fsync), never before. Writes are fenced:
+ * a row is changed only in the state, with the fence and by the owner that the caller names. The fence of a row grows
+ * with every claim. Leases and wake times are compared with the database's clock. A write that rejects with `LedgerUnavailable` may or may not have happened.
+ */
+export interface Ledger {
+  insert(row: NewRow): Promise<void>;
+  /** Takes up to `limit` pending rows of a lane, oldest first: state processing, fence + 1, leased to `owner`. */
+  claim(claim: Claim): Promise<ClaimedRow[]>;
+  /** Ends one processing; false when the row is no longer processing under this fence and owner. */
+  settle(settlement: Settlement): Promise<boolean>;
+  /** Makes a request of this key that has not ended cancelled; false when there is none. */
+  cancel(id: string, keyId: string): Promise<boolean>;
+  /** Extends leases; resolves with the ids that are still held. */
+  renew(owner: string, leaseMs: number, held: readonly Held[]): Promise<Set<string>>;
+
+  /** Rows asked for in the same moment are read together. */
+  find(id: string): Promise<RequestRow | null>;
+  /** Newest first. */
+  list(filter: ListFilter): Promise<RequestRow[]>;
+
+  readonly lanes: LaneBook;
+  readonly sweeps: LedgerSweeps;
+  close(): Promise<void>;
+}
+
+/** Which (queue, key, band, model) has which number. Never forgets one. */
+export interface LaneBook {
+  idOf(lane: LaneName): Promise<number>;
+  nameOf(id: number): Promise<LaneName>;
+}
+
+/** Idempotent and safe to run on every broker at once. */
+export interface LedgerSweeps {
+  /** Lanes that have pending rows, with the oldest of them. One index dive a lane. */
+  lanesWithWork(): Promise<{ laneId: number; oldest: string }[]>;
+  /** Expires what is past its deadline, makes pending what is due; resolves with the ids that expired. */
+  wake(): Promise<string[]>;
+  /** Gives back what a dead worker held: leases over for `graceMs`, or of the owner named. Three deaths: failed, poison. */
+  rescue(dead: { graceMs: number } | { owner: string }, poisonError: (id: string) => Buffer): Promise<number>;
+}
+
+/** The database cannot be reached or does not answer. */
+export class LedgerUnavailable extends Error {
+  override readonly name = 'LedgerUnavailable';
+}
+
+/** How a state is stored. Pending is the highest; see migration 0001 for why. */
+export const STATE = {
+  completed: 1,
+  failed: 2,
+  cancelled: 3,
+  expired: 4,
+  delayed: 7,
+  processing: 8,
+  pending: 9,
+} as const;
+export type State = keyof typeof STATE;
+const STATE_NAMES = new Map<number, State>(
+  (Object.keys(STATE) as State[]).map((name) => [STATE[name], name]),
+);
+
+export function stateOf(code: number): State {
+  const name = STATE_NAMES.get(code);
+  if (!name) throw new Error(`The requests table holds an unknown state: ${code}`);
+  return name;
+}
+
+/** A worker that died this often with a request on its hands does not get it again. */
+export const MAX_DELIVERIES = 3;
+
+export interface LaneName {
+  readonly queue: string;
+  readonly keyId: string;
+  readonly band: number;
+  readonly model: string;
+}
+
+export interface NewRow {
+  readonly id: string;
+  readonly laneId: number;
+  readonly keyId: string;
+  readonly priority: number;
+  readonly createdAt: number;
+  /** In the future: the row waits as delayed until then. */
+  readonly runAt: number | null;
+  readonly deadlineAt: number | null;
+  readonly body: Buffer;
+  readonly metadata: Buffer | null;
+}
+
+export interface Claim {
+  readonly laneId: number;
+  readonly limit: number;
+  readonly owner: string;
+  readonly leaseMs: number;
+}
+
+export interface ClaimedRow {
+  readonly id: string;
+  readonly laneId: number;
+  readonly keyId: string;
+  readonly fence: number;
+  readonly attempts: number;
+  readonly deadlineAt: number | null;
+  readonly body: Buffer;
+}
+
+export interface Held {
+  readonly id: string;
+  readonly fence: number;
+}
+
+export interface Settlement extends Held {
+  readonly owner: string;
+  readonly to: 'completed' | 'failed' | 'expired' | 'delayed' | 'pending';
+  /** Whether the model answered, well or badly: counts an attempt. Back-pressure and shutdown do not. */
+  readonly countsAttempt: boolean;
+  /** For delayed: milliseconds from now. */
+  readonly delayMs?: number;
+  readonly result?: Buffer;
+  readonly error?: { readonly code: string; readonly sealed: Buffer };
+  readonly processingMs?: number;
+  readonly promptTokens?: number;
+  readonly completionTokens?: number;
+  readonly upstream?: string;
+}
+
+export interface RequestRow {
+  readonly id: string;
+  readonly laneId: number;
+  readonly keyId: string;
+  readonly state: State;
+  readonly priority: number;
+  readonly attempts: number;
+  readonly createdAt: number;
+  readonly startedAt: number | null;
+  readonly completedAt: number | null;
+  readonly runAt: number | null;
+  readonly deadlineAt: number | null;
+  readonly processingMs: number | null;
+  readonly promptTokens: number | null;
+  readonly completionTokens: number | null;
+  readonly upstream: string | null;
+  readonly errorCode: string | null;
+  readonly metadata: Buffer | null;
+  readonly result: Buffer | null;
+  readonly error: Buffer | null;
+}
+
+export interface ListFilter {
+  readonly keyId: string;
+  readonly limit: number;
+  /** Only ids below this one: where the page before ended. */
+  readonly before?: string;
+  readonly states?: readonly State[];
+  readonly model?: string;
+  readonly createdAfter?: number;
+  readonly createdBefore?: number;
+}

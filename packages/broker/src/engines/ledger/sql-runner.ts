@@ -1,0 +1,13 @@
+/** What reads and sweeps need of a database: statements with `?`, on SQLite and MySQL alike. */
+
+export type SqlValue = string | number | Buffer | null;
+
+export interface SqlRunner {
+  all<Row>(sql: string, values?: readonly SqlValue[]): Promise<Row[]>;
+  /** How many rows were changed. */
+  run(sql: string, values?: readonly SqlValue[]): Promise<number>;
+  /** Milliseconds since 1970 by the database's clock, as an SQL expression. */
+  readonly nowMs: string;
+  /** `INSERT` that does nothing when the row is there already. */
+  readonly insertIgnore: string;
+}

@@ -1,0 +1,11 @@
+/** What the broker package offers: the daemon itself, its settings and its migrations. */
+export { startBroker, type RunningBroker } from './broker.ts';
+export {
+  describeSettings,
+  loadSettings,
+  SettingsError,
+  type LoadedSettings,
+  type SettingOrigin,
+} from './config/load-settings.ts';
+export { SETTINGS, type SettingName, type Settings } from './config/settings.ts';
+export { migrate, type Migration } from './engines/database/migrate.ts';
