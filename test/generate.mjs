@@ -117,7 +117,7 @@ function errorDocs() {
 const generatedTypes = await types();
 const codes = errorCodes();
 write('packages/broker/src/kernel/error-codes.generated.ts', codes);
-write('packages/broker/src/http/contract.generated.ts', generatedTypes);
+write('packages/broker/src/kernel/contract.generated.ts', generatedTypes);
 write('packages/sdk/src/types.generated.ts', generatedTypes);
 write('packages/sdk/src/error-codes.generated.ts', codes);
 write('docs/errors.md', errorDocs());

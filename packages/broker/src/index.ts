@@ -1,5 +1,5 @@
 /** What the broker package offers: the daemon itself, its settings and its migrations. */
-export { startBroker, type RunningBroker } from './broker.ts';
+export { migrate, startBroker, type RunningBroker } from './broker.ts';
 export {
   describeSettings,
   loadSettings,
@@ -8,4 +8,4 @@ export {
   type SettingOrigin,
 } from './config/load-settings.ts';
 export { SETTINGS, type SettingName, type Settings } from './config/settings.ts';
-export { migrate, type Migration } from './engines/database/migrate.ts';
+export type { Migration } from './engines/database/migrate.ts';

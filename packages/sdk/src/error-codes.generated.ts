@@ -32,6 +32,7 @@ export const REQUEST_ERRORS = {
   upstream_invalid: { retryable: true },
   deadline_exceeded: { retryable: false },
   poison: { retryable: false },
+  unreadable: { retryable: false },
 } as const;
 
 export type RequestErrorCode = keyof typeof REQUEST_ERRORS;

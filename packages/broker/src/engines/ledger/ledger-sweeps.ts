@@ -9,9 +9,10 @@ const MUCH = 10_000;
 export function ledgerSweeps(sql: SqlRunner): LedgerSweeps {
   const { pending, processing, delayed, expired, failed } = STATE;
 
-  async function lanesWithWork(): Promise<{ laneId: number; oldest: string }[]> {
+  async function lanesWithWork(laneIds?: readonly number[]): Promise<{ laneId: number; oldest: string }[]> {
     const rows = await sql.all<{ lane: number; oldest: string | null }>(
-      `SELECT l.id AS lane, (SELECT r.id FROM requests r WHERE r.lane_id = l.id AND r.state = ${pending} ORDER BY r.id LIMIT 1) AS oldest FROM lanes l`,
+      `SELECT l.id AS lane, (SELECT r.id FROM requests r WHERE r.lane_id = l.id AND r.state = ${pending} ORDER BY r.id LIMIT 1) AS oldest
+       FROM lanes l ${laneIds ? `WHERE l.id IN (${laneIds.map((id) => Math.trunc(id)).join(',')})` : ''}`,
     );
     return rows.flatMap(({ lane, oldest }) => (oldest === null ? [] : [{ laneId: Number(lane), oldest }]));
   }

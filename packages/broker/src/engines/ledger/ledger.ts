@@ -34,8 +34,8 @@ export interface LaneBook {
 
 /** Idempotent and safe to run on every broker at once. */
 export interface LedgerSweeps {
-  /** Lanes that have pending rows, with the oldest of them. One index dive a lane. */
-  lanesWithWork(): Promise<{ laneId: number; oldest: string }[]>;
+  /** Lanes that have pending rows, with the oldest of them: all lanes, or those named. One index dive a lane. */
+  lanesWithWork(laneIds?: readonly number[]): Promise<{ laneId: number; oldest: string }[]>;
   /** Expires what is past its deadline, makes pending what is due; resolves with the ids that expired. */
   wake(): Promise<string[]>;
   /** Gives back what a dead worker held: leases over for `graceMs`, or of the owner named. Three deaths: failed, poison. */

@@ -1,0 +1,79 @@
+/** The daemon's folder: one daemon at a time, its secrets as 0600 files, and who ran here before. */
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+export interface DataDir {
+  /** Names of earlier runs in this folder that may still own leases: their process is dead, or the lock were not ours. */
+  readonly earlierRuns: readonly string[];
+  /** Forgets earlier runs, once what they held was given back. */
+  forgetEarlierRuns(): void;
+  /** The content of a secret file; made with `create` when it is not there. */
+  secret(name: string, create: () => string): string;
+  /** Tells the CLI of this machine where the daemon listens. */
+  announce(url: string): void;
+  close(): void;
+}
+
+export class DataDirInUse extends Error {
+  override readonly name = 'DataDirInUse';
+}
+
+/**
+ * The lock is an exclusive transaction on a small SQLite file: the system takes it back when the process dies, however
+ * it dies, which a file with a process id in it cannot promise.
+ */
+export function openDataDir(path: string, run: string): DataDir {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const lock = new DatabaseSync(join(path, 'daemon.lock'), { timeout: 0 });
+  try {
+    lock.exec(
+      'PRAGMA journal_mode=DELETE; PRAGMA locking_mode=EXCLUSIVE; CREATE TABLE IF NOT EXISTS runs (name TEXT PRIMARY KEY); BEGIN EXCLUSIVE; COMMIT',
+    );
+  } catch (error) {
+    lock.close();
+    throw new DataDirInUse(
+      `Another Fila daemon is running in ${path}. Stop it, or give this one its own FILA_DATA_DIR.`,
+      { cause: error },
+    );
+  }
+  const earlierRuns = (lock.prepare('SELECT name FROM runs').all() as { name: string }[]).map(
+    (row) => row.name,
+  );
+  lock.prepare('INSERT INTO runs (name) VALUES (?)').run(run);
+  const daemonFile = join(path, 'daemon.json');
+
+  return {
+    earlierRuns,
+    forgetEarlierRuns: () => {
+      lock.prepare('DELETE FROM runs WHERE name <> ?').run(run);
+    },
+    secret: (name, create) => readOrCreate(join(path, name), create),
+    announce: (url) => writePrivate(daemonFile, JSON.stringify({ url, pid: process.pid })),
+    close: () => {
+      if (!lock.isOpen) return;
+      rmSync(daemonFile, { force: true });
+      lock.close();
+    },
+  };
+}
+
+function readOrCreate(file: string, create: () => string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  const value = create();
+  writePrivate(file, `${value}\n`);
+  return value;
+}
+
+/** Whole or not at all: a crash in between leaves the old file. */
+function writePrivate(file: string, content: string): void {
+  const draft = `${file}.${randomBytes(4).toString('hex')}`;
+  writeFileSync(draft, content, { mode: 0o600, flush: true });
+  chmodSync(draft, 0o600);
+  renameSync(draft, file);
+}

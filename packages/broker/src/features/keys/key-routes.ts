@@ -1,0 +1,158 @@
+/** Routes of keys: a client asks about its own, an operator manages all. */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type {
+  ApiKeyList,
+  Authentication,
+  CreateApiKey,
+  ListApiKeysQuery,
+  UpdateApiKey,
+} from '../../kernel/contract.generated.ts';
+import { fail } from '../../kernel/errors.ts';
+import { isId } from '../../kernel/ids.ts';
+import type { AcceptedKey, Keys } from './keys.ts';
+
+interface KeyRouteDeps {
+  readonly keys: Keys;
+  readonly keyOf: (request: FastifyRequest) => AcceptedKey;
+}
+
+type WithId = { Params: { id: string } };
+
+const PATH = '/api/v1/admin/api-keys';
+const ID = {
+  type: 'object',
+  required: ['id'],
+  properties: { id: { type: 'string', description: 'Id of the key.' } },
+};
+const DEFAULT_PAGE = 50;
+const config = { access: 'admin' } as const;
+const key = (description: string) => ({ 200: { description, $ref: 'ApiKey#' } });
+
+export function keyRoutes({ keys, keyOf }: KeyRouteDeps) {
+  async function list({ limit = DEFAULT_PAGE, cursor, status }: ListApiKeysQuery): Promise<ApiKeyList> {
+    if (cursor !== undefined && !isId('key', cursor)) throw fail('invalid_cursor');
+    const rows = await keys.list({ limit: limit + 1, before: cursor, status });
+    const items = rows.slice(0, limit);
+    return { items, next_cursor: rows.length > limit ? items.at(-1)!.id : null };
+  }
+
+  function authenticationRoute(app: FastifyInstance): void {
+    app.post('/api/v1/authenticate', {
+      config: { access: 'key' },
+      schema: {
+        tags: ['keys'],
+        operationId: 'authenticate',
+        summary: 'Check a key',
+        response: { 200: { description: 'The key is good.', $ref: 'Authentication#' } },
+      },
+      handler: async (request): Promise<Authentication> => {
+        const { id, name, expiresAt, limitMinute, limitHour, limitDay } = keyOf(request);
+        const expires_at = expiresAt === null ? null : new Date(expiresAt).toISOString();
+        return {
+          valid: true,
+          key: {
+            id,
+            name,
+            expires_at,
+            limit_minute: limitMinute,
+            limit_hour: limitHour,
+            limit_day: limitDay,
+          },
+        };
+      },
+    });
+  }
+
+  return (app: FastifyInstance): void => {
+    authenticationRoute(app);
+    const tags = ['admin'];
+
+    app.post<{ Body: CreateApiKey }>(PATH, {
+      config,
+      schema: {
+        tags,
+        operationId: 'createApiKey',
+        summary: 'Make a key',
+        body: { $ref: 'CreateApiKey#' },
+        response: {
+          201: {
+            description: 'The key, with its secrets, which are shown this once.',
+            $ref: 'CreatedApiKey#',
+          },
+        },
+      },
+      handler: async (request, reply) => {
+        const created = await keys.create(request.body);
+        void reply.code(201).header('location', `${PATH}/${created.id}`);
+        return created;
+      },
+    });
+    app.get<{ Querystring: ListApiKeysQuery }>(PATH, {
+      config,
+      schema: {
+        tags,
+        operationId: 'listApiKeys',
+        summary: 'List keys, newest first',
+        querystring: { $ref: 'ListApiKeysQuery#' },
+        response: { 200: { description: 'One page.', $ref: 'ApiKeyList#' } },
+      },
+      handler: (request) => list(request.query),
+    });
+    app.get<WithId>(`${PATH}/:id`, {
+      config,
+      schema: {
+        tags,
+        operationId: 'getApiKey',
+        summary: 'Look at a key',
+        params: ID,
+        response: key('The key.'),
+      },
+      handler: (request) => keys.get(request.params.id),
+    });
+    app.put<WithId & { Body: UpdateApiKey }>(`${PATH}/:id`, {
+      config,
+      schema: {
+        tags,
+        operationId: 'updateApiKey',
+        summary: 'Change a key',
+        params: ID,
+        body: { $ref: 'UpdateApiKey#' },
+        response: key('The changed key.'),
+      },
+      handler: (request) => keys.update(request.params.id, request.body),
+    });
+    app.delete<WithId>(`${PATH}/:id`, {
+      config,
+      schema: {
+        tags,
+        operationId: 'revokeApiKey',
+        summary: 'Revoke a key for good',
+        params: ID,
+        response: key('The revoked key.'),
+      },
+      handler: (request) => keys.revoke(request.params.id),
+    });
+    app.post<WithId>(`${PATH}/:id/suspend`, {
+      config,
+      schema: {
+        tags,
+        operationId: 'suspendApiKey',
+        summary: 'Refuse a key until it is resumed',
+        params: ID,
+        response: key('The suspended key.'),
+      },
+      handler: (request) => keys.suspend(request.params.id),
+    });
+    app.post<WithId>(`${PATH}/:id/resume`, {
+      config,
+      schema: {
+        tags,
+        operationId: 'resumeApiKey',
+        summary: 'Accept a suspended key again',
+        params: ID,
+        response: key('The active key.'),
+      },
+      handler: (request) => keys.resume(request.params.id),
+    });
+  };
+}

@@ -1,0 +1,105 @@
+/** Keeps API keys in the database. */
+import { DataTypes, Op, type Sequelize } from 'sequelize';
+
+export type KeyStatus = 'active' | 'suspended' | 'revoked';
+
+/** Times are milliseconds since 1970. */
+export interface StoredKey {
+  readonly id: string;
+  readonly name: string;
+  readonly prefix: string;
+  readonly secretHash: Buffer;
+  readonly pepperVersion: number;
+  readonly webhookSecret: Buffer;
+  readonly status: KeyStatus;
+  readonly limitMinute: number;
+  readonly limitHour: number;
+  readonly limitDay: number;
+  /** Bits for what a key may do beyond the usual; none is given a meaning yet. */
+  readonly flags: number;
+  readonly expiresAt: number | null;
+  readonly lastUsedAt: number | null;
+  readonly createdAt: number;
+  readonly revokedAt: number | null;
+}
+
+export type KeyChange = Partial<
+  Pick<StoredKey, 'name' | 'status' | 'limitMinute' | 'limitHour' | 'limitDay' | 'expiresAt' | 'revokedAt'>
+>;
+
+export interface KeyStore {
+  insert(key: StoredKey): Promise<void>;
+  byHash(hash: Buffer): Promise<StoredKey | null>;
+  byId(id: string): Promise<StoredKey | null>;
+  /** Changes a key that still has one of these states; false when there is none. */
+  change(id: string, change: KeyChange, from: readonly KeyStatus[]): Promise<boolean>;
+  list(filter: { limit: number; before?: string; status?: KeyStatus }): Promise<StoredKey[]>;
+  /** Many at once; never turns a time back. */
+  noteUse(lastUsed: ReadonlyMap<string, number>): Promise<void>;
+}
+
+const time = { type: DataTypes.BIGINT, allowNull: true };
+const count = { type: DataTypes.INTEGER, allowNull: false, defaultValue: 0 };
+
+export function keyStore(sequelize: Sequelize): KeyStore {
+  const model = sequelize.define(
+    'api_key',
+    {
+      id: { type: DataTypes.STRING(30), primaryKey: true },
+      name: { type: DataTypes.STRING(100), allowNull: false },
+      prefix: { type: DataTypes.STRING(24), allowNull: false },
+      secretHash: { type: DataTypes.BLOB, allowNull: false, field: 'secret_hash' },
+      pepperVersion: { ...count, field: 'pepper_version' },
+      webhookSecret: { type: DataTypes.BLOB, allowNull: false, field: 'webhook_secret' },
+      status: { type: DataTypes.STRING(10), allowNull: false },
+      limitMinute: { ...count, field: 'limit_minute' },
+      limitHour: { ...count, field: 'limit_hour' },
+      limitDay: { ...count, field: 'limit_day' },
+      flags: count,
+      expiresAt: { ...time, field: 'expires_at' },
+      lastUsedAt: { ...time, field: 'last_used_at' },
+      createdAt: { ...time, field: 'created_at' },
+      revokedAt: { ...time, field: 'revoked_at' },
+    },
+    { tableName: 'api_keys', timestamps: false },
+  );
+
+  return {
+    insert: async (key) => {
+      await model.create({ ...key });
+    },
+    byHash: async (hash) => asKey(await model.findOne({ raw: true, where: { secretHash: hash } })),
+    byId: async (id) => asKey(await model.findOne({ raw: true, where: { id } })),
+    change: async (id, change, from) => {
+      const [changed] = await model.update(change, { where: { id, status: [...from] } });
+      return changed === 1;
+    },
+    list: async ({ limit, before, status }) => {
+      const where = { ...(before ? { id: { [Op.lt]: before } } : {}), ...(status ? { status } : {}) };
+      return (await model.findAll({ raw: true, where, order: [['id', 'DESC']], limit })).map((row) =>
+        asKey(row)!,
+      );
+    },
+    noteUse: async (lastUsed) => {
+      const byTime = Map.groupBy(lastUsed, ([, at]) => at);
+      for (const [at, keys] of byTime) {
+        const older = { [Op.or]: [{ [Op.lt]: at }, { [Op.is]: null }] };
+        await model.update({ lastUsedAt: at }, { where: { id: keys.map(([id]) => id), lastUsedAt: older } });
+      }
+    },
+  };
+}
+
+/** MySQL's driver may hand BIGINT over as text. */
+function asKey(row: unknown): StoredKey | null {
+  if (!row) return null;
+  const key = row as StoredKey;
+  const number = (value: unknown): number | null => (value === null ? null : Number(value));
+  return {
+    ...key,
+    expiresAt: number(key.expiresAt),
+    lastUsedAt: number(key.lastUsedAt),
+    createdAt: Number(key.createdAt),
+    revokedAt: number(key.revokedAt),
+  };
+}

@@ -1,0 +1,41 @@
+/** What of a request is kept secret, and how it is sealed: body, metadata, result and error, each bound to its row and column. */
+import type { Vault } from '../../engines/vault/vault.ts';
+import type { CreateRequest } from '../../kernel/contract.generated.ts';
+import type { RequestErrorCode } from '../../kernel/error-codes.generated.ts';
+
+/** What the model is given. */
+export type RequestBody = Pick<CreateRequest, 'prompt' | 'messages' | 'system' | 'parameters' | 'format'>;
+
+export interface RequestResult {
+  readonly text: string;
+  readonly thinking?: string;
+  readonly finish_reason: string;
+}
+
+export interface RequestFailure {
+  readonly code: RequestErrorCode;
+  readonly message: string;
+}
+
+interface Contents {
+  body: RequestBody;
+  metadata: Record<string, unknown>;
+  result: RequestResult;
+  error: RequestFailure;
+}
+
+export interface RequestContent {
+  seal<Column extends keyof Contents>(column: Column, id: string, value: Contents[Column]): Buffer;
+  open<Column extends keyof Contents>(column: Column, id: string, sealed: Buffer): Promise<Contents[Column]>;
+}
+
+export { VaultError } from '../../engines/vault/vault.ts';
+
+export function requestContent(vault: Vault): RequestContent {
+  const place = (column: string, row: string) => ({ table: 'requests', row, column });
+  return {
+    seal: (column, id, value) => vault.seal(place(column, id), Buffer.from(JSON.stringify(value))),
+    open: async (column, id, sealed) =>
+      JSON.parse((await vault.open(place(column, id), sealed)).toString('utf8')),
+  };
+}

@@ -1,0 +1,199 @@
+/** One call on one connection: watches four timers, collects the answer and settles once. */
+import { errors, type Dispatcher } from 'undici';
+import type { CallOptions, CallOutcome } from './ollama-client.ts';
+import {
+  failure,
+  judgeAnswer,
+  judgeBrokenConnection,
+  judgeErrorLine,
+  judgeTimeout,
+  type Busy,
+  type Failure,
+  type Phase,
+  type TimerName,
+} from './ollama-errors.ts';
+import { LineSplitter, readAnswerLine } from './ollama-stream.ts';
+
+/** The last line may carry the whole context as token numbers, so a line may be far longer than its text. */
+const MAX_LINE_BYTES = 8 * 1024 * 1024;
+const MAX_ERROR_BODY_BYTES = 64 * 1024;
+/** How long a finished answer waits for the end of its HTTP body, to keep the connection. */
+const END_GRACE_MS = 1_000;
+/** A longer timer would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** `isRead` says that the HTTP answer was read to its end and the connection can carry the next call. */
+export type Settled = (outcome: CallOutcome, isRead: boolean) => void;
+
+type Answered = Extract<CallOutcome, { kind: 'answered' }>;
+
+/** A class because one is made for every call; undici calls its on… methods, the others are its own. */
+export class ModelExchange implements Dispatcher.DispatchHandler {
+  readonly #options: CallOptions;
+  readonly #onSettled: Settled;
+  readonly #lines = new LineSplitter(MAX_LINE_BYTES);
+  readonly #onLine = (line: string): boolean => this.#readLine(line);
+  readonly #onAbort = (): void => this.#end({ kind: 'cancelled' });
+  readonly #totalTimer: NodeJS.Timeout;
+  #phaseTimer: NodeJS.Timeout;
+  #phase: Phase = 'connect';
+  #status = 0;
+  #errorBody: Buffer[] = [];
+  #errorBytes = 0;
+  #text = '';
+  #thinking = '';
+  #answerBytes = 0;
+  /** What `onProgress` has not been told yet. */
+  #newText = '';
+  #newThinking = '';
+  #answer: Answered | undefined;
+  #isSettled = false;
+
+  constructor(options: CallOptions, onSettled: Settled) {
+    const { connectMs, totalMs } = options.timers;
+    this.#options = options;
+    this.#onSettled = onSettled;
+    this.#phaseTimer = startTimer(connectMs, () => this.#timeOut('connect', connectMs));
+    this.#totalTimer = startTimer(totalMs, () => this.#timeOut('total', totalMs));
+    options.signal?.addEventListener('abort', this.#onAbort);
+  }
+
+  /** The connection stands and the request is being written. */
+  onRequestStart(): void {
+    this.#enter('first_token', this.#options.timers.firstTokenMs);
+  }
+
+  onResponseStart(_controller: unknown, status: number): void {
+    this.#status = status;
+  }
+
+  onResponseData(_controller: unknown, chunk: Buffer): void {
+    if (this.#isSettled || this.#answer) return;
+    if (this.#status !== 200) return this.#readErrorBody(chunk);
+    const isFine = this.#lines.push(chunk, this.#onLine);
+    if (this.#isSettled) return;
+    this.#tellProgress();
+    if (this.#answer) this.#awaitEnd();
+    else if (!isFine) this.#fail(failure('upstream_invalid', 'A line of the answer is too long.'));
+    else if (this.#phase === 'stream') this.#phaseTimer.refresh();
+  }
+
+  onResponseEnd(): void {
+    if (this.#isSettled) return;
+    if (this.#status !== 200) return this.#settle(this.#judgeErrorBody(), true);
+    const rest = this.#answer ? '' : this.#lines.rest();
+    if (rest !== '') {
+      this.#readLine(rest);
+      if (this.#isSettled) return;
+      this.#tellProgress();
+    }
+    const incomplete = failure(
+      'upstream_incomplete',
+      'The upstream ended the answer before it was complete.',
+    );
+    this.#settle(this.#answer ?? this.#failed(incomplete), true);
+  }
+
+  onResponseError(_controller: unknown, error: Error): void {
+    if (error instanceof errors.ClientDestroyedError) this.#end({ kind: 'cancelled' });
+    else this.#end(this.#failed(judgeBrokenConnection(error, this.#phase)));
+  }
+
+  /** False stops the reading: the answer is complete or the call has failed. */
+  #readLine(line: string): boolean {
+    const read = readAnswerLine(line);
+    if (read.kind === 'error') return this.#fail(judgeErrorLine(read.error));
+    if (read.kind === 'invalid')
+      return this.#fail(failure('upstream_invalid', "The answer is not of the shape of Ollama's."));
+    if (this.#phase === 'first_token') this.#enter('stream', this.#options.timers.gapMs);
+    this.#text += read.text;
+    this.#thinking += read.thinking;
+    if (this.#options.onProgress) {
+      this.#newText += read.text;
+      this.#newThinking += read.thinking;
+    }
+    this.#answerBytes += Buffer.byteLength(read.text) + Buffer.byteLength(read.thinking);
+    const { maxAnswerBytes } = this.#options;
+    if (this.#answerBytes > maxAnswerBytes)
+      return this.#fail(
+        failure('upstream_invalid', `The answer is larger than the ${maxAnswerBytes} bytes allowed.`, false),
+      );
+    if (read.kind === 'delta') return true;
+    const { finishReason, promptTokens, completionTokens, durations } = read;
+    this.#answer = {
+      kind: 'answered',
+      text: this.#text,
+      ...(this.#thinking === '' ? {} : { thinking: this.#thinking }),
+      finishReason,
+      promptTokens,
+      completionTokens,
+      durations,
+    };
+    return false;
+  }
+
+  #enter(phase: Phase, ms: number): void {
+    this.#phase = phase;
+    clearTimeout(this.#phaseTimer);
+    this.#phaseTimer = startTimer(ms, () => this.#timeOut(phase === 'stream' ? 'gap' : phase, ms));
+  }
+
+  /** Once per chunk rather than per line: what arrived together is told together. */
+  #tellProgress(): void {
+    const { onProgress } = this.#options;
+    if (!onProgress) return;
+    const text = this.#newText;
+    const thinking = this.#newThinking;
+    if (text === '' && thinking === '') return;
+    this.#newText = '';
+    this.#newThinking = '';
+    onProgress({ text, thinking });
+  }
+
+  #awaitEnd(): void {
+    clearTimeout(this.#phaseTimer);
+    this.#phaseTimer = startTimer(END_GRACE_MS, () => this.#settle(this.#answer!, false));
+  }
+
+  #readErrorBody(chunk: Buffer): void {
+    this.#errorBody.push(chunk);
+    this.#errorBytes += chunk.length;
+    if (this.#errorBytes > MAX_ERROR_BODY_BYTES) this.#settle(this.#judgeErrorBody(), false);
+  }
+
+  #judgeErrorBody(): CallOutcome {
+    return this.#failed(judgeAnswer(this.#status, Buffer.concat(this.#errorBody).toString('utf8')));
+  }
+
+  #timeOut(timer: TimerName, ms: number): void {
+    this.#end(this.#failed(judgeTimeout(timer, ms)));
+  }
+
+  #fail(verdict: Failure): false {
+    this.#settle(this.#failed(verdict), false);
+    return false;
+  }
+
+  #failed(verdict: Failure | Busy): CallOutcome {
+    if (verdict.kind === 'busy') return verdict;
+    return { ...verdict, phase: this.#phase, ...(this.#status === 0 ? {} : { status: this.#status }) };
+  }
+
+  /** Nothing more will come: an answer that is already complete stands. */
+  #end(outcome: CallOutcome): void {
+    this.#settle(this.#answer ?? outcome, false);
+  }
+
+  #settle(outcome: CallOutcome, isRead: boolean): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    clearTimeout(this.#phaseTimer);
+    clearTimeout(this.#totalTimer);
+    this.#options.signal?.removeEventListener('abort', this.#onAbort);
+    this.#onSettled(outcome, isRead);
+  }
+}
+
+function startTimer(ms: number, run: () => void): NodeJS.Timeout {
+  return setTimeout(run, Math.min(ms, MAX_TIMER_MS));
+}

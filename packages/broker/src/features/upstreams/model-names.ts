@@ -1,0 +1,12 @@
+/** Model names as Ollama reads them: several spellings of one model, and names that mean a cloud. */
+
+/** One spelling for all of `Llama3`, `llama3:latest` and `registry.ollama.ai/library/llama3`. */
+export function modelKey(name: string): string {
+  const short = name.toLowerCase().replace(/^(?:https?:\/\/)?(?:registry\.ollama\.ai\/)?(?:library\/)?/, '');
+  return short.includes(':', short.lastIndexOf('/') + 1) ? short : `${short}:latest`;
+}
+
+/** Whether Ollama passes calls for this name on to its cloud: `x:cloud`, `x:120b-cloud`, `x-cloud`. */
+export function isCloudModel(name: string): boolean {
+  return /[:-]cloud(?::latest)?(?:@.*)?$/i.test(name.trim());
+}

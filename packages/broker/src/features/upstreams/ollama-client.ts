@@ -1,0 +1,116 @@
+/** The only door to Ollama: what we ask it, in its own HTTP, and what comes of it. */
+import type { RequestErrorCode } from '../../kernel/error-codes.generated.ts';
+import { ModelExchange } from './model-exchange.ts';
+import { createConnections } from './ollama-connections.ts';
+import type { Phase } from './ollama-errors.ts';
+import { createOllamaQueries, type OllamaQueries } from './ollama-queries.ts';
+import { ollamaRequest } from './ollama-request.ts';
+import type { CallDurations } from './ollama-stream.ts';
+
+export interface ModelParameters {
+  readonly temperature?: number;
+  readonly max_tokens?: number;
+  readonly top_p?: number;
+  readonly top_k?: number;
+  readonly min_p?: number;
+  readonly seed?: number;
+  readonly stop?: readonly string[];
+  readonly repeat_penalty?: number;
+  readonly presence_penalty?: number;
+  readonly frequency_penalty?: number;
+  readonly num_ctx?: number;
+  readonly think?: boolean | 'low' | 'medium' | 'high';
+}
+
+/** A question to a model: either a prompt or messages. */
+export interface ModelCall {
+  readonly model: string;
+  readonly prompt?: string;
+  readonly messages?: readonly { readonly role: string; readonly content: string }[];
+  readonly system?: string;
+  /** "json" or a JSON Schema. */
+  readonly format?: 'json' | object;
+  readonly parameters?: ModelParameters;
+}
+
+/** How long to wait: for a connection, from there to the first token, from token to token, for everything. */
+export interface CallTimers {
+  readonly connectMs: number;
+  readonly firstTokenMs: number;
+  readonly gapMs: number;
+  readonly totalMs: number;
+}
+
+export interface CallOptions {
+  readonly timers: CallTimers;
+  readonly signal?: AbortSignal;
+  /** Text and thinking together, as UTF-8. */
+  readonly maxAnswerBytes: number;
+  /** Hears what was added since the last time. Must not throw. */
+  readonly onProgress?: (delta: { text: string; thinking: string }) => void;
+}
+
+export type CallOutcome =
+  | {
+      readonly kind: 'answered';
+      readonly text: string;
+      readonly thinking?: string;
+      readonly finishReason: string;
+      readonly promptTokens: number;
+      readonly completionTokens: number;
+      readonly durations: CallDurations;
+    }
+  | {
+      readonly kind: 'failed';
+      readonly code: RequestErrorCode;
+      /** For a client to read: no address, no prompt, none of the upstream's own words. */
+      readonly message: string;
+      readonly retryable: boolean;
+      readonly phase: Phase;
+      readonly status?: number;
+    }
+  /** Ollama's own queue is full. This was no attempt. */
+  | { readonly kind: 'busy'; readonly message: string }
+  /** Our signal ended it. */
+  | { readonly kind: 'cancelled' };
+
+export interface OllamaClient extends OllamaQueries {
+  /**
+   * Never rejects. Resolves once the answer was read to its end or the socket is closed, so that whoever counts slots
+   * may free one then; closing takes 5 s at most.
+   */
+  run(call: ModelCall, options: CallOptions): Promise<CallOutcome>;
+  /** Ends the calls under way and closes every socket. */
+  close(): Promise<void>;
+}
+
+export interface OllamaClientOptions {
+  /** Tokens an answer may have when the call does not say. */
+  readonly defaultMaxTokens?: number;
+  /** How long the model stays loaded after a call, such as "10m". Absent: as the upstream is set up. */
+  readonly keepAlive?: string | number;
+}
+
+const HEADERS = { 'content-type': 'application/json' };
+
+export function createOllamaClient(url: string, options: OllamaClientOptions = {}): OllamaClient {
+  const { origin, pathname } = new URL(url);
+  const basePath = pathname.replace(/\/+$/, '');
+  const connections = createConnections(origin);
+
+  function run(call: ModelCall, callOptions: CallOptions): Promise<CallOutcome> {
+    if (callOptions.signal?.aborted) return Promise.resolve({ kind: 'cancelled' });
+    const { path, body } = ollamaRequest(call, options);
+    return new Promise((resolve) => {
+      const connection = connections.take();
+      const exchange = new ModelExchange(callOptions, (outcome, isRead) => {
+        if (!isRead) return void connection.destroy().then(() => resolve(outcome));
+        connections.giveBack(connection);
+        resolve(outcome);
+      });
+      connection.client.dispatch({ path: basePath + path, method: 'POST', headers: HEADERS, body }, exchange);
+    });
+  }
+
+  return { run, ...createOllamaQueries(connections, basePath), close: () => connections.close() };
+}

@@ -1,0 +1,118 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { LineSplitter, readAnswerLine } from './ollama-stream.ts';
+
+function split(chunks: readonly Buffer[], maxLineBytes = 1_000): { lines: string[]; isFine: boolean } {
+  const splitter = new LineSplitter(maxLineBytes);
+  const lines: string[] = [];
+  const isFine = chunks.every((chunk) => splitter.push(chunk, (line) => lines.push(line) > 0));
+  const rest = splitter.rest();
+  if (rest !== '') lines.push(rest);
+  return { lines, isFine };
+}
+
+describe('the line splitter', () => {
+  const text = '{"a":"é"}\n{"b":"€ 😀"}\n\r\n{"c":"終わり"}';
+  const whole = ['{"a":"é"}', '{"b":"€ 😀"}', '{"c":"終わり"}'];
+
+  it('gives the same lines wherever the bytes are cut, within a character too', () => {
+    const bytes = Buffer.from(text);
+    for (let at = 0; at <= bytes.length; at++)
+      expect(split([bytes.subarray(0, at), bytes.subarray(at)]).lines).toEqual(whole);
+    expect(split([...bytes].map((byte) => Buffer.from([byte]))).lines).toEqual(whole);
+  });
+
+  it('gives the same lines for any cuts of any text', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.string({ unit: 'grapheme', minLength: 1 }), { maxLength: 8 }),
+        fc.array(fc.nat(200), { maxLength: 8 }),
+        (values, cuts) => {
+          const lines = values.map((value) => JSON.stringify(value));
+          const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''));
+          const edges = [
+            0,
+            ...cuts.map((cut) => Math.min(cut, bytes.length)).sort((a, b) => a - b),
+            bytes.length,
+          ];
+          const chunks = edges.slice(1).map((end, index) => bytes.subarray(edges[index], end));
+          expect(split(chunks, 1e6).lines).toEqual(lines);
+        },
+      ),
+    );
+  });
+
+  it.each([
+    ['in one chunk', [`${'x'.repeat(11)}\n`]],
+    ['without an end', ['xxxxxx', 'xxxxxx']],
+    ['in two chunks', ['xxxxxx', 'xxxxxx\n']],
+  ])('stops at a line that is too long %s', (_, chunks) => {
+    const buffers = chunks.map((chunk) => Buffer.from(chunk));
+    expect(split(buffers, 10).isFine).toBe(false);
+    expect(split(buffers, 12).isFine).toBe(true);
+  });
+
+  it('stops when its listener has had enough', () => {
+    const lines: string[] = [];
+    const isFine = new LineSplitter(100).push(Buffer.from('1\n2\n3\n'), (line) => lines.push(line) < 2);
+    expect([lines, isFine]).toEqual([['1', '2'], false]);
+  });
+});
+
+describe('a line of an answer', () => {
+  it.each([
+    ['{"response":"a","done":false}', { kind: 'delta', text: 'a', thinking: '' }],
+    ['{"response":"","thinking":"hm","done":false}', { kind: 'delta', text: '', thinking: 'hm' }],
+    [
+      '{"message":{"role":"assistant","content":"a"},"done":false}',
+      { kind: 'delta', text: 'a', thinking: '' },
+    ],
+    ['{"message":{"content":"","thinking":"hm"},"done":false}', { kind: 'delta', text: '', thinking: 'hm' }],
+    ['{"error":"broken"}', { kind: 'error', error: 'broken' }],
+    ['{"done":true}', { kind: 'done', text: '', finishReason: 'stop', promptTokens: 0, completionTokens: 0 }],
+    [
+      '{"response":"z","done":true,"done_reason":"length"}',
+      { kind: 'done', text: 'z', finishReason: 'length' },
+    ],
+  ])('%s is read', (line, expected) => {
+    expect(readAnswerLine(line)).toMatchObject(expected);
+  });
+
+  it.each([
+    '',
+    'null',
+    '42',
+    '"text"',
+    '[]',
+    '{}',
+    '<!doctype html>',
+    '{"response":"cut',
+    '{"done":false}',
+    '{"done":"true","response":"a"}',
+    '{"response":1,"done":false}',
+    '{"message":{"content":{}},"done":false}',
+    '{"error":{"message":"as elsewhere"}}',
+  ])('%j is not of the shape', (line) => {
+    expect(readAnswerLine(line)).toEqual({ kind: 'invalid' });
+  });
+
+  it('counts time in milliseconds, and what is left over as time in the hidden queue', () => {
+    const line = {
+      done: true,
+      prompt_eval_count: 7,
+      eval_count: 3,
+      total_duration: 10_000_000,
+      load_duration: 1_000_000,
+      prompt_eval_duration: 2_500_000,
+      eval_duration: 3_000_000,
+    };
+    expect(readAnswerLine(JSON.stringify(line))).toMatchObject({
+      promptTokens: 7,
+      completionTokens: 3,
+      durations: { totalMs: 10, loadMs: 1, promptMs: 2.5, evalMs: 3, hiddenQueueMs: 3.5 },
+    });
+    expect(readAnswerLine(JSON.stringify({ ...line, total_duration: 1 }))).toMatchObject({
+      durations: { hiddenQueueMs: 0 },
+    });
+  });
+});

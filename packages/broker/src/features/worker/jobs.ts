@@ -1,0 +1,171 @@
+/** The requests that run here now: started, watched, cancelled, settled. */
+import type { ClaimedRow, Held, LaneName, Ledger, Settlement } from '../../engines/ledger/ledger.ts';
+import { LedgerUnavailable } from '../../engines/ledger/ledger.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { Logger } from '../../kernel/logger.ts';
+import type { Requests } from '../requests/requests.ts';
+import type { CallOutcome, CallTimers, ModelCall, Slot } from '../upstreams/upstreams.ts';
+import { handBack, settle, settleExpired, type SettleTools } from './settle.ts';
+import type { RetryPolicy } from './retry-delay.ts';
+
+/** One processing of a request, as the stages of execution see it. */
+export interface Job {
+  readonly row: ClaimedRow;
+  readonly lane: LaneName;
+  readonly slot: Slot;
+  readonly timers: CallTimers;
+  readonly signal: AbortSignal;
+  /** What the model is asked; set by the stage that opens the request. */
+  readonly call?: ModelCall;
+}
+
+export interface JobsDeps {
+  readonly ledger: Ledger;
+  readonly requests: Pick<Requests, 'sealResult' | 'sealError' | 'ended'>;
+  readonly execute: (job: Job) => Promise<CallOutcome>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly owner: string;
+  readonly policy: RetryPolicy;
+  readonly timers: CallTimers;
+  readonly random?: () => number;
+}
+
+type Why = 'cancelled' | 'lost' | 'stopping';
+
+interface Running {
+  readonly held: Held;
+  readonly controller: AbortController;
+  why?: Why;
+}
+
+/** Between two tries to write an outcome while the database is away. */
+const WRITE_AGAIN_MS = 500;
+
+export class Jobs {
+  readonly #deps: JobsDeps;
+  readonly #running = new Map<string, Running>();
+  readonly #ends = new Set<Promise<void>>();
+  #givesUp = false;
+
+  constructor(deps: JobsDeps) {
+    this.#deps = deps;
+  }
+
+  get size(): number {
+    return this.#running.size;
+  }
+
+  held(): Held[] {
+    return [...this.#running.values()].map((one) => one.held);
+  }
+
+  /** `slot` null: there is none after all, and the row goes back. */
+  start(row: ClaimedRow, lane: LaneName, slot: Slot | null): void {
+    const running: Running = { held: { id: row.id, fence: row.fence }, controller: new AbortController() };
+    this.#running.set(row.id, running);
+    const end = this.#process(row, { lane, slot, running })
+      .catch((error: unknown) => {
+        this.#deps.logger.error(
+          { err: error, requestId: row.id },
+          'a request could not be processed; its lease will run out',
+        );
+      })
+      .finally(() => {
+        if (this.#running.get(row.id) === running) this.#running.delete(row.id);
+        this.#ends.delete(end);
+      });
+    this.#ends.add(end);
+  }
+
+  stop(id: string, why: Why): void {
+    const running = this.#running.get(id);
+    if (!running || running.why) return;
+    running.why = why;
+    running.controller.abort();
+  }
+
+  /** Lets running calls end within the grace, then takes them back at no cost. */
+  async stopAll(graceMs: number): Promise<void> {
+    const over = setTimeout(() => {
+      this.#givesUp = true;
+      for (const id of this.#running.keys()) this.stop(id, 'stopping');
+    }, graceMs);
+    while (this.#ends.size > 0) await Promise.all(this.#ends);
+    clearTimeout(over);
+  }
+
+  async #process(
+    row: ClaimedRow,
+    { lane, slot, running }: { lane: LaneName; slot: Slot | null; running: Running },
+  ): Promise<void> {
+    const { owner, clock, logger } = this.#deps;
+    const tools = this.#tools();
+    const left = row.deadlineAt === null ? Number.POSITIVE_INFINITY : row.deadlineAt - clock.now();
+    if (!slot || left <= 0) {
+      slot?.release();
+      await this.#write(slot ? settleExpired(row, owner, tools) : handBack(row, owner));
+      return;
+    }
+    const started = performance.now();
+    const timers = { ...this.#deps.timers, totalMs: Math.min(this.#deps.timers.totalMs, left) };
+    const outcome = await this.#execute({ row, lane, slot, timers, signal: running.controller.signal });
+    const processingMs = Math.round(performance.now() - started);
+    const fields = {
+      requestId: row.id,
+      keyId: row.keyId,
+      model: lane.model,
+      upstream: slot.upstream,
+      processingMs,
+      fence: row.fence,
+    };
+    const settlement =
+      outcome.kind === 'cancelled' && running.why === 'stopping'
+        ? handBack(row, owner)
+        : settle(
+            { row, owner, upstream: slot.upstream, processingMs, outcome },
+            { ...tools, now: clock.now() },
+          );
+    if (settlement === null) return logger.info({ ...fields, why: running.why }, 'a call was given up');
+    const written = await this.#write(settlement);
+    const code = outcome.kind === 'failed' ? { code: outcome.code } : {};
+    logger.info(
+      { ...fields, ...code, to: settlement.to, written },
+      written ? 'request settled' : 'the request had been taken away',
+    );
+  }
+
+  /** The slot is free again when this returns, however it went. */
+  async #execute(job: Job): Promise<CallOutcome> {
+    try {
+      return await this.#deps.execute(job);
+    } finally {
+      job.slot.release();
+    }
+  }
+
+  /** False when the row is no longer ours. While the database is away it is tried again; the fence makes that safe. */
+  async #write(settlement: Settlement): Promise<boolean> {
+    for (;;) {
+      try {
+        const written = await this.#deps.ledger.settle(settlement);
+        if (written && settlement.to !== 'pending' && settlement.to !== 'delayed')
+          this.#deps.requests.ended(settlement.id);
+        return written;
+      } catch (error) {
+        if (!(error instanceof LedgerUnavailable) || this.#givesUp) throw error;
+        this.#deps.logger.warn(
+          { err: error, requestId: settlement.id },
+          'an outcome could not be written yet',
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, WRITE_AGAIN_MS));
+    }
+  }
+
+  #tools(): SettleTools {
+    const { policy, clock, random = Math.random, requests } = this.#deps;
+    const { sealResult, sealError } = requests;
+    return { policy, now: clock.now(), random, sealResult, sealError };
+  }
+}

@@ -1,0 +1,82 @@
+/** Decides what becomes of a request after a call: the outcome, the attempts it had, and the policy in; the settlement out. */
+import type { ClaimedRow, Settlement } from '../../engines/ledger/ledger.ts';
+import type { RequestFailure, RequestResult } from '../requests/requests.ts';
+import type { CallOutcome } from '../upstreams/upstreams.ts';
+import { retryDelayMs, type RetryPolicy } from './retry-delay.ts';
+
+export interface Processed {
+  readonly row: ClaimedRow;
+  readonly owner: string;
+  readonly upstream: string;
+  readonly processingMs: number;
+  readonly outcome: CallOutcome;
+}
+
+export interface SettleTools {
+  readonly policy: RetryPolicy;
+  readonly now: number;
+  readonly random: () => number;
+  readonly sealResult: (id: string, result: RequestResult) => Buffer;
+  readonly sealError: (id: string, error: RequestFailure) => Buffer;
+}
+
+/** A full server is asked again soon: it costs no attempt, and the wait is short and spread. */
+const BUSY_DELAY_MS = { least: 250, spread: 750 };
+
+/** Null: nothing is to be written, because somebody else ended the request or will take it over. */
+export function settle(processed: Processed, tools: SettleTools): Settlement | null {
+  const { row, outcome, owner, upstream, processingMs } = processed;
+  const base = { id: row.id, fence: row.fence, owner, upstream, processingMs };
+  if (outcome.kind === 'cancelled') return null;
+  if (outcome.kind === 'answered') {
+    const { text, thinking, finishReason, promptTokens, completionTokens } = outcome;
+    const result = tools.sealResult(row.id, {
+      text,
+      ...(thinking ? { thinking } : {}),
+      finish_reason: finishReason,
+    });
+    return { ...base, to: 'completed', countsAttempt: true, result, promptTokens, completionTokens };
+  }
+  if (row.deadlineAt !== null && row.deadlineAt <= tools.now) return { ...base, ...expired(row.id, tools) };
+  if (outcome.kind === 'busy') {
+    const delayMs = BUSY_DELAY_MS.least + Math.floor(BUSY_DELAY_MS.spread * tools.random());
+    return {
+      ...base,
+      to: 'delayed',
+      countsAttempt: false,
+      delayMs,
+      error: sealed(row.id, { code: 'upstream_busy', message: outcome.message }, tools),
+    };
+  }
+  const error = sealed(row.id, { code: outcome.code, message: outcome.message }, tools);
+  // No connection: the model never heard of the request, and the server is out of the choice until it answers again.
+  const reached = !(outcome.code === 'upstream_unreachable' && outcome.phase === 'connect');
+  const attempt = row.attempts + Number(reached);
+  if (!outcome.retryable || attempt >= tools.policy.maxAttempts)
+    return { ...base, to: 'failed', countsAttempt: reached, error };
+  const delayMs = retryDelayMs(Math.max(attempt, 1), tools.policy, tools.random());
+  return { ...base, to: 'delayed', countsAttempt: reached, delayMs, error };
+}
+
+/** Past its deadline before a call was made. */
+export function settleExpired(row: ClaimedRow, owner: string, tools: SettleTools): Settlement {
+  return { id: row.id, fence: row.fence, owner, ...expired(row.id, tools) };
+}
+
+/** Back to where it was, at no cost: the daemon stops, or there is no slot after all. */
+export function handBack(row: ClaimedRow, owner: string): Settlement {
+  return { id: row.id, fence: row.fence, owner, to: 'pending', countsAttempt: false };
+}
+
+function expired(id: string, tools: SettleTools): Pick<Settlement, 'to' | 'countsAttempt' | 'error'> {
+  const message = 'The deadline of the request passed before it was answered.';
+  return {
+    to: 'expired',
+    countsAttempt: false,
+    error: sealed(id, { code: 'deadline_exceeded', message }, tools),
+  };
+}
+
+function sealed(id: string, error: RequestFailure, tools: SettleTools): { code: string; sealed: Buffer } {
+  return { code: error.code, sealed: tools.sealError(id, error) };
+}

@@ -1,0 +1,118 @@
+/** What is done again and again so that nothing stays behind: due rows, forgotten lanes, leases of the dead. */
+import type { ActiveLanes, Lane } from '../../engines/active-lanes/active-lanes.ts';
+import type { Ledger } from '../../engines/ledger/ledger.ts';
+import { listOf } from '../../kernel/lanes.ts';
+import type { Logger } from '../../kernel/logger.ts';
+import type { Service } from '../../kernel/service.ts';
+import type { Requests } from '../requests/requests.ts';
+import type { Upstreams } from '../upstreams/upstreams.ts';
+import type { Dispatcher } from './dispatcher.ts';
+
+export interface SweepsDeps {
+  readonly ledger: Ledger;
+  readonly activeLanes: ActiveLanes;
+  readonly requests: Pick<Requests, 'poisonError' | 'ended'>;
+  readonly upstreams: Pick<Upstreams, 'free'>;
+  readonly dispatcher: Dispatcher;
+  readonly logger: Logger;
+  readonly leaseMs: number;
+  readonly earlierRuns: readonly string[];
+  readonly forgetEarlierRuns: () => void;
+}
+
+export interface Sweeps extends Service {
+  /** Sweeps now rather than at the next tick. */
+  soon(): void;
+}
+
+const SWEEP_EVERY_MS = 1_000;
+
+/** All of them are idempotent, and every broker runs them. */
+export function createSweeps(deps: SweepsDeps): Sweeps {
+  const { ledger, activeLanes, requests, upstreams, dispatcher, logger, leaseMs } = deps;
+  let oldestBefore = new Map<number, string>();
+  let ownDeadAreBack = deps.earlierRuns.length === 0;
+  let timer: NodeJS.Timeout | undefined;
+  let current: Promise<void> | null = null;
+  let stopped = true;
+  let again = false;
+
+  /** What earlier runs in this folder held: their process is dead for certain, so nothing has to run out first. */
+  async function giveBackOwnDead(): Promise<void> {
+    let count = 0;
+    for (const owner of deps.earlierRuns)
+      count += await ledger.sweeps.rescue({ owner }, requests.poisonError);
+    deps.forgetEarlierRuns();
+    ownDeadAreBack = true;
+    if (count > 0) logger.warn({ count }, 'requests of a run that ended without stopping are pending again');
+  }
+
+  async function rescueTheDead(): Promise<void> {
+    const count = await ledger.sweeps.rescue({ graceMs: leaseMs }, requests.poisonError);
+    if (count > 0) logger.warn({ count }, 'requests of workers that gave no sign of life are pending again');
+  }
+
+  /** Activates lanes that have work; a lane that does not move although a slot is free has lost its token. */
+  async function activateLanes(): Promise<void> {
+    const found = await ledger.sweeps.lanesWithWork();
+    const lanes: Lane[] = [];
+    const stuck: Lane[] = [];
+    for (const { laneId, oldest } of found) {
+      const name = await ledger.lanes.nameOf(laneId);
+      dispatcher.know(name);
+      if (dispatcher.isHeld(laneId)) continue;
+      const lane = { id: laneId, list: listOf(name) };
+      lanes.push(lane);
+      if (oldestBefore.get(laneId) === oldest && upstreams.free(name.model) > 0) stuck.push(lane);
+    }
+    oldestBefore = new Map(found.map(({ laneId, oldest }) => [laneId, oldest]));
+    if (lanes.length > 0) await activeLanes.activate(lanes);
+    if (stuck.length > 0) await activeLanes.repair(stuck);
+    for (const list of new Set(lanes.map((lane) => lane.list))) dispatcher.heard(list);
+  }
+
+  async function sweep(): Promise<void> {
+    if (!ownDeadAreBack) await attempt('giving back requests of an earlier run', giveBackOwnDead);
+    await attempt('waking due requests', async () =>
+      (await ledger.sweeps.wake()).forEach((id) => requests.ended(id)),
+    );
+    await attempt('rescuing requests', rescueTheDead);
+    await attempt('activating lanes', activateLanes);
+  }
+
+  async function attempt(what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      logger.warn({ err: error }, `${what} failed; it is tried again`);
+    }
+  }
+
+  function schedule(ms: number): void {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      current ??= sweep().finally(() => {
+        current = null;
+        if (!stopped) schedule(again ? 0 : SWEEP_EVERY_MS);
+        again = false;
+      });
+    }, ms);
+  }
+
+  return {
+    name: 'sweeps',
+    soon: () => {
+      if (current) again = true;
+      else if (!stopped) schedule(0);
+    },
+    start: async () => {
+      stopped = false;
+      schedule(SWEEP_EVERY_MS);
+    },
+    stop: async () => {
+      stopped = true;
+      clearTimeout(timer);
+      await current;
+    },
+  };
+}

@@ -1,0 +1,94 @@
+/** The worker: claims requests when slots are free, runs them, settles them, and sweeps up after crashes. */
+import type { ActiveLanes } from '../../engines/active-lanes/active-lanes.ts';
+import type { Ledger } from '../../engines/ledger/ledger.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { every } from '../../kernel/every.ts';
+import type { Logger } from '../../kernel/logger.ts';
+import { services, type Service } from '../../kernel/service.ts';
+import type { Requests } from '../requests/requests.ts';
+import type { CallOutcome, CallTimers, Upstreams } from '../upstreams/upstreams.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { Jobs, type Job } from './jobs.ts';
+import type { RetryPolicy } from './retry-delay.ts';
+import { createSweeps } from './sweeps.ts';
+
+export { callModel } from './call-model.ts';
+export type { Job } from './jobs.ts';
+
+export interface WorkerDeps {
+  readonly ledger: Ledger;
+  readonly activeLanes: ActiveLanes;
+  readonly requests: Requests;
+  readonly upstreams: Upstreams;
+  readonly execute: (job: Job) => Promise<CallOutcome>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** This run of the daemon; its leases carry the name. */
+  readonly owner: string;
+  readonly earlierRuns: readonly string[];
+  readonly forgetEarlierRuns: () => void;
+  readonly policy: RetryPolicy;
+  readonly timers: CallTimers;
+  readonly leaseMs: number;
+  readonly stopGraceMs: number;
+}
+
+export interface Worker extends Service {
+  /** Requests that run here now. */
+  readonly running: () => number;
+}
+
+const KEEP_TOKENS_EVERY_MS = 1_000;
+
+export function createWorker(deps: WorkerDeps): Worker {
+  const { ledger, activeLanes, upstreams, requests, logger, owner, leaseMs } = deps;
+  const jobs = new Jobs(deps);
+  const dispatcher = new Dispatcher({
+    ledger,
+    activeLanes,
+    logger,
+    owner,
+    leaseMs,
+    free: (model) => upstreams.free(model),
+    start: (row, lane) => jobs.start(row, lane, upstreams.take(lane.model)),
+  });
+  const sweeps = createSweeps({ ...deps, dispatcher });
+
+  /** What is no longer ours is given up at once; it cannot be written anyway. */
+  async function renewLeases(): Promise<void> {
+    const held = jobs.held();
+    if (held.length === 0) return;
+    const still = await ledger.renew(owner, leaseMs, held);
+    for (const { id } of held) if (!still.has(id)) jobs.stop(id, 'lost');
+  }
+
+  const failed = (what: string) => (error: unknown) =>
+    logger.warn({ err: error }, `${what} failed; it is tried again`);
+  const tickers = services([
+    every('renew leases', leaseMs / 3, renewLeases, failed('renewing leases')),
+    every('keep tokens', KEEP_TOKENS_EVERY_MS, () => dispatcher.keepTokens(), failed('keeping tokens')),
+    sweeps,
+  ]);
+  let unwatch = (): void => {};
+
+  return {
+    name: 'worker',
+    running: () => jobs.size,
+    start: async () => {
+      requests.onCancel((id) => jobs.stop(id, 'cancelled'));
+      unwatch = activeLanes.watch((list) => {
+        if (!dispatcher.heard(list)) sweeps.soon();
+      });
+      upstreams.onFree(() => dispatcher.wake());
+      await tickers.start();
+      sweeps.soon();
+    },
+    stop: async () => {
+      unwatch();
+      await sweeps.stop();
+      await dispatcher.stop().catch(failed('giving back tokens'));
+      await jobs.stopAll(deps.stopGraceMs);
+      await tickers.stop();
+    },
+  };
+}

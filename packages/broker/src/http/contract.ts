@@ -1,0 +1,94 @@
+/** The contract's schemas, and the validator that holds every body and query to them. */
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
+import ajvFormats from 'ajv-formats';
+import createApiKey from '@fila/php-bridge-spec/schemas/requests/create-api-key.json' with { type: 'json' };
+import createRequest from '@fila/php-bridge-spec/schemas/requests/create-request.json' with { type: 'json' };
+import listApiKeysQuery from '@fila/php-bridge-spec/schemas/requests/list-api-keys-query.json' with { type: 'json' };
+import listRequestsQuery from '@fila/php-bridge-spec/schemas/requests/list-requests-query.json' with { type: 'json' };
+import updateApiKey from '@fila/php-bridge-spec/schemas/requests/update-api-key.json' with { type: 'json' };
+import apiKeyList from '@fila/php-bridge-spec/schemas/responses/api-key-list.json' with { type: 'json' };
+import apiKey from '@fila/php-bridge-spec/schemas/responses/api-key.json' with { type: 'json' };
+import authentication from '@fila/php-bridge-spec/schemas/responses/authentication.json' with { type: 'json' };
+import createdApiKey from '@fila/php-bridge-spec/schemas/responses/created-api-key.json' with { type: 'json' };
+import liveness from '@fila/php-bridge-spec/schemas/responses/liveness.json' with { type: 'json' };
+import problem from '@fila/php-bridge-spec/schemas/responses/problem.json' with { type: 'json' };
+import readiness from '@fila/php-bridge-spec/schemas/responses/readiness.json' with { type: 'json' };
+import requestList from '@fila/php-bridge-spec/schemas/responses/request-list.json' with { type: 'json' };
+import requestStatus from '@fila/php-bridge-spec/schemas/responses/request-status.json' with { type: 'json' };
+import request from '@fila/php-bridge-spec/schemas/responses/request.json' with { type: 'json' };
+import { fail, type FilaError } from '../kernel/errors.ts';
+
+/** In the order in which they may refer to each other. */
+export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
+  ...[createRequest, requestStatus, request, requestList, listRequestsQuery],
+  ...[apiKey, createdApiKey, apiKeyList, createApiKey, updateApiKey, listApiKeysQuery],
+  ...[authentication, liveness, readiness, problem],
+];
+
+/** Bodies are taken as they are; only what came as text in a URL is turned into numbers. */
+export function createValidators(): (schema: object, part: string | undefined) => ValidateFunction {
+  const bodies = ajv({ coerceTypes: false });
+  const texts = ajv({ coerceTypes: true });
+  return (schema, part) => (part === 'body' ? bodies : texts).compile(schema);
+}
+
+function ajv(options: { coerceTypes: boolean }): Ajv2020 {
+  const validator = new Ajv2020({
+    ...options,
+    allErrors: true,
+    strict: true,
+    strictRequired: false,
+    allowUnionTypes: true,
+    useDefaults: false,
+    verbose: false,
+  });
+  ajvFormats.default(validator);
+  for (const schema of SCHEMAS) validator.addSchema(schema);
+  return validator;
+}
+
+const MOST_NAMED = 20;
+
+/** What a client reads: each place that is wrong, once. */
+export function validationFailed(errors: readonly ErrorObject[], part: string | undefined): FilaError {
+  const said = new Map<string, string>();
+  for (const error of errors.filter(isTelling)) {
+    const place = pointerOf(error, part);
+    if (!said.has(place)) said.set(place, sentenceOf(error));
+  }
+  const list = [...said].slice(0, MOST_NAMED).map(([pointer, detail]) => ({ pointer, detail }));
+  const [first] = list;
+  const detail = first ? `${first.pointer === '' ? 'The body' : first.pointer} ${first.detail}.` : undefined;
+  return fail('validation_failed', { detail, errors: list });
+}
+
+/** The branches of a choice each complain; the choice itself says it better. */
+function isTelling({ keyword, schemaPath }: ErrorObject): boolean {
+  if (keyword === 'anyOf' || keyword === 'oneOf') return true;
+  return !/\/(anyOf|oneOf)\/\d+\//.test(schemaPath);
+}
+
+function pointerOf(error: ErrorObject, part: string | undefined): string {
+  const { additionalProperty, missingProperty } = error.params as {
+    additionalProperty?: string;
+    missingProperty?: string;
+  };
+  const name = additionalProperty ?? missingProperty;
+  const pointer =
+    error.instancePath + (name === undefined ? '' : `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`);
+  return part === 'body' ? pointer : pointer.slice(1);
+}
+
+function sentenceOf({ keyword, params, message, parentSchema, instancePath }: ErrorObject): string {
+  if (keyword === 'additionalProperties') return 'is not a known field';
+  if (keyword === 'required') return 'is missing';
+  if (keyword === 'enum')
+    return `must be one of ${(params as { allowedValues: unknown[] }).allowedValues.join(', ')}`;
+  if (keyword === 'false schema') return 'must not be here';
+  if (keyword === 'oneOf' && instancePath === '')
+    return 'must have either prompt (with or without system) or messages';
+  if (keyword === 'anyOf' || keyword === 'oneOf') return 'is not of any allowed form';
+  if (keyword === 'pattern')
+    return `must match ${String((parentSchema as { pattern?: string } | undefined)?.pattern ?? 'its pattern')}`;
+  return message ?? 'is not valid';
+}

@@ -1,0 +1,78 @@
+/** Turns whatever was thrown into the one form of an error: problem+json, with nothing of the inside in it. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { LedgerUnavailable } from '../engines/ledger/ledger.ts';
+import type { Problem } from '../kernel/contract.generated.ts';
+import { fail, FilaError } from '../kernel/errors.ts';
+import type { Logger } from '../kernel/logger.ts';
+import { validationFailed } from './contract.ts';
+
+export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
+
+interface ThrownByFastify extends Error {
+  code?: string;
+  statusCode?: number;
+  validation?: Parameters<typeof validationFailed>[0];
+  validationContext?: string;
+}
+
+export function problemOf(error: FilaError, requestId: string): Problem {
+  const { detail, errors, retryAfter } = error.details;
+  const row = {
+    type: `urn:fila:error:${error.code}`,
+    title: fail(error.code).message,
+    status: error.status,
+    code: error.code,
+  };
+  return {
+    ...row,
+    detail: detail ?? row.title,
+    request_id: requestId,
+    ...(retryAfter === undefined ? {} : { retry_after: retryAfter }),
+    ...(errors === undefined ? {} : { errors: [...errors] }),
+  };
+}
+
+export function answerError(logger: Logger) {
+  return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const error = asFilaError(thrown as ThrownByFastify);
+    if (error.code === 'internal_error')
+      logger.error({ err: thrown, http: request.id }, 'a call failed by a defect of ours');
+    else if (error.status >= 500)
+      logger.warn({ err: thrown, http: request.id }, 'a call could not be answered');
+    return sendProblem(error, request, reply);
+  };
+}
+
+export function sendProblem(error: FilaError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (error.details.retryAfter !== undefined) void reply.header('retry-after', error.details.retryAfter);
+  if (error.code === 'unauthorized') void reply.header('www-authenticate', 'Bearer');
+  return reply.code(error.status).type(PROBLEM_TYPE).send(problemOf(error, request.id));
+}
+
+const UNAVAILABLE_RETRY_S = 2;
+
+function asFilaError(thrown: ThrownByFastify): FilaError {
+  if (thrown instanceof FilaError) return thrown;
+  if (thrown.validation) return validationFailed(thrown.validation, thrown.validationContext);
+  if (isDatabaseAway(thrown))
+    return fail('unavailable', {
+      detail: 'The database is out of reach. Nothing was accepted.',
+      retryAfter: UNAVAILABLE_RETRY_S,
+      cause: thrown,
+    });
+  if (thrown.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return fail('body_too_large');
+  if (thrown.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
+    return fail('unsupported_media_type', { detail: 'Send the body as Content-Type: application/json.' });
+  const status = thrown.statusCode ?? 500;
+  return status >= 400 && status < 500
+    ? fail('bad_request', { cause: thrown })
+    : fail('internal_error', { cause: thrown });
+}
+
+/** Sequelize's names for "no connection", without importing it here. */
+function isDatabaseAway(thrown: Error): boolean {
+  return (
+    thrown instanceof LedgerUnavailable ||
+    /^Sequelize(Connection|HostNot|AccessDenied|Timeout)/.test(thrown.name)
+  );
+}

@@ -1,0 +1,193 @@
+/** The HTTP server: limits, ids, headers and errors for all routes; the rooms bring the routes themselves. */
+import type { AddressInfo, Socket } from 'node:net';
+import type {} from '@fastify/swagger';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { newId } from '../kernel/ids.ts';
+import { fail } from '../kernel/errors.ts';
+import type { Logger } from '../kernel/logger.ts';
+import type { Service } from '../kernel/service.ts';
+import { authenticate } from './authenticate.ts';
+import { createValidators } from './contract.ts';
+import { answerError, problemOf, PROBLEM_TYPE, sendProblem } from './error-answer.ts';
+import { parseJsonBody } from './json-body.ts';
+import type { AcceptedKey } from '../features/keys/keys.ts';
+
+/** What a room adds: its routes. */
+export type Routes = (app: FastifyInstance) => void;
+
+export interface ServerDeps {
+  readonly host: string;
+  readonly port: number;
+  readonly maxBodyBytes: number;
+  readonly adminToken: string;
+  readonly acceptKey: (secret: string) => Promise<AcceptedKey | null>;
+  readonly routes: readonly Routes[];
+  readonly logger: Logger;
+  /** Called first when the server stops: waiting calls should answer now. */
+  readonly onStopping?: () => void;
+}
+
+export interface Server extends Service {
+  readonly app: FastifyInstance;
+  /** Where it listens; known once started. */
+  url(): string;
+}
+
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+const KEEP_ALIVE_MS = 30_000;
+const MAX_HEADER_BYTES = 16 * 1024;
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+const SAFE_HEADERS = {
+  'x-content-type-options': 'nosniff',
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+};
+
+export function createServer(deps: ServerDeps): Server {
+  const { logger } = deps;
+  let stopping = false;
+  const app = buildApp(deps);
+
+  app.addHook('onSend', async (_request, reply) => {
+    // A kept-alive connection would hold the stop back until its client lets go.
+    if (stopping) void reply.header('connection', 'close');
+  });
+
+  return {
+    name: 'http',
+    app,
+    url: () => urlOf(app),
+    start: async () => {
+      await app.listen({ host: deps.host, port: deps.port });
+      logger.info({ url: urlOf(app) }, 'listening');
+    },
+    stop: async () => {
+      if (stopping) return;
+      stopping = true;
+      deps.onStopping?.();
+      const closing = setInterval(() => app.server.closeIdleConnections(), 50);
+      await app.close();
+      clearInterval(closing);
+    },
+  };
+}
+
+function urlOf(app: FastifyInstance): string {
+  const { address, port } = app.addresses()[0] as AddressInfo;
+  return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
+}
+
+/** All of the server but its port: what the OpenAPI document is made from, too. */
+export function buildApp(deps: ServerDeps, prepare?: (app: FastifyInstance) => void): FastifyInstance {
+  const app = Fastify({
+    logger: false,
+    bodyLimit: deps.maxBodyBytes,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES },
+    routerOptions: { maxParamLength: 200 },
+    genReqId: requestIds(),
+    requestIdHeader: false,
+    clientErrorHandler: answerBrokenCall,
+    frameworkErrors: (error, request, reply) => void answerError(deps.logger)(error, request, reply),
+  });
+  const validators = createValidators();
+  app.setValidatorCompiler(({ schema, httpPart }) => validators(schema as object, httpPart));
+  app.setSerializerCompiler(() => JSON.stringify);
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(
+    /^application\/json(;|$)/i,
+    { parseAs: 'buffer' },
+    async (_request: unknown, body: Buffer) => parseJsonBody(body),
+  );
+  app.setErrorHandler(answerError(deps.logger));
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(fail('not_found', { detail: 'There is no such path.' }), request, reply),
+  );
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.headers(SAFE_HEADERS).header('x-request-id', request.id);
+  });
+  logCalls(app, deps.logger);
+  prepare?.(app);
+  const paths = new Map<string, Set<string>>();
+  app.addHook('onRoute', ({ url, method }) => {
+    const methods = paths.get(url) ?? new Set();
+    paths.set(url, methods);
+    for (const one of [method].flat()) methods.add(one);
+  });
+  authenticate(app, deps);
+  // In a plugin of its own, so that an asynchronous `prepare` is done before the routes are known.
+  void app.register(async (inner) => {
+    for (const routes of deps.routes) routes(inner);
+    for (const [url, methods] of [...paths]) refuseOtherMethods(inner, url, methods);
+  });
+  return app;
+}
+
+function refuseOtherMethods(app: FastifyInstance, url: string, methods: ReadonlySet<string>): void {
+  const others = METHODS.filter((method) => !methods.has(method));
+  const allow = [...methods].sort().join(', ');
+  app.route({
+    url,
+    method: [...others],
+    config: { access: 'anyone' },
+    schema: { hide: true },
+    // Before the body is read: nothing in it matters.
+    onRequest: async (request, reply) => {
+      await sendProblem(
+        fail('method_not_allowed', { detail: `This path takes ${allow}.` }),
+        request,
+        reply.header('allow', allow),
+      );
+    },
+    handler: async () => undefined,
+  });
+}
+
+/** The caller's own X-Request-Id when it is harmless, so that two systems' logs can be put together. */
+function requestIds(): (request: { headers: Record<string, string | string[] | undefined> }) => string {
+  const run = newId('run').slice(-8);
+  let count = 0;
+  return ({ headers }) => {
+    const given = headers['x-request-id'];
+    if (typeof given === 'string' && /^[A-Za-z0-9._-]{1,64}$/.test(given)) return given;
+    count += 1;
+    return `${run}-${count.toString(36)}`;
+  };
+}
+
+/** The path without its query: nothing a client wrote gets into the log. */
+function logCalls(app: FastifyInstance, logger: Logger): void {
+  app.addHook('onResponse', async (request, reply) => {
+    logger.info(
+      {
+        http: request.id,
+        method: request.method,
+        route: request.routeOptions.url ?? 'none',
+        status: reply.statusCode,
+        ms: Math.round(reply.elapsedTime * 10) / 10,
+        keyId: request.apiKey?.id,
+      },
+      'call',
+    );
+  });
+}
+
+/** What is not even HTTP, answered on the bare socket. */
+function answerBrokenCall(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const problem = problemOf(
+    fail(error.code === 'HPE_HEADER_OVERFLOW' ? 'headers_too_large' : 'bad_request'),
+    'none',
+  );
+  const body = JSON.stringify(problem);
+  const head = [
+    `HTTP/1.1 ${problem.status} ${problem.title}`,
+    `Content-Type: ${PROBLEM_TYPE}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}
