@@ -63,11 +63,18 @@ module.exports = {
       name: 'packages-meet-at-index',
       severity: 'error',
       comment: 'The CLI talks to the broker through the SDK, and to the SDK through its index.',
-      from: { path: '^packages/([^/]+)/' },
+      from: { path: '^packages/([^/]+)/', pathNot: '[.]test[.]ts$' },
       to: {
         path: '^packages/',
-        pathNot: ['^packages/$1/', '^packages/sdk/src/index[.]ts$', '^packages/php-bridge-spec/'],
+        pathNot: ['^packages/$1/', '^packages/(sdk|broker)/src/index[.]ts$', '^packages/php-bridge-spec/'],
       },
+    },
+    {
+      name: 'only-the-cli-runs-the-broker',
+      severity: 'error',
+      comment: 'The CLI starts the daemon from its package entry; nobody else imports the broker.',
+      from: { path: '^packages/(sdk|php-bridge-spec)/' },
+      to: { path: '^packages/broker/' },
     },
     {
       name: 'tui-state-is-plain',
@@ -80,7 +87,7 @@ module.exports = {
   options: {
     tsPreCompilationDeps: true,
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '[.]generated[.]ts$' },
+    exclude: { path: ['[.]generated[.]ts$', '/dist/'] },
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: {
       extensions: ['.ts', '.tsx', '.js', '.d.ts'],

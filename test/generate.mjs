@@ -1,6 +1,8 @@
 /** Writes what is derived from the contract (types, error tables, docs); `--check` says what would change and fails. */
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { compile } from 'json-schema-to-typescript';
+import { openApiDocument } from '../packages/broker/src/http/open-api.ts';
+import { SETTINGS } from '../packages/broker/src/config/settings.ts';
 
 const SPEC = 'packages/php-bridge-spec';
 const NOTE = '/** Generated from packages/php-bridge-spec by `npm run generate`. Do not edit. */\n';
@@ -114,6 +116,29 @@ function errorDocs() {
   ].join('\n');
 }
 
+function settingDocs() {
+  const shown = ({ env, fallback, unit }) => {
+    if (env === 'FILA_DATA_DIR') return '`~/.local/share/fila`';
+    if (env === 'FILA_OLLAMA_URLS') return '`http://127.0.0.1:11434`';
+    return fallback === null ? '' : `\`${fallback}\`${unit ? ` ${unit}` : ''}`;
+  };
+  return [
+    '# Settings',
+    '',
+    'Generated from `packages/broker/src/config/settings.ts`. A flag of `fila serve` wins over the environment, the',
+    'environment over `fila.config.json` (names of the first column), the file over the default. Secrets may also come',
+    'from a file: `FILA_MASTER_KEY_FILE` and so on. `fila config show` says which value is in force and where it came from.',
+    '',
+    '| name | variable | default | meaning |',
+    '| --- | --- | --- | --- |',
+    ...Object.entries(SETTINGS).map(
+      ([name, row]) =>
+        `| \`${name}\` | \`${row.env}\`${row.secret ? ' (secret)' : ''} | ${shown(row)} | ${row.about} |`,
+    ),
+    '',
+  ].join('\n');
+}
+
 const generatedTypes = await types();
 const codes = errorCodes();
 write('packages/broker/src/kernel/error-codes.generated.ts', codes);
@@ -121,6 +146,8 @@ write('packages/broker/src/kernel/contract.generated.ts', generatedTypes);
 write('packages/sdk/src/types.generated.ts', generatedTypes);
 write('packages/sdk/src/error-codes.generated.ts', codes);
 write('docs/errors.md', errorDocs());
+write('docs/settings.md', settingDocs());
+write(`${SPEC}/openapi.json`, `${JSON.stringify(await openApiDocument(), null, 2)}\n`);
 
 if (stale.length > 0) {
   console.error(`Out of date, run  npm run generate :\n  ${stale.join('\n  ')}`);

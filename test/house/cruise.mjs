@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 
 const run = spawnSync(
   process.execPath,
-  ['node_modules/dependency-cruiser/bin/dependency-cruise.mjs', 'packages', '--output-type', 'json'],
+  ['node_modules/dependency-cruiser/bin/dependency-cruiser.mjs', 'packages', '--output-type', 'json'],
   { encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 },
 );
 if (!run.stdout) {

@@ -117,7 +117,7 @@ export interface ListRequestsQuery {
    * next_cursor of the page before.
    */
   cursor?: string;
-  status?: RequestStatus;
+  status?: 'pending' | 'processing' | 'completed' | 'failed' | 'cancelled' | 'expired';
   model?: string;
   created_after?: string;
   created_before?: string;

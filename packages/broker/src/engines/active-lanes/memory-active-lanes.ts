@@ -115,6 +115,7 @@ export function memoryActiveLanes(options: MemoryActiveLanesOptions = {}): Activ
     },
     retire: async (tokens) => {
       withHeld(tokens, (place, line) => {
+        place.chain?.remove(place);
         line.places.delete(place.lane.id);
         if (line.places.size === 0) store.lines.delete(place.lane.list);
       });
@@ -148,6 +149,7 @@ class Chain {
     place.chain?.remove(place);
     place.chain = this;
     place.before = this.tail;
+    place.after = undefined;
     if (this.tail) this.tail.after = place;
     else this.head = place;
     this.tail = place;

@@ -252,16 +252,16 @@ describe('a timer', () => {
       (response) => {
         const timer = setInterval(() => {
           response.write(delta('a'));
-          if (++sent === 5) clearInterval(timer);
-        }, 50);
+          if (++sent === 8) clearInterval(timer);
+        }, 150);
       },
-      { timers: { ...LONG, gapMs: 150 } },
+      { timers: { ...LONG, gapMs: 600 } },
     );
-    expect(sent).toBe(5);
+    expect(sent).toBe(8);
     expect(outcome).toMatchObject({
       code: 'upstream_timeout',
       phase: 'stream',
-      message: expect.stringContaining('150 ms (gap timer)'),
+      message: expect.stringContaining('600 ms (gap timer)'),
     });
   });
 

@@ -13,8 +13,11 @@ import {
   type OllamaClient,
 } from './ollama-client.ts';
 
-const TIMERS = { connectMs: 10_000, firstTokenMs: 150, gapMs: 150, totalMs: 10_000 };
+const TIMERS = { connectMs: 10_000, firstTokenMs: 10_000, gapMs: 10_000, totalMs: 10_000 };
 const PATIENT: CallOptions = { timers: TIMERS, maxAnswerBytes: 1_000_000 };
+/** For the faults that would last longer than a test. */
+const IMPATIENT: CallOptions = { ...PATIENT, timers: { ...TIMERS, firstTokenMs: 300, gapMs: 300 } };
+const ENDLESS: readonly FaultName[] = ['hang_headers', 'hang_mid_stream', 'slow_tokens'];
 const MODEL = 'llama3:8b';
 
 let ollama: SimulatedOllama;
@@ -63,7 +66,7 @@ function askFor(fault: FaultName, isChat: boolean): Promise<CallOutcome> {
       parameters: { think: needsThinking },
       ...(isChat ? { messages: [{ role: 'user', content }] } : { prompt: content }),
     },
-    PATIENT,
+    ENDLESS.includes(fault) ? IMPATIENT : PATIENT,
   );
 }
 
@@ -111,10 +114,9 @@ describe('a simulated Ollama', () => {
   it('sees at once that a call was cancelled, and never more calls than were let through', async () => {
     ollama.control({ firstTokenMs: 0, tokensPerSecond: 20 });
     const cancel = new AbortController();
-    const timers = { ...TIMERS, gapMs: 5_000 };
     const outcome = await client.run(
       { model: MODEL, prompt: 'x' },
-      { ...PATIENT, timers, signal: cancel.signal, onProgress: () => cancel.abort() },
+      { ...PATIENT, signal: cancel.signal, onProgress: () => cancel.abort() },
     );
     expect(outcome).toEqual({ kind: 'cancelled' });
     ollama.control({ tokensPerSecond: 0 });
@@ -129,7 +131,6 @@ describe('a simulated Ollama', () => {
     const waits = both.map((outcome) =>
       outcome.kind === 'answered' ? outcome.durations.hiddenQueueMs : NaN,
     );
-    expect(Math.min(...waits)).toBeLessThan(20);
-    expect(Math.max(...waits)).toBeGreaterThan(30);
+    expect(Math.max(...waits) - Math.min(...waits)).toBeGreaterThan(30);
   });
 });

@@ -125,9 +125,37 @@ describe('slots', () => {
     expect(new Set(taken.slice(0, 2)).size).toBe(2);
     expect(upstreams.states().map(({ running }) => running)).toEqual([2, 2]);
   });
+
+  it('go round also when each is released before the next is taken', async () => {
+    const upstreams = await start([await server(), await server()]);
+    const taken = Array.from({ length: 4 }, () => {
+      const slot = upstreams.take(MODEL)!;
+      slot.release();
+      return slot.upstream;
+    });
+    expect(taken[0]).not.toBe(taken[1]);
+    expect(taken.slice(2)).toEqual(taken.slice(0, 2));
+  });
 });
 
 describe('health', () => {
+  it('is nothing to warn of when stopping cuts a probe short', async () => {
+    const hung = await server();
+    hung.isHung = true;
+    const warnings: string[] = [];
+    const upstreams = createUpstreams({
+      upstreams: [{ url: hung.url, slots: 1 }],
+      allowCloudModels: false,
+      logger: { ...silentLogger, warn: (_, message) => void warnings.push(message) },
+      clock: systemClock,
+    });
+    const starting = upstreams.start();
+    await until(() => hung.sockets.size > 0);
+    await upstreams.stop();
+    await starting;
+    expect([warnings, upstreams.states()[0]?.status]).toEqual([[], 'unknown']);
+  });
+
   it('is known once started, and a server that is down does not keep anybody from starting', async () => {
     const [good, gone] = [await server(), await server()];
     await gone.stop();

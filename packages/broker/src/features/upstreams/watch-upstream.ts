@@ -125,7 +125,7 @@ export function watchUpstream(deps: WatchDeps): WatchedUpstream {
       isStopped = true;
       current?.abort();
       await ticker.stop();
-      
+      await client.close();
       health = { status: 'unknown', models: health.models };
     },
   };

@@ -1,0 +1,101 @@
+/** Writes the OpenAPI 3.1 document of the routes as they are registered. Used by `npm run generate`, never by the daemon. */
+import swagger from '@fastify/swagger';
+import errors from '@fila/php-bridge-spec/errors.json' with { type: 'json' };
+import { healthRoutes } from '../features/health/health-routes.ts';
+import { keyRoutes } from '../features/keys/key-routes.ts';
+import { requestRoutes } from '../features/requests/request-routes.ts';
+import { silentLogger } from '../kernel/logger.ts';
+import { keyOf } from './authenticate.ts';
+import { SCHEMAS } from './contract.ts';
+import { buildApp } from './server.ts';
+
+type Operation = { security?: object[]; responses: Record<string, object>; tags?: string[] };
+type Document = {
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, object> };
+};
+
+const NO_ROOM = {} as never;
+
+const INFO = {
+  title: 'Fila',
+  version: '1.0.0',
+  description:
+    'Durable, fair and private prompts to local Ollama servers. Errors are application/problem+json (RFC 9457).',
+  license: { name: 'MIT', identifier: 'MIT' },
+};
+
+const TAGS = [
+  { name: 'requests', description: 'Prompts and their answers; with an API key.' },
+  { name: 'keys', description: 'About the own API key.' },
+  { name: 'admin', description: 'For operators; with the admin token.' },
+  { name: 'health', description: 'For load balancers and supervisors.' },
+];
+
+/** The rooms are not there: only what they say about their routes is needed. */
+export async function openApiDocument(): Promise<object> {
+  const app = buildApp(
+    {
+      ...{ host: '127.0.0.1', port: 0, maxBodyBytes: 1_048_576, adminToken: '', logger: silentLogger },
+      acceptKey: async () => null,
+      routes: [
+        healthRoutes(NO_ROOM),
+        keyRoutes({ keys: NO_ROOM, keyOf }),
+        requestRoutes({ requests: NO_ROOM, arrive: NO_ROOM, keyOf, maxWaitSeconds: 0 }),
+      ],
+    },
+    (inner) => {
+      for (const schema of SCHEMAS) inner.addSchema(schema);
+      void inner.register(swagger, {
+        openapi: {
+          openapi: '3.1.0',
+          info: INFO,
+          servers: [{ url: 'http://127.0.0.1:7433', description: 'A broker on this machine.' }],
+          tags: TAGS,
+          security: [{ key: [] }],
+          components: {
+            securitySchemes: {
+              key: {
+                type: 'http',
+                scheme: 'bearer',
+                description: 'An API key (fila_live_…). Also taken from X-API-Key.',
+              },
+              admin: { type: 'http', scheme: 'bearer', description: 'The admin token.' },
+            },
+          },
+        },
+        refResolver: {
+          buildLocalReference: (json, _base, _fragment, index) => String(json['$id'] ?? `def-${index}`),
+        },
+      });
+    },
+  );
+  await app.ready();
+  const document = app.swagger() as unknown as Document;
+  await app.close();
+  for (const path of Object.values(document.paths))
+    for (const operation of Object.values(path)) complete(operation);
+  // Queries were written out as parameters.
+  for (const name of Object.keys(document.components.schemas))
+    if (name.endsWith('Query')) delete document.components.schemas[name];
+  return document;
+}
+
+const PROBLEM = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
+
+/** What holds for every route and is therefore not said by each. */
+function complete(operation: Operation): void {
+  const isAdmin = operation.tags?.includes('admin');
+  const isOpen = operation.security?.length === 0;
+  if (isAdmin) operation.security = [{ admin: [] }];
+  const statuses = new Set(
+    errors.http.map((one) => one.status).filter((status) => isOpen !== true || status !== 401),
+  );
+  for (const status of [...statuses].sort()) {
+    const codes = errors.http.filter((one) => one.status === status);
+    operation.responses[status] ??= {
+      description: codes.map((one) => `${one.code}: ${one.title}.`).join(' '),
+      content: PROBLEM,
+    };
+  }
+}

@@ -1,0 +1,96 @@
+/** Requests to a model: create, look at, wait for, cancel. */
+import { filaPromise, type FilaPromise, type FilaResponse } from '../fila-promise.ts';
+import type { CallOptions, Send } from '../http.ts';
+import { listing, type Listing } from '../listing.ts';
+import type { Sleep } from '../sleep.ts';
+import type { CreateRequest, ListRequestsQuery, Request, RequestList } from '../types.generated.ts';
+import { waitDeadlineMs, waitUntilFinal, type WaitOptions } from './wait.ts';
+
+const REQUESTS = '/api/v1/requests';
+const REQUEST = `${REQUESTS}/{id}`;
+
+export interface GetRequestOptions extends CallOptions {
+  /** The broker answers when the request is final, or after this many seconds as it then is. */
+  waitSeconds?: number;
+}
+
+export interface CreateRequestOptions extends GetRequestOptions {
+  /** Default: a new one for each call, the same over its retries. Your own makes a call safe to repeat later. */
+  idempotencyKey?: string;
+}
+
+export interface CreateAndWaitOptions extends WaitOptions {
+  /** See create. */
+  idempotencyKey?: string;
+  /** For creating. Waiting goes on until `timeoutMs`. */
+  maxRetries?: number;
+}
+
+export interface Requests {
+  /**
+   * Hands a prompt to the broker. Once this has resolved, the request is stored and will be worked on.
+   * @example const { id } = await fila.requests.create({ prompt: 'Say hello.' });
+   */
+  create(body: CreateRequest, options?: CreateRequestOptions): FilaPromise<Request>;
+  /**
+   * A request as it is now or, with `waitSeconds`, as soon as it is final.
+   * @example const request = await fila.requests.get('req_…', { waitSeconds: 10 });
+   */
+  get(id: string, options?: GetRequestOptions): FilaPromise<Request>;
+  /**
+   * Own requests, newest first.
+   * @example for await (const request of fila.requests.list({ status: 'failed' })) console.log(request.error);
+   */
+  list(query?: ListRequestsQuery, options?: CallOptions): Listing<Request, RequestList>;
+  /**
+   * Stops a request that is not final.
+   * @example await fila.requests.cancel('req_…');
+   */
+  cancel(id: string, options?: CallOptions): FilaPromise<Request>;
+  /**
+   * Waits until a request is completed, failed, cancelled or expired: look at `status`. A broker that restarts
+   * meanwhile is waited for.
+   * @example const { status, result } = await fila.requests.wait('req_…', { timeoutMs: 60_000 });
+   */
+  wait(id: string, options?: WaitOptions): FilaPromise<Request>;
+  /**
+   * Creates a request once, whatever happens on the way, and waits for it.
+   * @example const { result } = await fila.requests.createAndWait({ prompt: 'Say hello.' });
+   */
+  createAndWait(body: CreateRequest, options?: CreateAndWaitOptions): FilaPromise<Request>;
+}
+
+export function createRequests(send: Send, sleep: Sleep): Requests {
+  async function createAndWait(
+    body: CreateRequest,
+    { idempotencyKey = crypto.randomUUID(), maxRetries, ...options }: CreateAndWaitOptions = {},
+  ): Promise<FilaResponse<Request>> {
+    const { signal, headers } = options;
+    const deadlineMs = waitDeadlineMs(options);
+    const created = await send<Request>(
+      { method: 'POST', path: REQUESTS, as: 'client', body, idempotencyKey, deadlineMs },
+      { signal, headers, maxRetries },
+    ).withResponse();
+    return waitUntilFinal(REQUEST, created.data.id, { ...options, send, sleep, deadlineMs }, created);
+  }
+
+  return {
+    create: (body, { idempotencyKey = crypto.randomUUID(), waitSeconds, ...options } = {}) =>
+      send({ method: 'POST', path: REQUESTS, as: 'client', body, idempotencyKey, waitSeconds }, options),
+    get: (id, { waitSeconds, ...options } = {}) =>
+      send({ method: 'GET', path: REQUEST, id, as: 'client', waitSeconds }, options),
+    list: (query, options) =>
+      listing((cursor = query?.cursor) =>
+        send<RequestList>(
+          { method: 'GET', path: REQUESTS, as: 'client', query: { ...query, cursor } },
+          options,
+        ),
+      ),
+    cancel: (id, options) => send({ method: 'POST', path: `${REQUEST}/cancel`, id, as: 'client' }, options),
+    wait: (id, options = {}) =>
+      filaPromise(
+        waitUntilFinal(REQUEST, id, { ...options, send, sleep, deadlineMs: waitDeadlineMs(options) }),
+      ),
+    createAndWait: (body, options) => filaPromise(createAndWait(body, options)),
+  };
+}

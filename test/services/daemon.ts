@@ -1,0 +1,151 @@
+/** Runs one real server for a test, so that it and its directory never outlive the test process. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+const START_TIMEOUT_MS = 30_000;
+const STOP_TIMEOUT_MS = 10_000;
+const PROBE_EVERY_MS = 10;
+
+/**
+ * The guard, in sh: it is told the pid of the server of the moment (0 = none) and sees the end of its stdin when the
+ * test process is gone, however it went. It has a session of its own, so Ctrl-C or a kill of the group passes it by.
+ */
+const GUARD = `
+trap '' INT TERM HUP
+pid=0
+while read -r line; do pid=$line; done
+if [ "$pid" -gt 0 ]; then kill -9 "$pid" 2>/dev/null; sleep 0.2; fi
+rm -rf "$1"
+`;
+
+export interface DaemonPlan {
+  readonly name: string;
+  readonly directory: string;
+  readonly port: number;
+  readonly binary: string;
+  readonly args: readonly string[];
+  /** Whether an open connection to the port shows a server that is ready. */
+  readonly isReady: (socket: Socket) => Promise<boolean>;
+}
+
+export interface Daemon {
+  /** Of the server that runs now, or of the last one. */
+  readonly pid: number;
+  /** Lets it shut down in order. What it wrote stays until the test process ends, so it can be restarted. */
+  stop(): Promise<void>;
+  /** Ends it as a crash would (SIGKILL). */
+  kill(): Promise<void>;
+  /** Starts it again on the same port and directory; stops it before if it runs. */
+  restart(): Promise<void>;
+}
+
+/** A directory that the guard removes when this process ends. */
+export function temporaryDirectory(name: string): string {
+  return mkdtempSync(join(tmpdir(), `fila-${name}-`));
+}
+
+/** A port of 127.0.0.1 that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Starts guard and server; resolves when the server is ready. */
+export async function startDaemon(plan: DaemonPlan): Promise<Daemon> {
+  const tellGuard = startGuard(plan.directory);
+  let child: ChildProcess | undefined;
+  let pid = 0;
+
+  const isRunning = () => child !== undefined && child.exitCode === null && child.signalCode === null;
+
+  async function start(): Promise<void> {
+    child = spawnServer(plan);
+    pid = child.pid ?? 0;
+    tellGuard(pid);
+    child.once('exit', () => tellGuard(0));
+    try {
+      await untilReady(plan, isRunning);
+    } catch (error) {
+      await end('SIGKILL');
+      throw error;
+    }
+  }
+
+  async function end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    if (!child || !isRunning()) return;
+    const exited = once(child, 'exit');
+    child.kill(signal);
+    const timer = setTimeout(() => child?.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    await exited;
+    clearTimeout(timer);
+  }
+
+  await start();
+  return {
+    get pid() {
+      return pid;
+    },
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
+    restart: async () => {
+      await end('SIGTERM');
+      await start();
+    },
+  };
+}
+
+function spawnServer(plan: DaemonPlan): ChildProcess {
+  const log = openSync(logFile(plan), 'a');
+  const child = spawn(plan.binary, plan.args, { stdio: ['ignore', log, log], cwd: plan.directory });
+  closeSync(log);
+  child.on('error', () => {});
+  child.unref();
+  return child;
+}
+
+function startGuard(directory: string): (pid: number) => void {
+  const guard = spawn('/bin/sh', ['-c', GUARD, 'guard', directory], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  const stdin = guard.stdin as unknown as Socket;
+  stdin.on('error', () => {});
+  stdin.unref();
+  guard.unref();
+  return (pid) => void stdin.write(`${pid}\n`);
+}
+
+async function untilReady(plan: DaemonPlan, isRunning: () => boolean): Promise<void> {
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  while (isRunning() && Date.now() < deadline) {
+    if (await probe(plan)) return;
+    await delay(PROBE_EVERY_MS);
+  }
+  const log = readFileSync(logFile(plan), 'utf8').slice(-2000);
+  throw new Error(`${plan.name} did not become ready on port ${plan.port}. Its last words:\n${log}`);
+}
+
+async function probe(plan: DaemonPlan): Promise<boolean> {
+  const socket = connect(plan.port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return await plan.isReady(socket);
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+function logFile(plan: DaemonPlan): string {
+  return join(plan.directory, `${plan.name}.log`);
+}
