@@ -46,6 +46,8 @@ export function answerError(logger: Logger) {
 export function sendProblem(error: FilaError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   if (error.details.retryAfter !== undefined) void reply.header('retry-after', error.details.retryAfter);
   if (error.code === 'unauthorized') void reply.header('www-authenticate', 'Bearer');
+  // Also when the call failed before any hook ran.
+  void reply.header('x-request-id', request.id);
   return reply.code(error.status).type(PROBLEM_TYPE).send(problemOf(error, request.id));
 }
 

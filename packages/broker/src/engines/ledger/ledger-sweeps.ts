@@ -17,7 +17,7 @@ export function ledgerSweeps(sql: SqlRunner): LedgerSweeps {
     return rows.flatMap(({ lane, oldest }) => (oldest === null ? [] : [{ laneId: Number(lane), oldest }]));
   }
 
-  async function wake(): Promise<string[]> {
+  async function wake(): Promise<{ expired: string[]; nextInMs: number | null }> {
     const ended: string[] = [];
     const due = await sql.all<{ id: string; late: number }>(
       `SELECT id, deadline_at IS NOT NULL AND deadline_at <= ${sql.nowMs} AS late FROM requests
@@ -39,7 +39,14 @@ export function ledgerSweeps(sql: SqlRunner): LedgerSweeps {
         ids,
       );
     }
-    return ended;
+    return { expired: ended, nextInMs: await nextInMs() };
+  }
+
+  async function nextInMs(): Promise<number | null> {
+    const [row] = await sql.all<{ ms: number | null }>(
+      `SELECT MIN(wake_at) - ${sql.nowMs} AS ms FROM requests WHERE wake_at > ${sql.nowMs}`,
+    );
+    return row === undefined || row.ms === null ? null : Number(row.ms);
   }
 
   async function rescue(

@@ -230,7 +230,9 @@ export function describeLedger(name: string, make: () => Promise<Ledger>): void 
       const late = await insert(laneId, { deadlineAt: Date.now() - 1 });
       const lateAndDelayed = await insert(laneId, { runAt: Date.now() - 5, deadlineAt: Date.now() - 1 });
       const inTime = await insert(laneId, { deadlineAt: Date.now() + 3_600_000 });
-      const expired = await ledger.sweeps.wake();
+      const { expired, nextInMs } = await ledger.sweeps.wake();
+      expect(nextInMs).toBeGreaterThan(0);
+      expect(nextInMs).toBeLessThanOrEqual(3_600_000);
       expect(expired).toEqual(expect.arrayContaining([late, lateAndDelayed]));
       expect(expired).not.toContain(inTime);
       expect(await ledger.find(late)).toMatchObject({ state: 'expired', errorCode: 'deadline_exceeded' });

@@ -36,8 +36,8 @@ export interface LaneBook {
 export interface LedgerSweeps {
   /** Lanes that have pending rows, with the oldest of them: all lanes, or those named. One index dive a lane. */
   lanesWithWork(laneIds?: readonly number[]): Promise<{ laneId: number; oldest: string }[]>;
-  /** Expires what is past its deadline, makes pending what is due; resolves with the ids that expired. */
-  wake(): Promise<string[]>;
+  /** Expires what is past its deadline, makes pending what is due; says which expired, and when something is due next. */
+  wake(): Promise<{ expired: string[]; nextInMs: number | null }>;
   /** Gives back what a dead worker held: leases over for `graceMs`, or of the owner named. Three deaths: failed, poison. */
   rescue(dead: { graceMs: number } | { owner: string }, poisonError: (id: string) => Buffer): Promise<number>;
 }

@@ -29,6 +29,8 @@ export interface JobsDeps {
   readonly policy: RetryPolicy;
   readonly timers: CallTimers;
   readonly random?: () => number;
+  /** A request waits for its next attempt. */
+  readonly onDelayed?: (delayMs: number) => void;
 }
 
 type Why = 'cancelled' | 'lost' | 'stopping';
@@ -151,6 +153,7 @@ export class Jobs {
         const written = await this.#deps.ledger.settle(settlement);
         if (written && settlement.to !== 'pending' && settlement.to !== 'delayed')
           this.#deps.requests.ended(settlement.id);
+        if (written && settlement.to === 'delayed') this.#deps.onDelayed?.(settlement.delayMs ?? 0);
         return written;
       } catch (error) {
         if (!(error instanceof LedgerUnavailable) || this.#givesUp) throw error;

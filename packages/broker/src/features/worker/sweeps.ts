@@ -21,8 +21,8 @@ export interface SweepsDeps {
 }
 
 export interface Sweeps extends Service {
-  /** Sweeps now rather than at the next tick. */
-  soon(): void;
+  /** Sweeps within this time rather than at the next tick. */
+  within(ms: number): void;
 }
 
 const SWEEP_EVERY_MS = 1_000;
@@ -35,7 +35,8 @@ export function createSweeps(deps: SweepsDeps): Sweeps {
   let timer: NodeJS.Timeout | undefined;
   let current: Promise<void> | null = null;
   let stopped = true;
-  let again = false;
+  let dueAt = 0;
+  let next = SWEEP_EVERY_MS;
 
   /** What earlier runs in this folder held: their process is dead for certain, so nothing has to run out first. */
   async function giveBackOwnDead(): Promise<void> {
@@ -45,6 +46,12 @@ export function createSweeps(deps: SweepsDeps): Sweeps {
     deps.forgetEarlierRuns();
     ownDeadAreBack = true;
     if (count > 0) logger.warn({ count }, 'requests of a run that ended without stopping are pending again');
+  }
+
+  async function wakeTheDue(): Promise<void> {
+    const { expired, nextInMs } = await ledger.sweeps.wake();
+    for (const id of expired) requests.ended(id);
+    if (nextInMs !== null) within(nextInMs);
   }
 
   async function rescueTheDead(): Promise<void> {
@@ -73,9 +80,7 @@ export function createSweeps(deps: SweepsDeps): Sweeps {
 
   async function sweep(): Promise<void> {
     if (!ownDeadAreBack) await attempt('giving back requests of an earlier run', giveBackOwnDead);
-    await attempt('waking due requests', async () =>
-      (await ledger.sweeps.wake()).forEach((id) => requests.ended(id)),
-    );
+    await attempt('waking due requests', wakeTheDue);
     await attempt('rescuing requests', rescueTheDead);
     await attempt('activating lanes', activateLanes);
   }
@@ -90,21 +95,24 @@ export function createSweeps(deps: SweepsDeps): Sweeps {
 
   function schedule(ms: number): void {
     clearTimeout(timer);
+    dueAt = performance.now() + ms;
     timer = setTimeout(() => {
       current ??= sweep().finally(() => {
         current = null;
-        if (!stopped) schedule(again ? 0 : SWEEP_EVERY_MS);
-        again = false;
+        if (!stopped) schedule(next);
+        next = SWEEP_EVERY_MS;
       });
     }, ms);
   }
 
+  function within(ms: number): void {
+    if (current) next = Math.min(next, ms);
+    else if (!stopped && performance.now() + ms < dueAt) schedule(ms);
+  }
+
   return {
     name: 'sweeps',
-    soon: () => {
-      if (current) again = true;
-      else if (!stopped) schedule(0);
-    },
+    within,
     start: async () => {
       stopped = false;
       schedule(SWEEP_EVERY_MS);

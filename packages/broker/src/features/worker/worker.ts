@@ -10,7 +10,7 @@ import type { CallOutcome, CallTimers, Upstreams } from '../upstreams/upstreams.
 import { Dispatcher } from './dispatcher.ts';
 import { Jobs, type Job } from './jobs.ts';
 import type { RetryPolicy } from './retry-delay.ts';
-import { createSweeps } from './sweeps.ts';
+import { createSweeps, type Sweeps } from './sweeps.ts';
 
 export { callModel } from './call-model.ts';
 export type { Job } from './jobs.ts';
@@ -42,7 +42,7 @@ const KEEP_TOKENS_EVERY_MS = 1_000;
 
 export function createWorker(deps: WorkerDeps): Worker {
   const { ledger, activeLanes, upstreams, requests, logger, owner, leaseMs } = deps;
-  const jobs = new Jobs(deps);
+  const jobs: Jobs = new Jobs({ ...deps, onDelayed: (delayMs) => sweeps.within(delayMs) });
   const dispatcher = new Dispatcher({
     ledger,
     activeLanes,
@@ -52,7 +52,7 @@ export function createWorker(deps: WorkerDeps): Worker {
     free: (model) => upstreams.free(model),
     start: (row, lane) => jobs.start(row, lane, upstreams.take(lane.model)),
   });
-  const sweeps = createSweeps({ ...deps, dispatcher });
+  const sweeps: Sweeps = createSweeps({ ...deps, dispatcher });
 
   /** What is no longer ours is given up at once; it cannot be written anyway. */
   async function renewLeases(): Promise<void> {
@@ -77,11 +77,11 @@ export function createWorker(deps: WorkerDeps): Worker {
     start: async () => {
       requests.onCancel((id) => jobs.stop(id, 'cancelled'));
       unwatch = activeLanes.watch((list) => {
-        if (!dispatcher.heard(list)) sweeps.soon();
+        if (!dispatcher.heard(list)) sweeps.within(0);
       });
       upstreams.onFree(() => dispatcher.wake());
       await tickers.start();
-      sweeps.soon();
+      sweeps.within(0);
     },
     stop: async () => {
       unwatch();
