@@ -10,6 +10,27 @@ function dependenciesOf(name: string): string[] {
   return Object.keys(manifest.dependencies ?? {});
 }
 
+/**
+ * Commander goes into the bundle and takes Node's modules where they are already loaded: loading child_process, which
+ * it needs only for commands in files of their own, would be a third of the time of `fila --help`.
+ */
+const leanCommander: NonNullable<Options['esbuildPlugins']>[number] = {
+  name: 'lean-commander',
+  setup(build) {
+    build.onResolve({ filter: /^node:/ }, ({ path, importer }) =>
+      importer.includes('/commander/') ? { path, namespace: 'builtin' } : undefined,
+    );
+    build.onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({ contents: builtin(path) }));
+  },
+};
+
+function builtin(path: string): string {
+  if (path === 'node:process') return 'export default globalThis.process';
+  const load = `process.getBuiltinModule('${path}')`;
+  if (path === 'node:child_process') return `export default { spawn: (...words) => ${load}.spawn(...words) }`;
+  return `const all = ${load}; export default all; export const { EventEmitter, stripVTControlCharacters } = all;`;
+}
+
 function pack(name: string, entry: Record<string, string>, extra: Options = {}): Options {
   return {
     name,
@@ -34,5 +55,14 @@ function pack(name: string, entry: Record<string, string>, extra: Options = {}):
 export default defineConfig([
   pack('sdk', { index: 'index.ts' }, { target: 'es2022', platform: 'neutral', dts: true }),
   pack('broker', { index: 'index.ts' }),
-  pack('cli', { main: 'main.ts' }),
+  pack(
+    'cli',
+    { main: 'main.ts' },
+    {
+      minify: true,
+      external: dependenciesOf('cli').filter((name) => name !== 'commander'),
+      noExternal: [/^@fila\/php-bridge-spec/, 'commander'],
+      esbuildPlugins: [leanCommander],
+    },
+  ),
 ]);

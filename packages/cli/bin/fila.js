@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 // Starts the built CLI, or says in one sentence why it cannot.
-import { existsSync } from 'node:fs';
 
 const [major, minor] = process.versions.node.split('.').map(Number);
 const main = new URL('../dist/main.js', import.meta.url);
@@ -10,7 +9,7 @@ if (major < 22 || (major === 22 && minor < 19)) {
       'Inside the repository, npm uses the Node 24 that npm ci installed:  npx fila ...  or  npm run fila -- ...',
   );
   process.exitCode = 1;
-} else if (!existsSync(main)) {
+} else if (!process.getBuiltinModule('node:fs').existsSync(main)) {
   console.error('fila is not built yet. Run:  npm run build');
   process.exitCode = 1;
 } else {

@@ -1,7 +1,7 @@
 /** The daemon's folder: one daemon at a time, its secrets as 0600 files, and who ran here before. */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
 export interface DataDir {
@@ -25,7 +25,7 @@ export class DataDirInUse extends Error {
  * it dies, which a file with a process id in it cannot promise.
  */
 export function openDataDir(path: string, run: string): DataDir {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+  makeFolder(resolve(path));
   const lock = new DatabaseSync(join(path, 'daemon.lock'), { timeout: 0 });
   try {
     lock.exec(
@@ -57,6 +57,13 @@ export function openDataDir(path: string, run: string): DataDir {
       lock.close();
     },
   };
+}
+
+/** Step by step, because Node's recursive mkdir never returns where nothing can be made (nodejs: /proc/x). */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
 }
 
 function readOrCreate(file: string, create: () => string): string {

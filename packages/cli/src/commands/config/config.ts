@@ -1,0 +1,22 @@
+/** `fila config …`: the daemon's settings, seen from outside. */
+import type { Command } from 'commander';
+import type { Run } from '../../program.ts';
+
+export function addConfig(program: Command, run: Run): void {
+  const config = program.command('config').description("show, validate: the daemon's settings");
+
+  config
+    .command('show')
+    .description('every setting, its value and where that comes from; secrets are masked')
+    .option('--config <file>', 'another file than ./fila.config.json')
+    .action((options, command) =>
+      run(command, async (context) => (await import('./show.ts')).showConfig(context, options)),
+    );
+  config
+    .command('validate')
+    .description('name every problem at once and end with 78, or say that there is none')
+    .option('--config <file>', 'another file than ./fila.config.json')
+    .action((options, command) =>
+      run(command, async (context) => (await import('./validate.ts')).validateConfig(context, options)),
+    );
+}

@@ -1,0 +1,40 @@
+/** `fila help <topic>`: what belongs to no single command. */
+import { EXIT_MEANINGS } from '../output/exit-codes.ts';
+
+const TOPICS: Readonly<Record<string, () => string>> = {
+  'exit-codes': () =>
+    [
+      'How fila ends:',
+      '',
+      ...EXIT_MEANINGS.map(([code, meaning]) => `  ${String(code).padStart(3)}  ${meaning}`),
+    ].join('\n'),
+  output: () => `Data goes to stdout; notices, questions and errors go to stderr.
+
+  table   for people. On a terminal: aligned, fitted to it, times relative to now.
+          In a pipe: one line a row, cells separated by tabs, no header, nothing cut, times in RFC 3339.
+  wide    table with more columns
+  json    one document; a list is {"items": [...], "next_cursor": ...}. Errors are JSON on stderr too.
+  jsonl   one object a line, written as it comes
+  yaml    as json
+  name    ids only, for xargs and for:  fila keys suspend -
+
+Text of others (prompts, answers, names) cannot move your cursor or change your colours: control characters are shown
+as pictures. In json, jsonl and yaml they are escaped, so a parser gets them exactly.`,
+  environment: () => `What fila reads, beside the settings of the daemon (fila config show -o wide):
+
+  FILA_URL        where the daemon is; --url is stronger
+  FILA_TOKEN      the admin token, for fila keys; --token-file FILE is stronger
+  FILA_API_KEY    an API key, for fila requests; --api-key-file FILE is stronger
+  FILA_NO_INPUT   never ask, as --no-input
+  FILA_FORCE_TTY  treat stdout as a terminal; a number is its width
+  NO_COLOR, FORCE_COLOR, CLICOLOR_FORCE, CLICOLOR, TERM=dumb
+
+On the machine of the daemon nothing is needed: its data folder (FILA_DATA_DIR) says where it listens and holds the
+admin token and the key of fila dev, which are used for addresses of this machine only.`,
+};
+
+export const TOPIC_NAMES = Object.keys(TOPICS);
+
+export function topicText(name: string): string | undefined {
+  return Object.hasOwn(TOPICS, name) ? TOPICS[name]!() : undefined;
+}

@@ -1,0 +1,60 @@
+/** How a key looks to people: columns of a list, fields of one. */
+import type { ApiKey } from '@fila/sdk';
+import type { Tone } from '../../output/colour.ts';
+import type { View } from '../../output/formats.ts';
+import { timeCell, type Cell, type Column } from '../../output/table.ts';
+
+const GLYPHS: Record<ApiKey['status'], readonly [glyph: string, tone: Tone]> = {
+  active: ['●', 'ok'],
+  suspended: ['◐', 'warn'],
+  revoked: ['✖', 'bad'],
+};
+
+export function keyColumns(nowMs: number): Column<ApiKey>[] {
+  const time = timeCell(nowMs);
+  return [
+    { header: 'ID', cell: (key) => ({ exact: key.id }) },
+    { header: 'NAME', yields: true, cell: (key) => ({ exact: key.name }) },
+    { header: 'STATUS', cell: statusCell },
+    { header: 'PREFIX', wide: true, cell: (key) => ({ exact: key.prefix }) },
+    { header: 'LIMITS', yields: true, cell: limitsCell },
+    { header: 'EXPIRES', cell: (key) => time(key.expires_at) },
+    { header: 'LAST-USED', cell: (key) => time(key.last_used_at) },
+    { header: 'CREATED', cell: (key) => time(key.created_at) },
+    { header: 'REVOKED', wide: true, cell: (key) => time(key.revoked_at) },
+  ];
+}
+
+export function keyView(nowMs: number): View<ApiKey> {
+  const time = timeCell(nowMs);
+  return {
+    name: (key) => key.id,
+    fields: (key) => [
+      ['id', { exact: key.id }],
+      ['name', { exact: key.name, tone: 'strong' }],
+      ['status', statusCell(key)],
+      ['prefix', { exact: key.prefix }],
+      ['limits', limitsCell(key)],
+      ['expires', time(key.expires_at)],
+      ['last used', time(key.last_used_at)],
+      ['created', time(key.created_at)],
+      ['revoked', time(key.revoked_at)],
+    ],
+  };
+}
+
+function statusCell({ status }: ApiKey): Cell {
+  const [glyph, tone] = GLYPHS[status] ?? ['?', 'dim'];
+  return { exact: status, shown: `${glyph} ${status}`, tone };
+}
+
+/** "60/minute,5000/day"; what is not limited is not named. */
+function limitsCell(key: ApiKey): Cell {
+  const limits = [
+    [key.limit_minute, 'minute'],
+    [key.limit_hour, 'hour'],
+    [key.limit_day, 'day'],
+  ] as const;
+  const named = limits.filter(([count]) => count > 0).map(([count, unit]) => `${count}/${unit}`);
+  return named.length > 0 ? { exact: named.join(',') } : { exact: 'none', tone: 'dim' };
+}

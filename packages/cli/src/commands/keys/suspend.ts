@@ -1,0 +1,9 @@
+/** `fila keys suspend`. */
+import type { CliContext } from '../../cli-context.ts';
+import type { ExitCode } from '../../output/exit-codes.ts';
+import { forEachId } from '../for-each-id.ts';
+
+export async function suspendKeys(context: CliContext, ids: readonly string[]): Promise<ExitCode> {
+  const fila = await context.sdk('admin');
+  return forEachId(context, ids, { noun: 'key', done: 'suspended', change: (id) => fila.keys.suspend(id) });
+}

@@ -1,0 +1,13 @@
+/** `fila requests cancel`. */
+import type { CliContext } from '../../cli-context.ts';
+import type { ExitCode } from '../../output/exit-codes.ts';
+import { forEachId } from '../for-each-id.ts';
+
+export async function cancelRequests(context: CliContext, ids: readonly string[]): Promise<ExitCode> {
+  const fila = await context.sdk('client');
+  return forEachId(context, ids, {
+    noun: 'request',
+    done: 'cancelled',
+    change: (id) => fila.requests.cancel(id),
+  });
+}

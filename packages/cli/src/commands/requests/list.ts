@@ -1,0 +1,45 @@
+/** `fila requests list`. */
+import type { Request } from '@fila/sdk';
+import type { CliContext } from '../../cli-context.ts';
+import { usageError } from '../../output/error-text.ts';
+import { parseDuration, parseMoment, rfc3339 } from '../../output/units.ts';
+import { printPages } from '../print-pages.ts';
+import { requestColumns } from './request-view.ts';
+
+export interface ListRequestsFlags {
+  readonly status?: Request['status'];
+  readonly model?: string;
+  readonly since?: string;
+  readonly until?: string;
+  readonly limit: number;
+  readonly cursor?: string;
+  readonly all?: boolean;
+}
+
+export async function listRequests(context: CliContext, flags: ListRequestsFlags): Promise<void> {
+  const { since, until, all, ...rest } = flags;
+  const query = {
+    ...rest,
+    created_after: momentOf('--since', since, context.now()),
+    created_before: momentOf('--until', until, context.now()),
+  };
+  const fila = await context.sdk('client');
+  await printPages<Request>(context.out, {
+    columns: requestColumns(context.now()),
+    getPage: (cursor) => fila.requests.list({ ...query, cursor }).page(),
+    cursor: query.cursor,
+    isAll: all === true,
+    whenEmpty: 'No requests. Send one:  fila requests send "Say hello" --wait',
+  });
+}
+
+/** "1h" is an hour ago. */
+function momentOf(flag: string, text: string | undefined, nowMs: number): string | undefined {
+  if (text === undefined) return undefined;
+  const duration = parseDuration(text);
+  const momentMs = duration === undefined ? parseMoment(text) : nowMs - duration;
+  const moment = momentMs === undefined ? undefined : rfc3339(momentMs);
+  if (moment === undefined)
+    throw usageError(`${flag} ${text} is neither a duration (1h, 2d) nor a time (2027-01-01T14:00Z)`);
+  return moment;
+}

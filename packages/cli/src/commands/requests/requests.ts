@@ -1,0 +1,72 @@
+/** `fila requests …`: the verbs and their options; each loads its code when it is used. */
+import type { Command } from 'commander';
+import { keyValue, numberFrom, oneOf, wholeNumber } from '../../options.ts';
+import type { Run } from '../../program.ts';
+
+const STATUSES = ['pending', 'processing', 'completed', 'failed', 'cancelled', 'expired'] as const;
+
+export function addRequests(program: Command, run: Run): void {
+  const requests = program
+    .command('requests')
+    .description('send, get, list, watch, cancel: prompts and their answers');
+
+  addSend(requests, run);
+  requests
+    .command('get')
+    .description('show a request and its answer')
+    .argument('<id>', 'id of the request')
+    .action((id, _options, command) =>
+      run(command, async (context) => (await import('./get.ts')).getRequest(context, id)),
+    );
+  requests
+    .command('list')
+    .description('list own requests, newest first')
+    .option('--status <status>', `only ${STATUSES.join(', ')}`, oneOf(STATUSES))
+    .option('--model <model>', 'only those of one model')
+    .option('--since <when>', 'made after: 1h, 2d, 2027-01-01 or 2027-01-01T14:00Z')
+    .option('--until <when>', 'made before, in the same forms')
+    .option('--limit <n>', 'requests of one page', wholeNumber(1, 100), 50)
+    .option('--cursor <cursor>', 'start where the page before ended')
+    .option('--all', 'every page')
+    .action((options, command) =>
+      run(command, async (context) => (await import('./list.ts')).listRequests(context, options)),
+    );
+  requests
+    .command('watch')
+    .description('say each change of a request until it is final')
+    .argument('<id>', 'id of the request')
+    .addHelpText(
+      'after',
+      '\nEnds with 0 when it completed, 1 when it failed or expired, 6 when it was cancelled.',
+    )
+    .action((id, _options, command) =>
+      run(command, async (context) => (await import('./watch.ts')).watchRequest(context, id)),
+    );
+  requests
+    .command('cancel')
+    .description('stop requests that are not final')
+    .argument('<id...>', 'ids of requests; - reads them from stdin')
+    .action((ids, _options, command) =>
+      run(command, async (context) => (await import('./cancel.ts')).cancelRequests(context, ids)),
+    );
+}
+
+function addSend(requests: Command, run: Run): void {
+  requests
+    .command('send')
+    .description('hand a prompt to the daemon; prints its id, or with --wait the answer')
+    .argument('[prompt]', 'text for the model')
+    .option('--file <path>', 'take the prompt from a file; - is stdin')
+    .option('--model <model>', "a model's name as Ollama knows it")
+    .option('--system <text>', 'system text')
+    .option('--max-tokens <n>', 'tokens the answer may have', wholeNumber(1, 1_000_000))
+    .option('--temperature <t>', 'from 0 to 10', numberFrom(0, 10))
+    .option('--seed <n>', 'seed of the chance', wholeNumber(-2_147_483_648, 2_147_483_647))
+    .option('--format <format>', 'json: the answer is JSON', oneOf(['json']))
+    .option('--metadata <name=value>', 'data that is kept with the request; repeatable', keyValue)
+    .option('--priority <n>', 'from 0 to 9; 9 goes first', wholeNumber(0, 9))
+    .option('--wait [seconds]', 'wait for the answer and print it; without a number until it is there')
+    .action((prompt, options, command) =>
+      run(command, async (context) => (await import('./send.ts')).sendRequest(context, prompt, options)),
+    );
+}

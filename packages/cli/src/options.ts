@@ -1,0 +1,37 @@
+/** What option values may be and how they are read: light, because the definition of every command loads it. */
+import { InvalidArgumentError } from 'commander';
+
+export const FORMATS = ['table', 'wide', 'json', 'jsonl', 'yaml', 'name'] as const;
+export type Format = (typeof FORMATS)[number];
+
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^-?\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= min && value <= max))
+      throw new InvalidArgumentError(`A whole number from ${min} to ${max}.`);
+    return value;
+  };
+}
+
+export function numberFrom(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^-?\d{1,15}(\.\d{1,15})?$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= min && value <= max)) throw new InvalidArgumentError(`A number from ${min} to ${max}.`);
+    return value;
+  };
+}
+
+export function oneOf<const T extends string>(values: readonly T[]): (text: string) => T {
+  return (text) => {
+    const value = values.find((one) => one === text);
+    if (value === undefined) throw new InvalidArgumentError(`One of ${values.join(', ')}.`);
+    return value;
+  };
+}
+
+/** Collects `--metadata a=1 --metadata b=2` into one object. */
+export function keyValue(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('A name and a value: name=value.');
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+}

@@ -1,0 +1,160 @@
+/** Turns whatever went wrong into words (what happened, why, what to do next), or JSON, and an exit code. */
+import type { FilaError } from '@fila/sdk';
+import type { Paint } from './colour.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+import { jsonLine } from './formats.ts';
+import { oneLine } from './plain-text.ts';
+
+export interface Trouble {
+  readonly exitCode: ExitCode;
+  /** For programs: the contract's code, or one of the CLI's own words. */
+  readonly code: string;
+  /** What happened, one sentence without a full stop. */
+  readonly what: string;
+  readonly why?: readonly string[];
+  /** What to do about it: words, and the exact command. */
+  readonly next?: readonly (readonly [label: string, command: string])[];
+  readonly requestId?: string;
+}
+
+/** Thrown by a command that cannot go on and knows what to say about it. */
+export class CliError extends Error {
+  override readonly name = 'CliError';
+  readonly trouble: Trouble;
+
+  constructor(trouble: Trouble) {
+    super(trouble.what);
+    this.trouble = trouble;
+  }
+}
+
+export function usageError(what: string, next: Trouble['next'] = []): CliError {
+  return new CliError({ exitCode: EXIT.usage, code: 'usage', what, next });
+}
+
+export function troubleLines({ what, why = [], next = [], requestId }: Trouble, paint: Paint): string[] {
+  const room = Math.max(0, ...next.map(([label]) => label.length)) + 2;
+  return [
+    `${paint('bad', '✖')} ${oneLine(what)}.`,
+    ...why.map((line) => `  ${oneLine(line)}`),
+    ...(requestId ? [`  The broker's log has it under request id ${oneLine(requestId)}.`] : []),
+    ...next.map(([label, command]) => `  ${`${label}:`.padEnd(room)} ${paint('strong', oneLine(command))}`),
+  ];
+}
+
+export function troubleJson({ exitCode, code, what, why = [], next = [], requestId }: Trouble): string {
+  return jsonLine({
+    error: {
+      code,
+      message: what,
+      ...(why.length > 0 ? { why } : {}),
+      ...(next.length > 0 ? { fix: next.map(([, command]) => command) } : {}),
+      ...(requestId ? { request_id: requestId } : {}),
+      exit_code: exitCode,
+    },
+  });
+}
+
+const START: Trouble['next'] = [['Start it', 'fila serve   (or: fila dev)']];
+const REACH: Trouble['next'] = [...START, ['Or name another', 'FILA_URL=http://host:7433 fila …']];
+const CREDENTIALS: Trouble['next'] = [
+  ['Requests need a key', 'FILA_API_KEY=… or --api-key-file FILE'],
+  ['Keys need the admin token', 'FILA_TOKEN=… or --token-file FILE'],
+];
+
+/** Kinds of the SDK's errors by name, so that saying what is wrong does not load the SDK. */
+const KINDS: Readonly<
+  Record<string, { exitCode: ExitCode; what: string; next?: Trouble['next'] } | undefined>
+> = {
+  NotAllowed: { exitCode: EXIT.notAllowed, what: 'The daemon refused the key or token', next: CREDENTIALS },
+  NotFound: { exitCode: EXIT.notFound, what: 'Not found' },
+  Conflict: { exitCode: EXIT.conflict, what: 'The present state does not allow this' },
+  RateLimited: { exitCode: EXIT.conflict, what: 'A limit was reached' },
+  InvalidRequest: { exitCode: EXIT.usage, what: 'The daemon refused what was sent' },
+  Unavailable: { exitCode: EXIT.unreachable, what: 'The daemon cannot answer now' },
+  ConnectionFailed: { exitCode: EXIT.unreachable, what: 'The daemon cannot be reached', next: REACH },
+  TimedOut: { exitCode: EXIT.unreachable, what: 'The daemon did not answer in time', next: REACH },
+  Aborted: { exitCode: EXIT.interrupted, what: 'Stopped' },
+};
+
+const NETWORK = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+]);
+
+export function troubleOf(error: unknown): Trouble {
+  if (error instanceof CliError) return error.trouble;
+  if (hasProblems(error)) return configTrouble(error.problems);
+  if (isSdkError(error)) return sdkTrouble(error);
+  const why = messagesOf(error);
+  if (error instanceof Error && error.name === 'DataDirInUse')
+    return {
+      exitCode: EXIT.failed,
+      code: 'data_dir_in_use',
+      what: 'Another daemon works in the data folder',
+      why: [error.message],
+      next: [['Give this one its own', '--data-dir DIR --port 0']],
+    };
+  if (hasCode(error, (code) => NETWORK.has(code)))
+    return { exitCode: EXIT.unreachable, code: 'unreachable', what: 'A server cannot be reached', why };
+  if (hasCode(error, (code) => /^(EACCES|EPERM|ENOENT|ENOSPC|EROFS|EISDIR|ENOTDIR)$/.test(code)))
+    return { exitCode: EXIT.failed, code: 'file', what: 'A file cannot be used', why };
+  return { exitCode: EXIT.failed, code: 'unexpected', what: `Something unexpected: ${why.join(' ')}` };
+}
+
+/** The codes of an error and of what caused it. Some libraries say `parent` or `original` for cause. */
+export function hasCode(error: unknown, isMeant: (code: string) => boolean): boolean {
+  return chain(error).some(({ code }) => typeof code === 'string' && isMeant(code));
+}
+
+function chain(error: unknown): readonly Record<string, unknown>[] {
+  const found: Record<string, unknown>[] = [];
+  for (let one = error; typeof one === 'object' && one !== null && found.length < 8;) {
+    const link = one as Record<string, unknown>;
+    found.push(link);
+    one = link['cause'] ?? link['parent'] ?? link['original'];
+  }
+  return found;
+}
+
+function messagesOf(error: unknown): string[] {
+  if (typeof error !== 'object' || error === null) return [String(error)];
+  const messages = chain(error).map(({ message, code, name }) => String(message || code || name));
+  return [...new Set(messages)];
+}
+
+function hasProblems(error: unknown): error is { problems: readonly string[] } {
+  return error instanceof Error && error.name === 'SettingsError' && 'problems' in error;
+}
+
+function configTrouble(problems: readonly string[]): Trouble {
+  return {
+    exitCode: EXIT.badConfig,
+    code: 'bad_config',
+    what: 'The configuration is not valid',
+    why: problems,
+    next: [['See what is set, and where', 'fila config show']],
+  };
+}
+
+function isSdkError(error: unknown): error is FilaError {
+  // The brand of the SDK; its isFilaError would have to be loaded first.
+  return typeof error === 'object' && error !== null && Symbol.for('fila.error') in error;
+}
+
+function sdkTrouble(error: FilaError): Trouble {
+  const kind = KINDS[error.name] ?? { exitCode: EXIT.failed, what: 'The daemon answered with an error' };
+  const isMistake = error.code === 'internal_error' || error.code === 'invalid_answer';
+  return {
+    ...kind,
+    exitCode: isMistake ? EXIT.failed : kind.exitCode,
+    code: error.code,
+    why: [error.detail, ...(error.errors ?? []).map(({ pointer, detail }) => `${pointer || '/'}: ${detail}`)],
+    requestId: error.requestId,
+  };
+}

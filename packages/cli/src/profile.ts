@@ -1,0 +1,123 @@
+/** Finds the daemon and the secrets: what was given, or what a daemon on this machine left in its data folder. */
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { CliError, usageError, type Trouble } from './output/error-text.ts';
+import { EXIT } from './output/exit-codes.ts';
+
+export interface ConnectionOptions {
+  readonly url?: string;
+  readonly tokenFile?: string;
+  readonly apiKeyFile?: string;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface Profile {
+  readonly url: string;
+  /** For keys. */
+  adminToken(): string;
+  /** For requests. */
+  apiKey(): string;
+}
+
+const DEFAULT_PORT = '7433';
+
+export function findProfile(options: ConnectionOptions, env: Environment): Profile {
+  const dataDir = findDataDir(env);
+  const url = options.url ?? (env['FILA_URL'] || urlOfDaemon(dataDir, env));
+  if (!URL.canParse(url)) throw usageError('The URL of the daemon (--url or FILA_URL) is not a URL');
+  // What lies in the data folder opens this machine's daemon: it goes nowhere else.
+  const ofThisMachine = (file: string): string | undefined =>
+    isLoopback(url) ? readIfPresent(join(dataDir, file)) : undefined;
+  return {
+    url,
+    adminToken: () =>
+      secretFile('--token-file', options.tokenFile) ??
+      (env['FILA_TOKEN']?.trim() || undefined) ??
+      ofThisMachine('admin.token') ??
+      missing('admin token', [
+        ['Give one', 'FILA_TOKEN=… or --token-file FILE'],
+        ['Or start a daemon here, which makes one', 'fila serve   (or: fila dev)'],
+      ]),
+    apiKey: () =>
+      secretFile('--api-key-file', options.apiKeyFile) ??
+      (env['FILA_API_KEY']?.trim() || undefined) ??
+      ofThisMachine('dev.key') ??
+      missing('API key', [
+        ['Make one', 'fila keys create --name shop --out shop.key'],
+        ['Then give it', '--api-key-file shop.key or FILA_API_KEY=…'],
+      ]),
+  };
+}
+
+/**
+ * The data folder as the daemon's settings have it: environment, then fila.config.json, then the default. Said again
+ * here because loading the daemon's code costs more than a whole command takes.
+ */
+export function findDataDir(env: Environment): string {
+  const fromFile = (): unknown => {
+    try {
+      return (JSON.parse(readFileSync(resolve('fila.config.json'), 'utf8')) as { dataDir?: unknown }).dataDir;
+    } catch {
+      // No file, or one that the daemon would refuse: `fila config validate` says what is wrong with it.
+      return undefined;
+    }
+  };
+  const given = env['FILA_DATA_DIR'] || fromFile();
+  return typeof given === 'string' && given !== '' ? given : join(homedir(), '.local', 'share', 'fila');
+}
+
+/** How a person would type this program: through npm, when npm started it. */
+export function programName(env: Environment): string {
+  return env['npm_config_user_agent'] ? 'npx fila' : 'fila';
+}
+
+function urlOfDaemon(dataDir: string, env: Environment): string {
+  const content = readIfPresent(join(dataDir, 'daemon.json'));
+  try {
+    const { url } = JSON.parse(content ?? '{}') as { url?: unknown };
+    if (typeof url === 'string' && URL.canParse(url)) return reachable(url);
+  } catch {
+    // Half written, by a daemon that is just starting: the usual address is as good a guess.
+  }
+  return `http://127.0.0.1:${env['FILA_PORT'] || DEFAULT_PORT}`;
+}
+
+/** A daemon that listens on every address is reached on this machine through the loopback one. */
+function reachable(url: string): string {
+  const parsed = new URL(url);
+  if (parsed.hostname === '0.0.0.0') parsed.hostname = '127.0.0.1';
+  if (parsed.hostname === '[::]') parsed.hostname = '[::1]';
+  return parsed.origin;
+}
+
+export function isLoopback(url: string): boolean {
+  const { hostname } = new URL(url);
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname);
+}
+
+function readIfPresent(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').trim() || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function secretFile(flag: string, path: string | undefined): string | undefined {
+  if (path === undefined) return undefined;
+  const secret = readIfPresent(path);
+  if (!secret) throw usageError(`${flag} names a file that is empty or cannot be read: ${path}`);
+  return secret;
+}
+
+function missing(what: string, next: Trouble['next']): never {
+  throw new CliError({
+    exitCode: EXIT.notAllowed,
+    code: 'no_credentials',
+    what: `There is no ${what}`,
+    why: ['None was given, and no daemon of this machine left one in its data folder.'],
+    next,
+  });
+}

@@ -1,0 +1,147 @@
+/** The tree of commands: names, options and help. Nothing here does anything; verbs load their code when used. */
+import { Command } from 'commander';
+import manifest from '../package.json' with { type: 'json' };
+import type { CliContext, GlobalOptions, Host } from './cli-context.ts';
+import { addConfig } from './commands/config/config.ts';
+import { addKeys } from './commands/keys/keys.ts';
+import { addRequests } from './commands/requests/requests.ts';
+import { FORMATS, numberFrom, oneOf, wholeNumber } from './options.ts';
+import type { ExitCode } from './output/exit-codes.ts';
+
+/** Runs a verb with its context; what the verb returns is the exit code, nothing is 0. */
+export type Run = (
+  command: Command,
+  verb: (context: CliContext) => Promise<ExitCode | void>,
+) => Promise<void>;
+
+export function buildProgram(host: Host, onExit: (code: ExitCode) => void): Command {
+  const run: Run = async (command, verb) => {
+    const { createContext } = await import('./cli-context.ts');
+    onExit((await verb(createContext(host, command.optsWithGlobals<GlobalOptions>()))) ?? 0);
+  };
+  const program = new Command('fila')
+    .description('Fila: a durable, fair, private queue in front of local Ollama servers.')
+    .usage('<command> [options]')
+    .version(manifest.version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand(false)
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => host.stdout.write(text),
+      writeErr: (text) => host.stderr.write(text),
+      getOutHelpWidth: () => host.stdout.columns ?? 100,
+      getErrHelpWidth: () => host.stderr.columns ?? 100,
+      // Said by whoever catches the error, in the form that all errors have.
+      outputError: () => undefined,
+    })
+    .addHelpText(
+      'after',
+      '\nFirst steps:  fila dev, then in another terminal  fila requests send "Say hello" --wait\n' +
+        'More help:    fila <command> --help, fila help exit-codes, fila help output, fila help environment',
+    );
+  addGlobalOptions(program);
+  program.commandsGroup('Run:');
+  addDaemon(program, run);
+  program.commandsGroup('Use:');
+  addRequests(program, run);
+  addKeys(program, run);
+  program.commandsGroup('Look:');
+  addConfig(program, run);
+  addMeta(program, run, host);
+  return program;
+}
+
+function addGlobalOptions(program: Command): void {
+  program
+    .optionsGroup('Output:')
+    .option('-o, --output <format>', FORMATS.join(', '), oneOf(FORMATS))
+    .option('--json', 'the same as -o json')
+    .option('--no-color', 'no colours')
+    .option('-q, --quiet', 'data and errors only')
+    .optionsGroup('Questions:')
+    .option('-y, --yes', 'answer yes in advance')
+    .option('--no-input', 'never ask')
+    .optionsGroup('Connection:')
+    .option('--url <url>', 'where the daemon is (FILA_URL)')
+    .option('--token-file <file>', 'file with the admin token (or FILA_TOKEN)')
+    .option('--api-key-file <file>', 'file with an API key (or FILA_API_KEY)')
+    .optionsGroup('Options:');
+}
+
+function addDaemon(program: Command, run: Run): void {
+  const daemon = (name: string, description: string): Command =>
+    program
+      .command(name)
+      .description(description)
+      .option('--port <port>', 'port of the API; 0 takes any free one (FILA_PORT)')
+      .option('--host <address>', 'address it listens on (FILA_HOST)')
+      .option('--data-dir <dir>', 'folder of its data (FILA_DATA_DIR)')
+      .option('--config <file>', 'another file than ./fila.config.json');
+  daemon('dev', 'try it: a daemon, a key, and a simulated Ollama if none answers').action(
+    (options, command) =>
+      run(command, async (context) => (await import('./commands/dev.ts')).dev(context, options)),
+  );
+  daemon('serve', 'run the daemon in the foreground').action((options, command) =>
+    run(command, async (context) => (await import('./commands/serve.ts')).serve(context, options)),
+  );
+  program
+    .command('migrate')
+    .description("bring the database's tables up to date")
+    .option('-n, --dry-run', 'only say what would be done')
+    .option('--data-dir <dir>', 'folder of the data (FILA_DATA_DIR)')
+    .option('--config <file>', 'another file than ./fila.config.json')
+    .action((options, command) =>
+      run(command, async (context) =>
+        (await import('./commands/migrate.ts')).migrateDatabase(context, options),
+      ),
+    );
+  program
+    .command('simulate-ollama')
+    .description('a server that speaks like Ollama and makes its answers up')
+    .option('--port <port>', 'port; 0 takes any free one', wholeNumber(0, 65_535), 11_434)
+    .option('--host <address>', 'address it listens on', '127.0.0.1')
+    .option('--slots <n>', 'calls of one model that run at once', wholeNumber(1, 1024))
+    .option('--tokens-per-second <n>', 'speed of one answer', numberFrom(0.1, 1_000_000))
+    .option('--first-token-ms <ms>', 'time to the first token', wholeNumber(0, 3_600_000))
+    .option('--load-ms <ms>', 'time to load a model', wholeNumber(0, 3_600_000))
+    .option('--models <names>', 'its models, separated by commas', (text) => text.split(',').filter(Boolean))
+    .action((options, command) =>
+      run(command, async (context) =>
+        (await import('./commands/simulate-ollama.ts')).simulateOllama(context, options),
+      ),
+    );
+}
+
+function addMeta(program: Command, run: Run, host: Host): void {
+  program
+    .command('version')
+    .description('print the version')
+    .action((_options, command) =>
+      run(command, async (context) =>
+        (await import('./commands/version.ts')).showVersion(context, manifest.version),
+      ),
+    );
+  program
+    .command('help')
+    .description('help for a command or a topic: exit-codes, output, environment')
+    .argument('[words...]', 'a command or a topic')
+    .action(async (words: string[]) => {
+      const { topicText, TOPIC_NAMES } = await import('./commands/help-topics.ts');
+      const text = words.length === 1 ? topicText(words[0]!) : undefined;
+      if (text !== undefined) return void host.stdout.write(`${text}\n`);
+      const found = commandOf(program, words);
+      if (found) return found.outputHelp();
+      const { usageError } = await import('./output/error-text.ts');
+      throw usageError(`There is no command or topic "${words.join(' ')}"`, [
+        ['Commands', 'fila --help'],
+        ['Topics', TOPIC_NAMES.map((topic) => `fila help ${topic}`).join(', ')],
+      ]);
+    });
+}
+
+function commandOf(program: Command, words: readonly string[]): Command | undefined {
+  let found: Command | undefined = program;
+  for (const word of words) found = found?.commands.find((command) => command.name() === word);
+  return found;
+}

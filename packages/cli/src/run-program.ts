@@ -1,0 +1,59 @@
+/** Runs one command line to its exit code; whatever goes wrong ends as words on stderr, never as a stack trace. */
+import { CommanderError } from 'commander';
+import type { Host } from './cli-context.ts';
+import type { Trouble } from './output/error-text.ts';
+import { EXIT, type ExitCode } from './output/exit-codes.ts';
+import { buildProgram } from './program.ts';
+
+/** `words` are the arguments of the user, without node and the script. */
+export async function runProgram(words: readonly string[], host: Host): Promise<ExitCode> {
+  let exitCode: ExitCode = EXIT.ok;
+  try {
+    const program = buildProgram(host, (code) => (exitCode = code));
+    if (words.length === 0) program.outputHelp();
+    else await program.parseAsync(words, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
+    // A noun without a verb: commander has shown its help.
+    if (error instanceof CommanderError && error.code === 'commander.help') return EXIT.usage;
+    return sayTrouble(error, words, host);
+  }
+}
+
+async function sayTrouble(error: unknown, words: readonly string[], host: Host): Promise<ExitCode> {
+  const { troubleJson, troubleLines, troubleOf } = await import('./output/error-text.ts');
+  const trouble = error instanceof CommanderError ? usageTrouble(error) : troubleOf(error);
+  if (wantsJson(words)) {
+    host.stderr.write(`${troubleJson(trouble)}\n`);
+    return trouble.exitCode;
+  }
+  const { createPaint, wantsColour } = await import('./output/colour.ts');
+  const isTty = Boolean(host.stderr.isTTY);
+  const paint = createPaint(wantsColour({ flag: !words.includes('--no-color'), env: host.env, isTty }));
+  host.stderr.write(`${troubleLines(trouble, paint).join('\n')}\n`);
+  return trouble.exitCode;
+}
+
+/** Asked of the words themselves, because an error may come before they were understood. */
+function wantsJson(words: readonly string[]): boolean {
+  return words.some(
+    (word, index) =>
+      word === '--json' ||
+      /^(--output=|-o=?)jsonl?$/.test(word) ||
+      (/^jsonl?$/.test(word) && /^(-o|--output)$/.test(words[index - 1] ?? '')),
+  );
+}
+
+/** "error: unknown command 'kesy'\n(Did you mean keys?)" in our form. */
+function usageTrouble({ message }: CommanderError): Trouble {
+  const [first = '', ...rest] = message.split('\n');
+  const [, meant] = /\(Did you mean (?:one of )?(.+)\?\)/.exec(rest.join(' ')) ?? [];
+  const what = first.replace(/^error: /, '').replace(/\.+$/, '');
+  return {
+    exitCode: EXIT.usage,
+    code: 'usage',
+    what: what.charAt(0).toUpperCase() + what.slice(1),
+    next: [...(meant ? [['Did you mean', meant] as const] : []), ['See what there is', 'fila --help']],
+  };
+}

@@ -1,0 +1,200 @@
+/**
+ * Which models are loaded, who waits for one, and who runs: Ollama's scheduler.
+ *
+ * A call `place`s itself. When its model is loaded with fitting settings it gets the runner at once; otherwise it joins
+ * the pending queue, or is told `busy` when that is full. One loop takes from the queue, one call at a time: it evicts
+ * or unloads what is in the way, waiting until that is idle, then loads the model, and all others behind it wait. The
+ * load belongs to its call: if the caller leaves, the load is lost. With a runner in hand a call takes one of its
+ * slots, gives it back, and `leave`s; an idle runner goes when its keep-alive runs out.
+ */
+import type { InstalledModel } from './catalogue.ts';
+import type { RunnerSettings } from './runner-settings.ts';
+import { needsReload } from './runner-settings.ts';
+import type { Settings } from './settings.ts';
+import type { SlotPeaks, Slots } from './slots.ts';
+import { createSlots } from './slots.ts';
+import { sleepUnlessAborted } from './sleep.ts';
+
+export interface Placement {
+  model: InstalledModel;
+  settings: RunnerSettings;
+  /** Infinity: for ever. Undefined: what the runner has, or 5 minutes. */
+  keepAliveMs: number | undefined;
+  signal: AbortSignal;
+}
+
+export interface Runner {
+  readonly model: InstalledModel;
+  readonly settings: RunnerSettings;
+  readonly slots: Slots;
+  users: number;
+  keepAliveMs: number;
+  /** Since 1970; 0 until it was idle for the first time. */
+  expiresAtMs: number;
+  timer: NodeJS.Timeout | undefined;
+}
+
+export interface ModelActivity extends SlotPeaks {
+  loads: number;
+  /** Loads that ended because their caller left. */
+  lostLoads: number;
+  unloads: number;
+}
+
+export interface Scheduler {
+  place(placement: Placement): Promise<Runner | 'busy' | 'cancelled'>;
+  leave(runner: Runner): void;
+  /** Unloads it now, or as soon as it is idle. */
+  unload(modelName: string): void;
+  loaded(): Runner[];
+  /** The model that is being loaded right now. */
+  loading(): string | undefined;
+  pending(): number;
+  activity(): Record<string, ModelActivity>;
+  /** Call it when the number of slots has changed. */
+  slotsChanged(): void;
+  /** Unloads everything and forgets the counts. */
+  reset(): void;
+}
+
+interface Waiting extends Placement {
+  resolve(outcome: Runner | 'cancelled'): void;
+}
+
+const DEFAULT_KEEP_ALIVE_MS = 5 * 60_000;
+/** What setTimeout can hold; a model that is kept longer is kept without a timer. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+export function createScheduler(settings: Readonly<Settings>): Scheduler {
+  const runners = new Map<string, Runner>();
+  const queue: Waiting[] = [];
+  const counts = new Map<string, ModelActivity>();
+  let loadingName: string | undefined;
+  let isWorking = false;
+  let onUnloaded: (() => void) | undefined;
+
+  function activityOf(name: string): ModelActivity {
+    const known = counts.get(name);
+    if (known) return known;
+    const fresh = { maxRunning: 0, maxWaiting: 0, loads: 0, lostLoads: 0, unloads: 0 };
+    counts.set(name, fresh);
+    return fresh;
+  }
+
+  function use(runner: Runner, keepAliveMs: number | undefined): Runner {
+    runner.users += 1;
+    clearTimeout(runner.timer);
+    if (keepAliveMs !== undefined) runner.keepAliveMs = keepAliveMs;
+    return runner;
+  }
+
+  function unloadNow(runner: Runner): void {
+    clearTimeout(runner.timer);
+    if (runners.get(runner.model.name) !== runner) return;
+    runners.delete(runner.model.name);
+    activityOf(runner.model.name).unloads += 1;
+    onUnloaded?.();
+  }
+
+  function expire(runner: Runner): void {
+    clearTimeout(runner.timer);
+    runner.keepAliveMs = 0;
+    if (runner.users === 0) unloadNow(runner);
+  }
+
+  function leave(runner: Runner): void {
+    runner.users -= 1;
+    if (runner.users > 0) return;
+    if (runner.keepAliveMs <= 0) return unloadNow(runner);
+    runner.expiresAtMs = Date.now() + runner.keepAliveMs;
+    if (runner.keepAliveMs <= MAX_TIMER_MS)
+      runner.timer = setTimeout(unloadNow, runner.keepAliveMs, runner).unref();
+  }
+
+  /** An idle one with the shortest keep-alive; else the busy one with the shortest. */
+  function victim(): Runner | undefined {
+    const order = [...runners.values()].sort(
+      (one, other) =>
+        Number(one.keepAliveMs > other.keepAliveMs) - Number(one.keepAliveMs < other.keepAliveMs) ||
+        one.model.name.localeCompare(other.model.name),
+    );
+    return order.find((runner) => runner.users === 0) ?? order[0];
+  }
+
+  async function load({
+    model,
+    settings: wanted,
+    keepAliveMs,
+    signal,
+  }: Placement): Promise<Runner | 'cancelled'> {
+    const activity = activityOf(model.name);
+    loadingName = model.name;
+    const isLoaded = await sleepUnlessAborted(model.given.loadMs ?? settings.loadMs, signal);
+    loadingName = undefined;
+    if (!isLoaded) {
+      activity.lostLoads += 1;
+      return 'cancelled';
+    }
+    activity.loads += 1;
+    const runner: Runner = {
+      model,
+      settings: wanted,
+      slots: createSlots(() => (model.embedding ? 1 : settings.slots), activity),
+      users: 0,
+      keepAliveMs: DEFAULT_KEEP_ALIVE_MS,
+      expiresAtMs: 0,
+      timer: undefined,
+    };
+    runners.set(model.name, runner);
+    return use(runner, keepAliveMs);
+  }
+
+  async function serve(placement: Placement): Promise<Runner | 'cancelled'> {
+    for (;;) {
+      const own = runners.get(placement.model.name);
+      if (own && !needsReload(own.settings, placement.settings)) return use(own, placement.keepAliveMs);
+      const inTheWay = own ?? (runners.size >= settings.maxLoaded ? victim() : undefined);
+      if (!inTheWay) return load(placement);
+      const gone = new Promise<void>((resolve) => (onUnloaded = resolve));
+      expire(inTheWay);
+      await gone;
+    }
+  }
+
+  async function work(): Promise<void> {
+    if (isWorking) return;
+    isWorking = true;
+    for (let next = queue.shift(); next; next = queue.shift())
+      next.resolve(next.signal.aborted ? 'cancelled' : await serve(next));
+    isWorking = false;
+  }
+
+  return {
+    place: async (placement) => {
+      const runner = runners.get(placement.model.name);
+      if (runner && !needsReload(runner.settings, placement.settings))
+        return use(runner, placement.keepAliveMs);
+      if (queue.length >= settings.maxQueue && isWorking) return 'busy';
+      return new Promise((resolve) => {
+        queue.push({ ...placement, resolve });
+        void work();
+      });
+    },
+    leave,
+    unload: (modelName) => {
+      const runner = runners.get(modelName);
+      if (runner) expire(runner);
+    },
+    loaded: () => [...runners.values()],
+    loading: () => loadingName,
+    pending: () => queue.length,
+    activity: () => Object.fromEntries([...counts].map(([name, activity]) => [name, { ...activity }])),
+    slotsChanged: () => {
+      for (const runner of runners.values()) runner.slots.admit();
+    },
+    reset: () => {
+      for (const runner of runners.values()) expire(runner);
+      counts.clear();
+    },
+  };
+}

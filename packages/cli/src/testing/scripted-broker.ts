@@ -1,0 +1,102 @@
+/** A real HTTP server that answers as a test says, and remembers what it was asked; for tests. */
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { ApiKey, Request } from '@fila/sdk';
+
+export interface SeenCall {
+  /** "POST /api/v1/requests", without the query. */
+  readonly route: string;
+  readonly query: Readonly<Record<string, string>>;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: unknown;
+}
+
+export interface ScriptedAnswer {
+  readonly status?: number;
+  readonly body: unknown;
+}
+
+export interface ScriptedBroker {
+  readonly url: string;
+  readonly calls: readonly SeenCall[];
+  stop(): Promise<void>;
+}
+
+export async function startScriptedBroker(
+  answer: (call: SeenCall, count: number) => ScriptedAnswer,
+): Promise<ScriptedBroker> {
+  const calls: SeenCall[] = [];
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const { pathname, searchParams } = new URL(request.url!, 'http://broker');
+      const text = Buffer.concat(chunks).toString('utf8');
+      const call: SeenCall = {
+        route: `${request.method} ${pathname}`,
+        query: Object.fromEntries(searchParams),
+        headers: request.headers,
+        body: text === '' ? undefined : JSON.parse(text),
+      };
+      calls.push(call);
+      const { status = 200, body } = answer(call, calls.length);
+      const type = status < 400 ? 'application/json' : 'application/problem+json';
+      response.writeHead(status, { 'content-type': type }).end(JSON.stringify(body));
+    });
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    calls,
+    stop: () =>
+      new Promise((stopped) => {
+        server.close(() => stopped());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+export function problem(status: number, code: string, detail = `This is ${code}.`): ScriptedAnswer {
+  return {
+    status,
+    body: { type: `urn:fila:error:${code}`, title: code, status, code, detail, request_id: 'run_test-1' },
+  };
+}
+
+export function someKey(changes: Partial<ApiKey> = {}): ApiKey {
+  return {
+    id: 'key_0000000000000000000000000a',
+    name: 'shop',
+    prefix: 'fila_live_8Kd2',
+    status: 'active',
+    limit_minute: 60,
+    limit_hour: 0,
+    limit_day: 0,
+    expires_at: null,
+    last_used_at: null,
+    created_at: '2026-11-20T08:00:00.000Z',
+    revoked_at: null,
+    ...changes,
+  };
+}
+
+export function someRequest(changes: Partial<Request> = {}): Request {
+  return {
+    id: 'req_0000000000000000000000000a',
+    status: 'pending',
+    model: 'llama3:8b',
+    priority: 5,
+    result: null,
+    error: null,
+    usage: null,
+    metadata: null,
+    attempts: 0,
+    processing_time: null,
+    created_at: '2026-11-20T08:00:00.000Z',
+    started_at: null,
+    completed_at: null,
+    run_at: null,
+    deadline: null,
+    ...changes,
+  };
+}
