@@ -1,6 +1,7 @@
 /** Writes what is derived from the contract (types, error tables, docs); `--check` says what would change and fails. */
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { compile } from 'json-schema-to-typescript';
+import { format, resolveConfig } from 'prettier';
 import { openApiDocument } from '../packages/broker/src/http/open-api.ts';
 import { SETTINGS } from '../packages/broker/src/config/settings.ts';
 
@@ -139,8 +140,12 @@ function settingDocs() {
   ].join('\n');
 }
 
-const generatedTypes = await types();
-const codes = errorCodes();
+/** Formatted as everything else, so that a formatter changes nothing. */
+const pretty = async (text) =>
+  format(text, { ...(await resolveConfig('test/generate.mjs')), parser: 'typescript' });
+
+const generatedTypes = await pretty(await types());
+const codes = await pretty(errorCodes());
 write('packages/broker/src/kernel/error-codes.generated.ts', codes);
 write('packages/broker/src/kernel/contract.generated.ts', generatedTypes);
 write('packages/sdk/src/types.generated.ts', generatedTypes);

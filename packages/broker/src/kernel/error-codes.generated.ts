@@ -1,19 +1,23 @@
 /** Generated from packages/php-bridge-spec by `npm run generate`. Do not edit. */
 
 export const HTTP_ERRORS = {
-  malformed_json: { status: 400, retryable: false, title: "The body is not JSON" },
-  bad_request: { status: 400, retryable: false, title: "The call is malformed" },
-  invalid_cursor: { status: 400, retryable: false, title: "The cursor is not one of ours" },
-  unauthorized: { status: 401, retryable: false, title: "The key is missing or not accepted" },
-  not_found: { status: 404, retryable: false, title: "There is nothing here" },
-  method_not_allowed: { status: 405, retryable: false, title: "The method is not allowed here" },
-  conflict: { status: 409, retryable: false, title: "The present state does not allow this" },
-  body_too_large: { status: 413, retryable: false, title: "The body is too large" },
-  unsupported_media_type: { status: 415, retryable: false, title: "The Content-Type is not application/json" },
-  validation_failed: { status: 422, retryable: false, title: "The body or a parameter is not valid" },
-  headers_too_large: { status: 431, retryable: false, title: "The headers are too large" },
-  internal_error: { status: 500, retryable: true, title: "The broker made a mistake" },
-  unavailable: { status: 503, retryable: true, title: "The broker cannot do this now" },
+  malformed_json: { status: 400, retryable: false, title: 'The body is not JSON' },
+  bad_request: { status: 400, retryable: false, title: 'The call is malformed' },
+  invalid_cursor: { status: 400, retryable: false, title: 'The cursor is not one of ours' },
+  unauthorized: { status: 401, retryable: false, title: 'The key is missing or not accepted' },
+  not_found: { status: 404, retryable: false, title: 'There is nothing here' },
+  method_not_allowed: { status: 405, retryable: false, title: 'The method is not allowed here' },
+  conflict: { status: 409, retryable: false, title: 'The present state does not allow this' },
+  body_too_large: { status: 413, retryable: false, title: 'The body is too large' },
+  unsupported_media_type: {
+    status: 415,
+    retryable: false,
+    title: 'The Content-Type is not application/json',
+  },
+  validation_failed: { status: 422, retryable: false, title: 'The body or a parameter is not valid' },
+  headers_too_large: { status: 431, retryable: false, title: 'The headers are too large' },
+  internal_error: { status: 500, retryable: true, title: 'The broker made a mistake' },
+  unavailable: { status: 503, retryable: true, title: 'The broker cannot do this now' },
 } as const;
 
 export type HttpErrorCode = keyof typeof HTTP_ERRORS;
