@@ -3,6 +3,7 @@ import type { QueryInterface } from 'sequelize';
 import { Umzug, SequelizeStorage } from 'umzug';
 import type { Database, Dialect } from './database.ts';
 import * as m0001 from './migrations/0001-requests-keys-and-data-keys.ts';
+import * as m0002 from './migrations/0002-idempotency-attempts-and-outbox.ts';
 
 export interface Migration {
   readonly name: string;
@@ -19,7 +20,10 @@ export interface MigrationContext {
   readonly dialect: Dialect;
 }
 
-const MIGRATIONS: Readonly<Record<string, MigrationModule>> = { '0001-requests-keys-and-data-keys': m0001 };
+const MIGRATIONS: Readonly<Record<string, MigrationModule>> = {
+  '0001-requests-keys-and-data-keys': m0001,
+  '0002-idempotency-attempts-and-outbox': m0002,
+};
 
 /** `dryRun` only says what would be done. Two brokers that start at once wait for each other. */
 export async function migrateDatabase(

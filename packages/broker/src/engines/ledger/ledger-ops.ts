@@ -1,5 +1,5 @@
 /** The writes that a flush carries, and how each is answered. */
-import type { Claim, ClaimedRow, Held, NewRow, Settlement } from './ledger.ts';
+import type { Claim, ClaimedRow, Held, Inserted, NewRow, Settlement } from './ledger.ts';
 
 interface Answered<T> {
   resolve(value: T): void;
@@ -7,9 +7,10 @@ interface Answered<T> {
 }
 
 export type LedgerOp =
-  | ({ readonly kind: 'insert'; readonly row: NewRow } & Answered<void>)
+  | ({ readonly kind: 'insert'; readonly row: NewRow } & Answered<Inserted>)
   | ({ readonly kind: 'claim'; readonly claim: Claim } & Answered<ClaimedRow[]>)
   | ({ readonly kind: 'settle'; readonly settlement: Settlement } & Answered<boolean>)
+  | ({ readonly kind: 'discard'; readonly id: string; readonly reason: Buffer } & Answered<boolean>)
   | ({ readonly kind: 'cancel'; readonly id: string; readonly keyId: string } & Answered<boolean>)
   | ({
       readonly kind: 'renew';
@@ -26,7 +27,9 @@ export function opsOf<Kind extends LedgerOp['kind']>(ops: readonly LedgerOp[], k
 
 /** Roughly what an operation adds to a packet; blobs travel as hex. */
 export function bytesOf(op: LedgerOp): number {
-  if (op.kind === 'insert') return 500 + 2 * (op.row.body.length + (op.row.metadata?.length ?? 0));
+  if (op.kind === 'insert')
+    return 500 + 2 * (op.row.body.length + (op.row.metadata?.length ?? 0) + (op.row.callback?.length ?? 0));
+  if (op.kind === 'discard') return 400 + 2 * op.reason.length;
   if (op.kind === 'settle')
     return 400 + 2 * ((op.settlement.result?.length ?? 0) + (op.settlement.error?.sealed.length ?? 0));
   if (op.kind === 'renew') return 100 + 60 * op.held.length;

@@ -1,10 +1,11 @@
 /** Reads rows: by id, many ids in one statement, and lists of one key. */
-import { STATE, stateOf, type ListFilter, type RequestRow } from './ledger.ts';
+import { STATE, stateOf, type AttemptRow, type ListFilter, type RequestRow } from './ledger.ts';
 import type { SqlRunner, SqlValue } from './sql-runner.ts';
 
 const COLUMNS =
   'id, lane_id, key_id, state, priority, attempts, created_at, started_at, completed_at, run_at, deadline_at, ' +
-  'processing_ms, prompt_tokens, completion_tokens, upstream, error_code, metadata, result, error';
+  'processing_ms, prompt_tokens, completion_tokens, upstream, error_code, metadata, result, error, ' +
+  'callback, retry_of, retried_as, discarded_at, discard_reason, deliveries';
 
 const MAX_IDS = 200;
 
@@ -52,22 +53,41 @@ export function ledgerReads(sql: SqlRunner) {
       );
       return rows.map(toRow);
     },
+
+    async attempts(id: string): Promise<AttemptRow[]> {
+      const rows = await sql.all<StoredRow>(
+        'SELECT request_id, fence, upstream, error_code, error, ended_at FROM request_attempts WHERE request_id = ? ORDER BY fence',
+        [id],
+      );
+      return rows.map((row) => ({
+        requestId: String(row['request_id']),
+        fence: Number(row['fence']),
+        upstream: row['upstream'] as string | null,
+        errorCode: String(row['error_code']),
+        error: row['error'] as Buffer | null,
+        endedAt: Number(row['ended_at']),
+      }));
+    },
   };
 }
 
 function conditions(filter: ListFilter): { where: string[]; values: SqlValue[] } {
-  const where = ['key_id = ?'];
-  const values: SqlValue[] = [filter.keyId];
+  const where = ['1 = 1'];
+  const values: SqlValue[] = [];
   const add = (condition: string, value: SqlValue | undefined): void => {
     if (value === undefined) return;
     where.push(condition);
     values.push(value);
   };
+  add('key_id = ?', filter.keyId);
   add('id < ?', filter.before);
+  add('error_code = ?', filter.errorCode);
   add('created_at >= ?', filter.createdAfter);
   add('created_at < ?', filter.createdBefore);
   add('lane_id IN (SELECT id FROM lanes WHERE model = ?)', filter.model);
   if (filter.states) where.push(`state IN (${filter.states.map((state) => STATE[state]).join(',')})`);
+  if (filter.isDeadLetter)
+    where.push(`state = ${STATE.failed} AND discarded_at IS NULL AND retried_as IS NULL`);
   return { where, values };
 }
 
@@ -95,5 +115,11 @@ function toRow(row: StoredRow): RequestRow {
     metadata: blob('metadata'),
     result: blob('result'),
     error: blob('error'),
+    callback: blob('callback'),
+    retryOf: text('retry_of'),
+    retriedAs: text('retried_as'),
+    discardedAt: number('discarded_at'),
+    discardReason: blob('discard_reason'),
+    deliveries: Number(row['deliveries']),
   };
 }

@@ -1,45 +1,37 @@
 /** The statements of the sweeps, each a compare-and-set that any broker may repeat. */
-import { MAX_DELIVERIES, STATE, type LedgerSweeps } from './ledger.ts';
-import type { SqlRunner } from './sql-runner.ts';
+import { eventOf, MAX_DELIVERIES, STATE, type LedgerSweeps } from './ledger.ts';
+import type { SqlRunner, Statement } from './sql-runner.ts';
 
-/** Rows that one sweep looks at; the next goes on from there. */
+/** Rows that one statement names. */
 const BATCH = 500;
+/** Rows that one sweep looks at; the next goes on from there. */
 const MUCH = 10_000;
 
-export function ledgerSweeps(sql: SqlRunner): LedgerSweeps {
-  const { pending, processing, delayed, expired, failed } = STATE;
+const { pending, processing, delayed, expired, failed } = STATE;
 
+export function ledgerSweeps(sql: SqlRunner): LedgerSweeps {
   async function lanesWithWork(laneIds?: readonly number[]): Promise<{ laneId: number; oldest: string }[]> {
+    const which = laneIds ? `WHERE l.id IN (${laneIds.map((id) => Math.trunc(id)).join(',')})` : '';
     const rows = await sql.all<{ lane: number; oldest: string | null }>(
       `SELECT l.id AS lane, (SELECT r.id FROM requests r WHERE r.lane_id = l.id AND r.state = ${pending} ORDER BY r.id LIMIT 1) AS oldest
-       FROM lanes l ${laneIds ? `WHERE l.id IN (${laneIds.map((id) => Math.trunc(id)).join(',')})` : ''}`,
+       FROM lanes l ${which}`,
     );
     return rows.flatMap(({ lane, oldest }) => (oldest === null ? [] : [{ laneId: Number(lane), oldest }]));
   }
 
   async function wake(): Promise<{ expired: string[]; nextInMs: number | null }> {
-    const ended: string[] = [];
     const due = await sql.all<{ id: string; late: number }>(
       `SELECT id, deadline_at IS NOT NULL AND deadline_at <= ${sql.nowMs} AS late FROM requests
        WHERE wake_at <= ${sql.nowMs} AND state IN (${pending}, ${delayed}) ORDER BY wake_at LIMIT ${MUCH}`,
     );
-    for (const group of batches(due.filter((row) => Number(row.late) === 1))) {
-      const ids = group.map((row) => row.id);
-      await sql.run(
-        `UPDATE requests SET state = ${expired}, wake_at = NULL, completed_at = ${sql.nowMs}, error_code = 'deadline_exceeded', error = NULL
-         WHERE id IN (${marks(ids)}) AND state IN (${pending}, ${delayed})`,
-        ids,
-      );
-      ended.push(...ids);
+    const late = due.filter((row) => Number(row.late) === 1).map((row) => row.id);
+    const ready = due.filter((row) => Number(row.late) !== 1).map((row) => row.id);
+    for (const ids of batches(late)) await sql.together(expire(sql, ids));
+    for (const ids of batches(ready)) {
+      const change = `UPDATE requests SET state = ${pending}, wake_at = deadline_at WHERE id IN (${marks(ids)}) AND state = ${delayed}`;
+      await sql.run(change, ids);
     }
-    for (const group of batches(due.filter((row) => Number(row.late) !== 1))) {
-      const ids = group.map((row) => row.id);
-      await sql.run(
-        `UPDATE requests SET state = ${pending}, wake_at = deadline_at WHERE id IN (${marks(ids)}) AND state = ${delayed}`,
-        ids,
-      );
-    }
-    return { expired: ended, nextInMs: await nextInMs() };
+    return { expired: late, nextInMs: await nextInMs() };
   }
 
   async function nextInMs(): Promise<number | null> {
@@ -63,20 +55,63 @@ export function ledgerSweeps(sql: SqlRunner): LedgerSweeps {
     );
     let rescued = 0;
     for (const { id, fence, deliveries } of rows) {
-      const poison = Number(deliveries) + 1 >= MAX_DELIVERIES;
-      const change = poison
-        ? `state = ${failed}, completed_at = ${sql.nowMs}, wake_at = NULL, error_code = 'poison', error = ?`
-        : `state = ${pending}, wake_at = deadline_at`;
-      rescued += await sql.run(
-        `UPDATE requests SET ${change}, deliveries = deliveries + 1, lease_owner = NULL, lease_until = NULL
-         WHERE id = ? AND state = ${processing} AND fence = ?`,
-        [...(poison ? [poisonError(id)] : []), id, Number(fence)],
-      );
+      const isPoison = Number(deliveries) + 1 >= MAX_DELIVERIES;
+      const change = isPoison
+        ? bury(sql, { id, fence: Number(fence), error: poisonError(id) })
+        : [giveBack(id, Number(fence))];
+      const [changed] = await sql.together(change);
+      rescued += changed!;
     }
     return rescued;
   }
 
-  return { lanesWithWork, wake, rescue };
+  async function forgetIdempotencyKeys(olderThanMs: number): Promise<void> {
+    await sql.run(`DELETE FROM idempotency_keys WHERE created_at < ${sql.nowMs} - ?`, [olderThanMs]);
+  }
+
+  return { lanesWithWork, wake, rescue, forgetIdempotencyKeys };
+}
+
+function expire(sql: SqlRunner, ids: readonly string[]): Statement[] {
+  const change = `UPDATE requests SET state = ${expired}, wake_at = NULL, completed_at = ${sql.nowMs}, error_code = 'deadline_exceeded', error = NULL, write_mark = ?
+    WHERE id IN (${marks(ids)}) AND state IN (${pending}, ${delayed})`;
+  const mark = newMark();
+  return [{ sql: change, values: [mark, ...ids] }, tell(sql, { ids, mark, event: eventOf('expired') })];
+}
+
+function bury(
+  sql: SqlRunner,
+  { id, fence, error }: { id: string; fence: number; error: Buffer },
+): Statement[] {
+  const change = `UPDATE requests SET state = ${failed}, completed_at = ${sql.nowMs}, wake_at = NULL, error_code = 'poison', error = ?,
+      deliveries = deliveries + 1, lease_owner = NULL, lease_until = NULL, write_mark = ?
+    WHERE id = ? AND state = ${processing} AND fence = ?`;
+  const mark = newMark();
+  return [
+    { sql: change, values: [error, mark, id, fence] },
+    tell(sql, { ids: [id], mark, event: eventOf('failed') }),
+  ];
+}
+
+function giveBack(id: string, fence: number): Statement {
+  const change = `UPDATE requests SET state = ${pending}, wake_at = deadline_at, deliveries = deliveries + 1, lease_owner = NULL, lease_until = NULL
+    WHERE id = ? AND state = ${processing} AND fence = ?`;
+  return { sql: change, values: [id, fence] };
+}
+
+/** The event of the rows that the statement before has really changed. */
+function tell(
+  sql: SqlRunner,
+  { ids, mark, event }: { ids: readonly string[]; mark: number; event: string },
+): Statement {
+  const insert = `INSERT INTO outbox (request_id, key_id, type, created_at)
+    SELECT id, key_id, '${event}', ${sql.nowMs} FROM requests WHERE id IN (${marks(ids)}) AND write_mark = ? AND notify = 1`;
+  return { sql: insert, values: [...ids, mark] };
+}
+
+/** A number that no other write carries: the time, and chance below it. */
+function newMark(): number {
+  return Date.now() * 1000 + Math.floor(Math.random() * 1000);
 }
 
 function marks(values: readonly unknown[]): string {

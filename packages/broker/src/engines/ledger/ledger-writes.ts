@@ -3,7 +3,7 @@ import type { Ledger } from './ledger.ts';
 import type { LedgerOp } from './ledger-ops.ts';
 import type { SelfClockedFlush } from './self-clocked-flush.ts';
 
-type Writes = Pick<Ledger, 'insert' | 'claim' | 'settle' | 'cancel' | 'renew'>;
+type Writes = Pick<Ledger, 'insert' | 'claim' | 'settle' | 'cancel' | 'discard' | 'renew'>;
 
 export function ledgerWrites(flush: SelfClockedFlush<LedgerOp>): Writes {
   return {
@@ -11,6 +11,8 @@ export function ledgerWrites(flush: SelfClockedFlush<LedgerOp>): Writes {
     claim: (claim) => new Promise((resolve, reject) => flush.add({ kind: 'claim', claim, resolve, reject })),
     settle: (settlement) =>
       new Promise((resolve, reject) => flush.add({ kind: 'settle', settlement, resolve, reject })),
+    discard: (id, reason) =>
+      new Promise((resolve, reject) => flush.add({ kind: 'discard', id, reason, resolve, reject })),
     cancel: (id, keyId) =>
       new Promise((resolve, reject) => flush.add({ kind: 'cancel', id, keyId, resolve, reject })),
     renew: (owner, leaseMs, held) =>

@@ -6,13 +6,16 @@
  * with every claim. Leases and wake times are compared with the database's clock. A write that rejects with `LedgerUnavailable` may or may not have happened.
  */
 export interface Ledger {
-  insert(row: NewRow): Promise<void>;
+  /** Stores a row, unless an idempotency key stands in the way or the dead letter it retries was taken. */
+  insert(row: NewRow): Promise<Inserted>;
   /** Takes up to `limit` pending rows of a lane, oldest first: state processing, fence + 1, leased to `owner`. */
   claim(claim: Claim): Promise<ClaimedRow[]>;
   /** Ends one processing; false when the row is no longer processing under this fence and owner. */
   settle(settlement: Settlement): Promise<boolean>;
   /** Makes a request of this key that has not ended cancelled; false when there is none. */
   cancel(id: string, keyId: string): Promise<boolean>;
+  /** Marks a failed request that was neither retried nor discarded as discarded; false when there is none. */
+  discard(id: string, reason: Buffer): Promise<boolean>;
   /** Extends leases; resolves with the ids that are still held. */
   renew(owner: string, leaseMs: number, held: readonly Held[]): Promise<Set<string>>;
 
@@ -20,6 +23,8 @@ export interface Ledger {
   find(id: string): Promise<RequestRow | null>;
   /** Newest first. */
   list(filter: ListFilter): Promise<RequestRow[]>;
+  /** Failed attempts of a request, oldest first. */
+  attempts(id: string): Promise<AttemptRow[]>;
 
   readonly lanes: LaneBook;
   readonly sweeps: LedgerSweeps;
@@ -40,6 +45,8 @@ export interface LedgerSweeps {
   wake(): Promise<{ expired: string[]; nextInMs: number | null }>;
   /** Gives back what a dead worker held: leases over for `graceMs`, or of the owner named. Three deaths: failed, poison. */
   rescue(dead: { graceMs: number } | { owner: string }, poisonError: (id: string) => Buffer): Promise<number>;
+  /** Forgets idempotency keys older than this. */
+  forgetIdempotencyKeys(olderThanMs: number): Promise<void>;
 }
 
 /** The database cannot be reached or does not answer. */
@@ -68,6 +75,11 @@ export function stateOf(code: number): State {
   return name;
 }
 
+/** What the outbox calls the end of a request. */
+export function eventOf(state: 'completed' | 'failed' | 'cancelled' | 'expired'): string {
+  return `request.${state}`;
+}
+
 /** A worker that died this often with a request on its hands does not get it again. */
 export const MAX_DELIVERIES = 3;
 
@@ -89,7 +101,27 @@ export interface NewRow {
   readonly deadlineAt: number | null;
   readonly body: Buffer;
   readonly metadata: Buffer | null;
+  /** Somebody is to be told of the end: the transaction that ends the request leaves an event in the outbox. */
+  readonly notify: boolean;
+  /** Where to call back, sealed. */
+  readonly callback: Buffer | null;
+  /** The dead letter that is tried again by this request; it can be tried again only once. */
+  readonly retryOf: string | null;
+  readonly idempotency: Idempotency | null;
 }
+
+/** Both 32 bytes: of the client's Idempotency-Key, and of what it sent with it. */
+export interface Idempotency {
+  readonly digest: Buffer;
+  readonly fingerprint: Buffer;
+}
+
+export type Inserted =
+  | { readonly kind: 'inserted' }
+  /** The idempotency key was used before, for this request. */
+  | { readonly kind: 'repeated'; readonly id: string; readonly isSame: boolean }
+  /** The dead letter was retried or discarded by somebody else. */
+  | { readonly kind: 'taken' };
 
 export interface Claim {
   readonly laneId: number;
@@ -105,6 +137,7 @@ export interface ClaimedRow {
   readonly fence: number;
   readonly attempts: number;
   readonly deadlineAt: number | null;
+  readonly notify: boolean;
   readonly body: Buffer;
 }
 
@@ -118,6 +151,8 @@ export interface Settlement extends Held {
   readonly to: 'completed' | 'failed' | 'expired' | 'delayed' | 'pending';
   /** Whether the model answered, well or badly: counts an attempt. Back-pressure and shutdown do not. */
   readonly countsAttempt: boolean;
+  /** As the claimed row said. */
+  readonly notify: boolean;
   /** For delayed: milliseconds from now. */
   readonly delayMs?: number;
   readonly result?: Buffer;
@@ -148,10 +183,29 @@ export interface RequestRow {
   readonly metadata: Buffer | null;
   readonly result: Buffer | null;
   readonly error: Buffer | null;
+  readonly callback: Buffer | null;
+  readonly retryOf: string | null;
+  readonly retriedAs: string | null;
+  readonly discardedAt: number | null;
+  readonly discardReason: Buffer | null;
+  readonly deliveries: number;
+}
+
+export interface AttemptRow {
+  readonly requestId: string;
+  readonly fence: number;
+  readonly upstream: string | null;
+  readonly errorCode: string;
+  readonly error: Buffer | null;
+  readonly endedAt: number;
 }
 
 export interface ListFilter {
-  readonly keyId: string;
+  /** Absent: of every key. */
+  readonly keyId?: string;
+  readonly errorCode?: string;
+  /** Only failed requests that were neither retried nor discarded. */
+  readonly isDeadLetter?: boolean;
   readonly limit: number;
   /** Only ids below this one: where the page before ended. */
   readonly before?: string;

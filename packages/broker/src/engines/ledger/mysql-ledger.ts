@@ -8,7 +8,7 @@ import { bytesOf, type LedgerOp } from './ledger-ops.ts';
 import { ledgerWrites } from './ledger-writes.ts';
 import { mysqlPacket } from './mysql-packet.ts';
 import { SelfClockedFlush } from './self-clocked-flush.ts';
-import type { SqlRunner, SqlValue } from './sql-runner.ts';
+import type { SqlRunner, SqlValue, Statement } from './sql-runner.ts';
 
 const NOW = 'CAST(ROUND(UNIX_TIMESTAMP(NOW(3)) * 1000) AS SIGNED)';
 const FLUSH_LIMITS = { maxOps: 256, maxBytes: 4 * 1024 * 1024 };
@@ -98,7 +98,34 @@ function poolRunner(pool: Pool): SqlRunner {
     insertIgnore: 'INSERT IGNORE',
     all: (text, values = []) => query(text, values),
     run: async (text, values = []) => (await query<ResultSetHeader>(text, values)).affectedRows,
+    together: (statements) => transaction(pool, statements),
   };
+}
+
+/** Deadlocks and lock waits are run again; the sweeps that use it can also simply come again. */
+async function transaction(pool: Pool, statements: readonly Statement[]): Promise<number[]> {
+  for (let tries = 1; ; tries++) {
+    const live = await pool.getConnection().catch((error: unknown) => {
+      throw new LedgerUnavailable((error as Error).message, { cause: error });
+    });
+    try {
+      await live.query('SET TRANSACTION ISOLATION LEVEL READ COMMITTED');
+      await live.beginTransaction();
+      const changed: number[] = [];
+      for (const { sql, values } of statements) {
+        const [result] = await live.query<ResultSetHeader>(sql, [...values]);
+        changed.push(result.affectedRows);
+      }
+      await live.commit();
+      return changed;
+    } catch (error) {
+      await live.rollback().catch(() => live.destroy());
+      if (AGAIN.has((error as { code?: string }).code ?? '') && tries < MAX_TRIES) continue;
+      throw isOutOfReach(error) ? new LedgerUnavailable((error as Error).message, { cause: error }) : error;
+    } finally {
+      live.release();
+    }
+  }
 }
 
 /** Opens the connection of the flush when it is first needed and again after it broke. */

@@ -1,8 +1,8 @@
 /** Turns the operations of one flush into one packet of SQL and reads the answers out of its results. */
-import { STATE, type ClaimedRow, type Settlement } from './ledger.ts';
+import { eventOf, STATE, type ClaimedRow, type NewRow, type Settlement } from './ledger.ts';
 import { opsOf, type LedgerOp, type OpsOf } from './ledger-ops.ts';
 
-const { pending, processing, delayed, cancelled } = STATE;
+const { pending, processing, delayed, cancelled, failed } = STATE;
 const ID = /^[a-z]{3}_[0-9a-z]{26}$/;
 /** A cursor is forgotten after this time: a row with a smaller id may have been committed later or handed back. */
 const CURSOR_MS = 1_000;
@@ -32,10 +32,11 @@ export function mysqlPacket(nowMs: string, addToNext: (op: LedgerOp) => void) {
       const index = statements.push(sql) - 1;
       if (read) readers.push((results) => read(results[index]));
     };
-    inserts(opsOf(ops, 'insert'), add);
+    inserts(opsOf(ops, 'insert'), mark, add);
     claims(opsOf(ops, 'claim'), mark, add);
     settles(opsOf(ops, 'settle'), mark, add);
     cancels(opsOf(ops, 'cancel'), mark, add);
+    for (const op of opsOf(ops, 'discard')) discard(op, mark, add);
     for (const op of opsOf(ops, 'renew')) renew(op, mark, add);
     statements.push('COMMIT');
     return { sql: statements.join(';\n'), answer: (results) => readers.forEach((read) => read(results)) };
@@ -43,17 +44,76 @@ export function mysqlPacket(nowMs: string, addToNext: (op: LedgerOp) => void) {
 
   type Add = (sql: string, read?: (result: unknown) => void) => void;
 
-  function inserts(ops: readonly OpsOf<'insert'>[], add: Add): void {
+  function inserts(ops: readonly OpsOf<'insert'>[], mark: number, add: Add): void {
+    const plain = ops.filter(({ row }) => row.idempotency === null && row.retryOf === null);
+    if (plain.length > 0) {
+      const rows = plain.map(({ row }) => `(${insertValues(row).join(',')})`).join(',');
+      add(
+        `INSERT INTO requests (${INSERT_COLUMNS}) VALUES ${rows} ON DUPLICATE KEY UPDATE id = VALUES(id)`,
+        () => plain.forEach((op) => op.resolve({ kind: 'inserted' })),
+      );
+    }
+    repeatable(
+      ops.filter(({ row }) => row.idempotency !== null && row.retryOf === null),
+      add,
+    );
+    for (const op of ops.filter(({ row }) => row.retryOf !== null)) retry(op, mark, add);
+  }
+
+  /** Who gets the idempotency key gets the row; the others are told who did. */
+  function repeatable(ops: readonly OpsOf<'insert'>[], add: Add): void {
     if (ops.length === 0) return;
-    const rows = ops.map(({ row }) => {
-      const state = row.runAt === null ? pending : delayed;
-      const times = [row.createdAt, row.runAt, row.deadlineAt, row.runAt ?? row.deadlineAt].map(number);
-      return `(${id(row.id)},${number(row.laneId)},${id(row.keyId)},${state},${number(row.priority)},${times.join(',')},${blob(row.body)},${blob(row.metadata)})`;
-    });
+    const keys = ops.map(({ row }) => `(${id(row.keyId)},${blob(row.idempotency!.digest)})`);
+    const remembered = ops.map(
+      ({ row }, index) =>
+        `(${keys[index]!.slice(1, -1)},${blob(row.idempotency!.fingerprint)},${id(row.id)},${nowMs})`,
+    );
     add(
-      `INSERT INTO requests (id, lane_id, key_id, state, priority, created_at, run_at, deadline_at, wake_at, body, metadata)
-       VALUES ${rows.join(',')} ON DUPLICATE KEY UPDATE id = VALUES(id)`,
-      () => ops.forEach((op) => op.resolve()),
+      `INSERT IGNORE INTO idempotency_keys (key_id, digest, fingerprint, request_id, created_at) VALUES ${remembered.join(',')}`,
+    );
+    for (const { row } of ops) {
+      add(
+        `INSERT INTO requests (${INSERT_COLUMNS}) SELECT ${insertValues(row).join(',')} FROM idempotency_keys k
+         WHERE k.key_id = ${id(row.keyId)} AND k.digest = ${blob(row.idempotency!.digest)} AND k.request_id = ${id(row.id)}
+         ON DUPLICATE KEY UPDATE id = requests.id`,
+      );
+    }
+    add(
+      `SELECT key_id, digest, fingerprint, request_id FROM idempotency_keys WHERE (key_id, digest) IN (${keys.join(',')})`,
+      (result) => {
+        const found = new Map(
+          (result as Row[]).map((row) => [
+            `${String(row['key_id'])} ${(row['digest'] as Buffer).toString('hex')}`,
+            row,
+          ]),
+        );
+        for (const { row, resolve } of ops) {
+          const { digest, fingerprint } = row.idempotency!;
+          const owner = found.get(`${row.keyId} ${digest.toString('hex')}`)!;
+          if (owner['request_id'] === row.id) resolve({ kind: 'inserted' });
+          else
+            resolve({
+              kind: 'repeated',
+              id: String(owner['request_id']),
+              isSame: fingerprint.equals(owner['fingerprint'] as Buffer),
+            });
+        }
+      },
+    );
+  }
+
+  function retry({ row, resolve }: OpsOf<'insert'>, mark: number, add: Add): void {
+    const dead = id(row.retryOf!);
+    add(
+      `UPDATE requests SET retried_as = ${id(row.id)}, write_mark = ${mark}
+       WHERE id = ${dead} AND state = ${failed} AND retried_as IS NULL AND discarded_at IS NULL`,
+    );
+    add(
+      `INSERT INTO requests (${INSERT_COLUMNS}) SELECT ${insertValues(row).join(',')} FROM requests o
+       WHERE o.id = ${dead} AND o.retried_as = ${id(row.id)} ON DUPLICATE KEY UPDATE id = requests.id`,
+    );
+    add(`SELECT id FROM requests WHERE id = ${id(row.id)}`, (result) =>
+      resolve({ kind: (result as Row[]).length === 1 ? 'inserted' : 'taken' }),
     );
   }
 
@@ -71,7 +131,7 @@ export function mysqlPacket(nowMs: string, addToNext: (op: LedgerOp) => void) {
     }
     const lanes = ops.map((op) => number(op.claim.laneId)).join(',');
     add(
-      `SELECT id, lane_id, key_id, fence, attempts, deadline_at, body FROM requests FORCE INDEX (claim)
+      `SELECT id, lane_id, key_id, fence, attempts, deadline_at, notify, body FROM requests FORCE INDEX (claim)
        WHERE lane_id IN (${lanes}) AND state = ${processing} AND write_mark = ${mark} AND lease_owner = ${id(ops[0]!.claim.owner)} ORDER BY id`,
       (result) => answerClaims(ops, (result as Row[]).map(toClaimed), behind),
     );
@@ -133,7 +193,39 @@ export function mysqlPacket(nowMs: string, addToNext: (op: LedgerOp) => void) {
        WHERE r.state = ${processing} AND r.fence = o.fence AND r.lease_owner = o.owner`,
     );
     const ids = ops.map((op) => op.settlement.id);
+    noteAttempts(
+      ops.filter((op) => op.settlement.error),
+      mark,
+      add,
+    );
+    tell(
+      ops.filter((op) => op.settlement.notify).map((op) => op.settlement.id),
+      mark,
+      add,
+    );
     changed(ids, mark, add, (done) => ops.forEach((op) => op.resolve(done.has(op.settlement.id))));
+  }
+
+  /** Of the rows that this packet has really changed. Twice is no harm: the primary key is (request, fence). */
+  function noteAttempts(ops: readonly OpsOf<'settle'>[], mark: number, add: Add): void {
+    if (ops.length === 0) return;
+    const ids = ops.map((op) => id(op.settlement.id)).join(',');
+    add(
+      `INSERT IGNORE INTO request_attempts (request_id, fence, upstream, error_code, error, ended_at)
+       SELECT id, fence, upstream, error_code, error, ${nowMs} FROM requests WHERE id IN (${ids}) AND write_mark = ${mark} AND error_code IS NOT NULL`,
+    );
+  }
+
+  /** An event for each row that this packet has ended. A second one, when the packet ran twice, is sorted out by its readers. */
+  function tell(ids: readonly string[], mark: number, add: Add): void {
+    if (ids.length === 0) return;
+    const ends = (['completed', 'failed', 'cancelled', 'expired'] as const).map(
+      (state) => `WHEN ${STATE[state]} THEN '${eventOf(state)}'`,
+    );
+    add(
+      `INSERT INTO outbox (request_id, key_id, type, created_at) SELECT id, key_id, CASE state ${ends.join(' ')} END, ${nowMs}
+       FROM requests WHERE id IN (${ids.map(id).join(',')}) AND write_mark = ${mark} AND notify = 1 AND state < ${delayed}`,
+    );
   }
 
   function cancels(ops: readonly OpsOf<'cancel'>[], mark: number, add: Add): void {
@@ -146,8 +238,17 @@ export function mysqlPacket(nowMs: string, addToNext: (op: LedgerOp) => void) {
         `UPDATE requests SET state = ${cancelled}, completed_at = ${nowMs}, wake_at = NULL, lease_owner = NULL, lease_until = NULL, write_mark = ${mark}
          WHERE id = ${id(op.id)} AND key_id = ${id(op.keyId)} AND state IN (${pending}, ${delayed}, ${processing})`,
       );
+      tell([op.id], mark, add);
       changed([op.id], mark, add, (done) => op.resolve(done.has(op.id)));
     }
+  }
+
+  function discard(op: OpsOf<'discard'>, mark: number, add: Add): void {
+    add(
+      `UPDATE requests SET discarded_at = ${nowMs}, discard_reason = ${blob(op.reason)}, write_mark = ${mark}
+       WHERE id = ${id(op.id)} AND state = ${failed} AND discarded_at IS NULL AND retried_as IS NULL`,
+    );
+    changed([op.id], mark, add, (done) => op.resolve(done.has(op.id)));
   }
 
   function renew(op: OpsOf<'renew'>, mark: number, add: Add): void {
@@ -171,6 +272,19 @@ export function mysqlPacket(nowMs: string, addToNext: (op: LedgerOp) => void) {
   }
 
   return { build };
+}
+
+const INSERT_COLUMNS =
+  'id, lane_id, key_id, state, priority, created_at, run_at, deadline_at, wake_at, body, metadata, notify, callback, retry_of';
+
+function insertValues(row: NewRow): string[] {
+  const times = [row.createdAt, row.runAt, row.deadlineAt, row.runAt ?? row.deadlineAt].map(number);
+  const state = row.runAt === null ? pending : delayed;
+  return [
+    ...[id(row.id), number(row.laneId), id(row.keyId), String(state), number(row.priority), ...times],
+    ...[blob(row.body), blob(row.metadata), row.notify ? '1' : '0', blob(row.callback)],
+    row.retryOf === null ? 'NULL' : id(row.retryOf),
+  ];
 }
 
 function settlementRow(to: Settlement, first: boolean): string {
@@ -200,6 +314,7 @@ function toClaimed(row: Row): ClaimedRow {
     fence: Number(row['fence']),
     attempts: Number(row['attempts']),
     deadlineAt: row['deadline_at'] === null ? null : Number(row['deadline_at']),
+    notify: row['notify'] === 1,
     body: row['body'] as Buffer,
   };
 }

@@ -2,10 +2,17 @@
 
 export type SqlValue = string | number | Buffer | null;
 
+export interface Statement {
+  readonly sql: string;
+  readonly values: readonly SqlValue[];
+}
+
 export interface SqlRunner {
   all<Row>(sql: string, values?: readonly SqlValue[]): Promise<Row[]>;
   /** How many rows were changed. */
   run(sql: string, values?: readonly SqlValue[]): Promise<number>;
+  /** All or nothing, in one transaction; resolves with how many rows each has changed. */
+  together(statements: readonly Statement[]): Promise<number[]>;
   /** Milliseconds since 1970 by the database's clock, as an SQL expression. */
   readonly nowMs: string;
   /** `INSERT` that does nothing when the row is there already. */

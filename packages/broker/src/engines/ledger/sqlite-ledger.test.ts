@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { openDatabase } from '../database/database.ts';
 import { migrateDatabase } from '../database/migrate.ts';
-import { describeLedger } from './ledger.conformance.ts';
+import { describeLedger, readOutboxOf } from './ledger.conformance.ts';
 import { openSqliteLedger } from './sqlite-ledger.ts';
 
 const dataDir = await mkdtemp(join(tmpdir(), 'fila-ledger-'));
@@ -16,4 +16,4 @@ afterAll(async () => {
   await rm(dataDir, { recursive: true });
 });
 
-describeLedger('SQLite ledger', async () => openSqliteLedger(database.sqliteFile!));
+describeLedger('SQLite ledger', async () => openSqliteLedger(database.sqliteFile!), readOutboxOf(database));

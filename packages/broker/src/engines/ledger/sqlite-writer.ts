@@ -1,0 +1,135 @@
+/** One write of the ledger as prepared statements of SQLite; whoever calls it holds the transaction. */
+import type { StatementSync } from 'node:sqlite';
+import {
+  eventOf,
+  STATE,
+  type Claim,
+  type ClaimedRow,
+  type Inserted,
+  type NewRow,
+  type Settlement,
+} from './ledger.ts';
+import type { LedgerOp } from './ledger-ops.ts';
+import type { SqlValue } from './sql-runner.ts';
+
+/** Milliseconds since 1970. */
+export const NOW = `CAST(unixepoch('subsec') * 1000 AS INTEGER)`;
+
+const { pending, processing, delayed, cancelled, failed } = STATE;
+
+const REMEMBER = `INSERT OR IGNORE INTO idempotency_keys (key_id, digest, fingerprint, request_id, created_at) VALUES (?, ?, ?, ?, ${NOW})`;
+
+const REMEMBERED = 'SELECT request_id, fingerprint FROM idempotency_keys WHERE key_id = ? AND digest = ?';
+
+const RETRY = `UPDATE requests SET retried_as = ? WHERE id = ? AND state = ${failed} AND retried_as IS NULL AND discarded_at IS NULL`;
+
+const INSERT = `INSERT INTO requests (id, lane_id, key_id, state, priority, created_at, run_at, deadline_at, wake_at, body, metadata, notify, callback, retry_of)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
+const CLAIM = `UPDATE requests
+  SET state = ${processing}, fence = fence + 1, lease_owner = ?, lease_until = ${NOW} + ?, started_at = ${NOW}
+  WHERE n IN (SELECT n FROM requests WHERE lane_id = ? AND state = ${pending} ORDER BY id LIMIT ?)
+  RETURNING id, lane_id, key_id, fence, attempts, deadline_at, notify, body`;
+
+const SETTLE = `UPDATE requests
+  SET state = ?1, attempts = attempts + ?2, wake_at = CASE WHEN ?3 IS NULL THEN NULL ELSE MIN(${NOW} + ?3, COALESCE(deadline_at, ${NOW} + ?3)) END,
+    completed_at = CASE WHEN ?1 < ${delayed} THEN ${NOW} END, lease_owner = NULL, lease_until = NULL,
+    result = ?4, error = ?5, error_code = ?6, processing_ms = ?7, prompt_tokens = ?8, completion_tokens = ?9, upstream = ?10
+  WHERE id = ?11 AND state = ${processing} AND fence = ?12 AND lease_owner = ?13`;
+
+const NOTE_ATTEMPT = `INSERT INTO request_attempts (request_id, fence, upstream, error_code, error, ended_at) VALUES (?, ?, ?, ?, ?, ${NOW})`;
+
+const TELL = `INSERT INTO outbox (request_id, key_id, type, created_at) SELECT id, key_id, ?, ${NOW} FROM requests WHERE id = ? AND notify = 1`;
+
+const HAND_BACK = `UPDATE requests SET state = ${pending}, wake_at = deadline_at, lease_owner = NULL, lease_until = NULL
+  WHERE id = ? AND state = ${processing} AND fence = ? AND lease_owner = ?`;
+
+const CANCEL = `UPDATE requests SET state = ${cancelled}, completed_at = ${NOW}, wake_at = NULL, lease_owner = NULL, lease_until = NULL
+  WHERE id = ? AND key_id = ? AND state IN (${pending}, ${delayed}, ${processing})`;
+
+const DISCARD = `UPDATE requests SET discarded_at = ${NOW}, discard_reason = ?
+  WHERE id = ? AND state = ${failed} AND discarded_at IS NULL AND retried_as IS NULL`;
+
+const RENEW = `UPDATE requests SET lease_until = ${NOW} + ? WHERE id = ? AND state = ${processing} AND fence = ? AND lease_owner = ?`;
+
+type Prepare = (sql: string) => StatementSync;
+
+export function sqliteWriter(prepare: Prepare): (op: LedgerOp) => unknown {
+  const didChange = (sql: string, ...values: SqlValue[]): boolean =>
+    prepare(sql).run(...values).changes === 1;
+
+  function cancel(id: string, keyId: string): boolean {
+    const done = didChange(CANCEL, id, keyId);
+    if (done) prepare(TELL).run(eventOf('cancelled'), id);
+    return done;
+  }
+
+  return (op) => {
+    if (op.kind === 'insert') return insert(prepare, op.row);
+    if (op.kind === 'claim') return claim(prepare, op.claim);
+    if (op.kind === 'settle') return settle(prepare, op.settlement);
+    if (op.kind === 'cancel') return cancel(op.id, op.keyId);
+    if (op.kind === 'discard') return didChange(DISCARD, op.reason, op.id);
+    const still = op.held.filter(({ id, fence }) => didChange(RENEW, op.leaseMs, id, fence, op.owner));
+    return new Set(still.map(({ id }) => id));
+  };
+}
+
+function insert(prepare: Prepare, row: NewRow): Inserted {
+  if (row.idempotency) {
+    const { digest, fingerprint } = row.idempotency;
+    const isNew = prepare(REMEMBER).run(row.keyId, digest, fingerprint, row.id).changes === 1;
+    if (!isNew) {
+      const earlier = prepare(REMEMBERED).get(row.keyId, digest) as {
+        request_id: string;
+        fingerprint: Uint8Array;
+      };
+      return { kind: 'repeated', id: earlier.request_id, isSame: fingerprint.equals(earlier.fingerprint) };
+    }
+  }
+  if (row.retryOf !== null && prepare(RETRY).run(row.id, row.retryOf).changes !== 1) return { kind: 'taken' };
+  const state = row.runAt === null ? pending : delayed;
+  const times = [row.createdAt, row.runAt, row.deadlineAt, row.runAt ?? row.deadlineAt];
+  const rest = [row.body, row.metadata, Number(row.notify), row.callback, row.retryOf];
+  prepare(INSERT).run(row.id, row.laneId, row.keyId, state, row.priority, ...times, ...rest);
+  return { kind: 'inserted' };
+}
+
+function claim(prepare: Prepare, { laneId, limit, owner, leaseMs }: Claim): ClaimedRow[] {
+  const rows = prepare(CLAIM).all(owner, leaseMs, laneId, limit) as Record<string, SqlValue | Uint8Array>[];
+  return rows
+    .map((row) => ({
+      id: String(row['id']),
+      laneId: Number(row['lane_id']),
+      keyId: String(row['key_id']),
+      fence: Number(row['fence']),
+      attempts: Number(row['attempts']),
+      deadlineAt: row['deadline_at'] === null ? null : Number(row['deadline_at']),
+      notify: row['notify'] === 1,
+      body: asBuffer(row['body'] as Uint8Array),
+    }))
+    .sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+function settle(prepare: Prepare, to: Settlement): boolean {
+  const fence = [to.id, to.fence, to.owner];
+  if (to.to === 'pending') return prepare(HAND_BACK).run(...fence).changes === 1;
+  const kept = [to.result ?? null, to.error?.sealed ?? null, to.error?.code ?? null];
+  const usage = [
+    to.processingMs ?? null,
+    to.promptTokens ?? null,
+    to.completionTokens ?? null,
+    to.upstream ?? null,
+  ];
+  const delay = to.to === 'delayed' ? (to.delayMs ?? 0) : null;
+  const values = [STATE[to.to], Number(to.countsAttempt), delay, ...kept, ...usage, ...fence];
+  if (prepare(SETTLE).run(...values).changes !== 1) return false;
+  if (to.error)
+    prepare(NOTE_ATTEMPT).run(to.id, to.fence, to.upstream ?? null, to.error.code, to.error.sealed);
+  if (to.notify && to.to !== 'delayed') prepare(TELL).run(eventOf(to.to), to.id);
+  return true;
+}
+
+export function asBuffer(value: Uint8Array): Buffer {
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+}
