@@ -114,12 +114,9 @@ function assemble({ settings, engines, dataDir, logger, run, adminToken }: Parts
   const keys = createKeys({ store: keyStore(database.sequelize), vault, clock, logger });
   const models = createModels({ allowCloudModels: settings.allowCloudModels, isCloudModel });
   const requests = createRequests({
-    ledger,
-    activeLanes,
-    vault,
-    clock,
-    logger,
-    defaultModel: settings.defaultModel,
+    ...{ ledger, activeLanes, vault, clock, logger, defaultModel: settings.defaultModel },
+    hasReceivers: async () => false,
+    problemOfCallback: () => null,
   });
   const worker = createWorker({
     ...{ ledger, activeLanes, requests, upstreams, clock, logger, owner: run },

@@ -1,12 +1,11 @@
 /** What happens to a request, as two lists to read aloud: before it waits in line, and when a worker takes it. */
-import type { Arrival, Requests } from './features/requests/requests.ts';
+import type { Accepted, Arrival, Requests } from './features/requests/requests.ts';
 import type { CallOutcome } from './features/upstreams/upstreams.ts';
 import type { Job } from './features/worker/worker.ts';
-import type { Request } from './kernel/contract.generated.ts';
 import type { Stage } from './kernel/stage.ts';
 
 interface Rooms {
-  readonly models: { readonly refuseCloud: Stage<Arrival, Request> };
+  readonly models: { readonly refuseCloud: Stage<Arrival, Accepted> };
   readonly requests: Pick<Requests, 'accept' | 'unseal'>;
   readonly worker: { readonly callModel: Stage<Job, CallOutcome> };
 }
@@ -15,7 +14,7 @@ interface Rooms {
 export const arrival = ({
   models,
   requests,
-}: Pick<Rooms, 'models' | 'requests'>): Stage<Arrival, Request>[] => [models.refuseCloud, requests.accept];
+}: Pick<Rooms, 'models' | 'requests'>): Stage<Arrival, Accepted>[] => [models.refuseCloud, requests.accept];
 
 /** A slot is held all the while; the last stage calls the model. */
 export const execution = ({

@@ -105,6 +105,10 @@ export interface CreateRequest {
    * Not before this time.
    */
   run_at?: string;
+  /**
+   * Told of the end of the request by a webhook, signed with the key's webhook_secret.
+   */
+  callback_url?: string;
 }
 export interface ListApiKeysQuery {
   limit?: number;
@@ -328,4 +332,12 @@ export interface Request {
   completed_at: string | null;
   run_at: string | null;
   deadline: string | null;
+  /**
+   * The dead letter that this request tries again.
+   */
+  retry_of: string | null;
+  /**
+   * The request that tries this dead letter again.
+   */
+  retried_as: string | null;
 }

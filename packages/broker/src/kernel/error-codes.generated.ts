@@ -15,6 +15,11 @@ export const HTTP_ERRORS = {
     title: 'The Content-Type is not application/json',
   },
   validation_failed: { status: 422, retryable: false, title: 'The body or a parameter is not valid' },
+  idempotency_mismatch: {
+    status: 422,
+    retryable: false,
+    title: 'The Idempotency-Key was used with another body',
+  },
   headers_too_large: { status: 431, retryable: false, title: 'The headers are too large' },
   internal_error: { status: 500, retryable: true, title: 'The broker made a mistake' },
   unavailable: { status: 503, retryable: true, title: 'The broker cannot do this now' },

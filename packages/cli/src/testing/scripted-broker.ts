@@ -97,6 +97,8 @@ export function someRequest(changes: Partial<Request> = {}): Request {
     completed_at: null,
     run_at: null,
     deadline: null,
+    retry_of: null,
+    retried_as: null,
     ...changes,
   };
 }

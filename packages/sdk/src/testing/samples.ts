@@ -25,6 +25,8 @@ export function aRequest(part: Partial<Request> = {}): Request {
     completed_at: null,
     run_at: null,
     deadline: null,
+    retry_of: null,
+    retried_as: null,
     ...part,
   };
 }

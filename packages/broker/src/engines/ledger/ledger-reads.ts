@@ -54,6 +54,11 @@ export function ledgerReads(sql: SqlRunner) {
       return rows.map(toRow);
     },
 
+    async body(id: string): Promise<Buffer | null> {
+      const [row] = await sql.all<{ body: Buffer }>('SELECT body FROM requests WHERE id = ?', [id]);
+      return row?.body ?? null;
+    },
+
     async attempts(id: string): Promise<AttemptRow[]> {
       const rows = await sql.all<StoredRow>(
         'SELECT request_id, fence, upstream, error_code, error, ended_at FROM request_attempts WHERE request_id = ? ORDER BY fence',

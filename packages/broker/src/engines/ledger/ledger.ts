@@ -21,6 +21,8 @@ export interface Ledger {
 
   /** Rows asked for in the same moment are read together. */
   find(id: string): Promise<RequestRow | null>;
+  /** What a request asks, sealed. */
+  body(id: string): Promise<Buffer | null>;
   /** Newest first. */
   list(filter: ListFilter): Promise<RequestRow[]>;
   /** Failed attempts of a request, oldest first. */

@@ -1,12 +1,11 @@
 /** Models: which ones a request may name. */
-import type { Request } from '../../kernel/contract.generated.ts';
 import { fail } from '../../kernel/errors.ts';
 import type { Stage } from '../../kernel/stage.ts';
-import type { Arrival } from '../requests/requests.ts';
+import type { Accepted, Arrival } from '../requests/requests.ts';
 
 export interface Models {
   /** A model whose very name says that Ollama forwards it is refused at the door; upstreams know the others. */
-  readonly refuseCloud: Stage<Arrival, Request>;
+  readonly refuseCloud: Stage<Arrival, Accepted>;
 }
 
 interface ModelsDeps {

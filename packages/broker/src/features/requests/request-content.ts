@@ -1,4 +1,4 @@
-/** What of a request is kept secret, and how it is sealed: body, metadata, result and error, each bound to its row and column. */
+/** What of a request is kept secret, and how it is sealed: body, metadata, result, error and so on, each bound to its row and column. */
 import type { Vault } from '../../engines/vault/vault.ts';
 import type { CreateRequest } from '../../kernel/contract.generated.ts';
 import type { RequestErrorCode } from '../../kernel/error-codes.generated.ts';
@@ -22,6 +22,8 @@ interface Contents {
   metadata: Record<string, unknown>;
   result: RequestResult;
   error: RequestFailure;
+  callback: string;
+  discard_reason: string;
 }
 
 export interface RequestContent {
@@ -38,4 +40,8 @@ export function requestContent(vault: Vault): RequestContent {
     open: async (column, id, sealed) =>
       JSON.parse((await vault.open(place(column, id), sealed)).toString('utf8')),
   };
+}
+
+export function bodyOf({ prompt, messages, system, parameters, format }: CreateRequest): RequestBody {
+  return { prompt, messages, system, parameters, format };
 }

@@ -1,12 +1,13 @@
 /** The client's routes of requests: send, look, list, cancel. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AcceptedKey } from '../keys/keys.ts';
-import type { CreateRequest, ListRequestsQuery, Request } from '../../kernel/contract.generated.ts';
-import type { Arrival, Requests, WaitLimit } from './requests.ts';
+import type { CreateRequest, ListRequestsQuery } from '../../kernel/contract.generated.ts';
+import { fail } from '../../kernel/errors.ts';
+import type { Accepted, Arrival, Requests, WaitLimit } from './requests.ts';
 
 interface RequestRouteDeps {
   readonly requests: Requests;
-  readonly arrive: (arrival: Arrival) => Promise<Request>;
+  readonly arrive: (arrival: Arrival) => Promise<Accepted>;
   readonly keyOf: (request: FastifyRequest) => AcceptedKey;
   readonly maxWaitSeconds: number;
 }
@@ -25,10 +26,29 @@ const PREFER = {
     },
   },
 };
+const IDEMPOTENCY = {
+  'idempotency-key': {
+    type: 'string',
+    description:
+      'With the same key and body within 24 hours the answer is the same request. Quoted or not; 255 characters at most.',
+  },
+};
 const tags = ['requests'];
 
 /** Seconds after which a client that polls may look again. */
 const POLL_AFTER_S = 2;
+
+/** The draft writes it as a quoted string, most clients send it bare: both are the same key. */
+function idempotencyKeyOf(request: FastifyRequest): string | null {
+  const given = request.headers['idempotency-key'];
+  if (given === undefined) return null;
+  const [, quoted, bare] =
+    /^(?:"([\x20-\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255}))$/.exec(String(given)) ?? [];
+  const key = quoted ?? bare;
+  if (key === undefined)
+    throw fail('bad_request', { detail: 'The Idempotency-Key must be 1 to 255 printable ASCII characters.' });
+  return key;
+}
 
 export function requestRoutes({ requests, arrive, keyOf, maxWaitSeconds }: RequestRouteDeps) {
   /** Null when the call does not want to wait. */
@@ -54,7 +74,7 @@ export function requestRoutes({ requests, arrive, keyOf, maxWaitSeconds }: Reque
         summary: 'Send a prompt',
         description:
           'The request is stored durably before the answer is sent. With Prefer: wait=N the answer comes when the request has ended (200) or after N seconds (202).',
-        headers: PREFER,
+        headers: { ...PREFER, properties: { ...PREFER.properties, ...IDEMPOTENCY } },
         body: { $ref: 'CreateRequest#' },
         response: {
           200: { description: 'The request has ended.', $ref: 'Request#' },
@@ -63,7 +83,13 @@ export function requestRoutes({ requests, arrive, keyOf, maxWaitSeconds }: Reque
       },
       handler: async (request, reply) => {
         const key = keyOf(request);
-        let answer = await arrive({ key, input: request.body });
+        const { request: accepted, isRepeated } = await arrive({
+          key,
+          input: request.body,
+          idempotencyKey: idempotencyKeyOf(request),
+        });
+        let answer = accepted;
+        if (isRepeated) void reply.header('idempotent-replayed', 'true');
         const wait = waitOf(request);
         noteWait(reply, wait);
         if (wait) answer = await requests.find(key.id, answer.id, wait);

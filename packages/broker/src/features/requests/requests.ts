@@ -1,8 +1,5 @@
 /** Requests: a call to a model, from arrival to answer. */
-import { MAX_DELIVERIES, type Ledger, type RequestRow } from '../../engines/ledger/ledger.ts';
-import type { ActiveLanes } from '../../engines/active-lanes/active-lanes.ts';
-import type { Vault } from '../../engines/vault/vault.ts';
-import type { Clock } from '../../kernel/clock.ts';
+import { MAX_DELIVERIES, type RequestRow } from '../../engines/ledger/ledger.ts';
 import type {
   CreateRequest,
   ListRequestsQuery,
@@ -10,13 +7,12 @@ import type {
   RequestList,
 } from '../../kernel/contract.generated.ts';
 import { fail } from '../../kernel/errors.ts';
-import { isId, newId } from '../../kernel/ids.ts';
-import { bandOf, DEFAULT_QUEUE, listOf } from '../../kernel/lanes.ts';
-import type { Logger } from '../../kernel/logger.ts';
+import { isId } from '../../kernel/ids.ts';
 import type { Stage } from '../../kernel/stage.ts';
 import type { AcceptedKey } from '../keys/keys.ts';
 import type { CallOutcome } from '../upstreams/upstreams.ts';
 import type { Job } from '../worker/worker.ts';
+import { createAcceptance, type AcceptDeps } from './accept-request.ts';
 import {
   requestContent,
   VaultError,
@@ -25,6 +21,7 @@ import {
   type RequestResult,
 } from './request-content.ts';
 import { hasEnded, statesOf, statusOf } from './request-states.ts';
+import { createRequestView, type RequestView } from './request-view.ts';
 import { createWaitRoom } from './wait-room.ts';
 
 export type { RequestBody, RequestFailure, RequestResult } from './request-content.ts';
@@ -33,6 +30,27 @@ export type { RequestBody, RequestFailure, RequestResult } from './request-conte
 export interface Arrival {
   readonly key: AcceptedKey;
   readonly input: CreateRequest;
+  /** The client's own name for this call: the same again within 24 hours is the same request. */
+  readonly idempotencyKey: string | null;
+}
+
+export interface Accepted {
+  readonly request: Request;
+  /** It had been accepted before, under the same idempotency key. */
+  readonly isRepeated: boolean;
+}
+
+/** What may be told of a request without its content. */
+export interface RequestSummary {
+  readonly keyId: string;
+  readonly status: Request['status'];
+  readonly model: string;
+  readonly attempts: number;
+  readonly errorCode: string | null;
+  readonly createdAt: number;
+  readonly completedAt: number | null;
+  readonly metadata: Record<string, unknown> | null;
+  readonly callbackUrl: string | null;
 }
 
 export interface WaitLimit {
@@ -42,7 +60,7 @@ export interface WaitLimit {
 
 export interface Requests {
   /** The last stage of arrival: sealed, stored with fsync, and its lane made active. */
-  readonly accept: Stage<Arrival, Request>;
+  readonly accept: Stage<Arrival, Accepted>;
   /** One request of this key; throws not_found also for another key's. With `limit` it waits for the end until then. */
   find(keyId: string, id: string, limit?: WaitLimit): Promise<Request>;
   list(keyId: string, query: ListRequestsQuery): Promise<RequestList>;
@@ -56,73 +74,34 @@ export interface Requests {
   poisonError(id: string): Buffer;
   /** Wakes those who wait for this request. */
   ended(id: string): void;
+  /** Told of every request that this process has seen end. */
+  onEnded(listener: (id: string) => void): void;
+  /** What a webhook says of a request; null when it is gone. */
+  describe(id: string): Promise<RequestSummary | null>;
+  /** Tries a dead letter again as a new request; its id, or null when somebody else was faster. */
+  retry(dead: RequestRow): Promise<string | null>;
+  readonly view: RequestView;
   onCancel(listener: (id: string) => void): void;
   /** Ends all waiting, because the daemon stops. */
   releaseWaiting(): void;
 }
 
-interface RequestsDeps {
-  readonly ledger: Ledger;
-  readonly activeLanes: ActiveLanes;
-  readonly vault: Vault;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly defaultModel: string;
-}
+type RequestsDeps = Omit<AcceptDeps, 'content' | 'view'>;
 
-const MAX_METADATA_BYTES = 16 * 1024;
-const DEFAULT_PRIORITY = 5;
 const DEFAULT_PAGE = 50;
 
-export function createRequests({
-  ledger,
-  activeLanes,
-  vault,
-  clock,
-  logger,
-  defaultModel,
-}: RequestsDeps): Requests {
+export function createRequests(deps: RequestsDeps): Requests {
+  const { ledger, vault, logger } = deps;
   const content = requestContent(vault);
+  const view = createRequestView(content, ledger.lanes);
+  const { accept, retry } = createAcceptance({ ...deps, content, view });
   const waitRoom = createWaitRoom();
   const cancelListeners: ((id: string) => void)[] = [];
+  const endListeners: ((id: string) => void)[] = [];
 
-  async function accept({ key, input }: Arrival): Promise<Request> {
-    const now = clock.now();
-    const id = newId('req', now);
-    const { metadata, priority = DEFAULT_PRIORITY, model = defaultModel } = input;
-    const times = checkedTimes(input, now);
-    const lane = { queue: DEFAULT_QUEUE, keyId: key.id, band: bandOf(priority), model };
-    const laneId = await ledger.lanes.idOf(lane);
-    await ledger.insert({
-      id,
-      laneId,
-      keyId: key.id,
-      priority,
-      createdAt: now,
-      ...times,
-      body: content.seal('body', id, bodyOf(input)),
-      metadata: metadata === undefined ? null : sealedMetadata(id, metadata),
-    });
-    if (times.runAt === null) await activate({ id: laneId, list: listOf(lane) });
-    return newView(id, { model, priority, metadata: metadata ?? null, createdAt: now, ...times });
-  }
-
-  function sealedMetadata(id: string, metadata: Record<string, unknown>): Buffer {
-    const sealed = content.seal('metadata', id, metadata);
-    if (sealed.length <= MAX_METADATA_BYTES) return sealed;
-    throw fail('validation_failed', {
-      detail: 'metadata is too large.',
-      errors: [{ pointer: '/metadata', detail: 'must have at most 16 KiB as JSON' }],
-    });
-  }
-
-  /** The row is accepted already: when the active lanes are away, the sweep finds it. */
-  async function activate(lane: { id: number; list: string }): Promise<void> {
-    try {
-      await activeLanes.activate([lane]);
-    } catch (error) {
-      logger.warn({ err: error, lane: lane.id }, 'a lane could not be made active; the sweep will do it');
-    }
+  function ended(id: string): void {
+    waitRoom.wake(id);
+    for (const listener of endListeners) listener(id);
   }
 
   async function rowOf(keyId: string, id: string): Promise<RequestRow> {
@@ -164,44 +143,22 @@ export function createRequests({
     const cancelled = await ledger.cancel(id, keyId);
     if (cancelled) {
       for (const listener of cancelListeners) listener(id);
-      waitRoom.wake(id);
+      ended(id);
     }
     const row = await rowOf(keyId, id);
     if (row.state === 'cancelled') return view(row);
     throw fail('conflict', { detail: `The request is ${statusOf(row.state)} already.` });
   }
 
-  async function view(row: RequestRow): Promise<Request> {
-    const [metadata, result, error, lane] = await Promise.all([
-      row.metadata && content.open('metadata', row.id, row.metadata),
-      row.result && content.open('result', row.id, row.result),
-      row.error && content.open('error', row.id, row.error),
+  async function describe(id: string): Promise<RequestSummary | null> {
+    const row = await ledger.find(id);
+    if (!row) return null;
+    const [metadata, callbackUrl, { model }] = await Promise.all([
+      row.metadata && content.open('metadata', id, row.metadata),
+      row.callback && content.open('callback', id, row.callback),
       ledger.lanes.nameOf(row.laneId),
     ]);
-    const known = { metadata, runAt: row.runAt, deadlineAt: row.deadlineAt, createdAt: row.createdAt };
-    const { promptTokens, completionTokens } = row;
-    return {
-      ...newView(row.id, { model: lane.model, priority: row.priority, ...known }),
-      status: statusOf(row.state),
-      result,
-      error:
-        error ??
-        (row.errorCode === null
-          ? null
-          : { code: row.errorCode, message: 'The deadline of the request passed before it was answered.' }),
-      usage:
-        promptTokens === null || completionTokens === null
-          ? null
-          : {
-              prompt_tokens: promptTokens,
-              completion_tokens: completionTokens,
-              total_tokens: promptTokens + completionTokens,
-            },
-      attempts: row.attempts,
-      processing_time: row.processingMs,
-      started_at: iso(row.startedAt),
-      completed_at: iso(row.completedAt),
-    };
+    return { ...row, status: statusOf(row.state), model, metadata, callbackUrl };
   }
 
   async function unseal(job: Job, next: (job: Job) => Promise<CallOutcome>): Promise<CallOutcome> {
@@ -230,60 +187,12 @@ export function createRequests({
         code: 'poison',
         message: `${MAX_DELIVERIES} workers died while they ran this request.`,
       }),
-    ended: (id) => waitRoom.wake(id),
+    ended,
+    onEnded: (listener) => endListeners.push(listener),
+    describe,
+    retry,
+    view,
     onCancel: (listener) => cancelListeners.push(listener),
     releaseWaiting: () => waitRoom.close(),
   };
-}
-
-function bodyOf({ prompt, messages, system, parameters, format }: CreateRequest): RequestBody {
-  return { prompt, messages, system, parameters, format };
-}
-
-function checkedTimes(
-  input: CreateRequest,
-  now: number,
-): { runAt: number | null; deadlineAt: number | null } {
-  const runAt = input.run_at === undefined ? null : Date.parse(input.run_at);
-  const deadlineAt = input.deadline === undefined ? null : Date.parse(input.deadline);
-  const wrong = (pointer: string, detail: string) =>
-    fail('validation_failed', { detail: `${pointer.slice(1)} ${detail}.`, errors: [{ pointer, detail }] });
-  if (deadlineAt !== null && deadlineAt <= now) throw wrong('/deadline', 'must be in the future');
-  if (deadlineAt !== null && runAt !== null && deadlineAt <= runAt)
-    throw wrong('/deadline', 'must be after run_at');
-  return { runAt: runAt !== null && runAt > now ? runAt : null, deadlineAt };
-}
-
-interface Known {
-  readonly model: string;
-  readonly priority: number;
-  readonly metadata: Record<string, unknown> | null;
-  readonly createdAt: number;
-  readonly runAt: number | null;
-  readonly deadlineAt: number | null;
-}
-
-/** A request that was just accepted, as the client sees it. */
-function newView(id: string, known: Known): Request {
-  return {
-    id,
-    status: 'pending',
-    model: known.model,
-    priority: known.priority,
-    result: null,
-    error: null,
-    usage: null,
-    metadata: known.metadata,
-    attempts: 0,
-    processing_time: null,
-    created_at: new Date(known.createdAt).toISOString(),
-    started_at: null,
-    completed_at: null,
-    run_at: iso(known.runAt),
-    deadline: iso(known.deadlineAt),
-  };
-}
-
-function iso(at: number | null): string | null {
-  return at === null ? null : new Date(at).toISOString();
 }

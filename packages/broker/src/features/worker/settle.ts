@@ -26,7 +26,7 @@ const BUSY_DELAY_MS = { least: 250, spread: 750 };
 /** Null: nothing is to be written, because somebody else ended the request or will take it over. */
 export function settle(processed: Processed, tools: SettleTools): Settlement | null {
   const { row, outcome, owner, upstream, processingMs } = processed;
-  const base = { id: row.id, fence: row.fence, owner, upstream, processingMs };
+  const base = { id: row.id, fence: row.fence, owner, notify: row.notify, upstream, processingMs };
   if (outcome.kind === 'cancelled') return null;
   if (outcome.kind === 'answered') {
     const { text, thinking, finishReason, promptTokens, completionTokens } = outcome;
@@ -60,12 +60,12 @@ export function settle(processed: Processed, tools: SettleTools): Settlement | n
 
 /** Past its deadline before a call was made. */
 export function settleExpired(row: ClaimedRow, owner: string, tools: SettleTools): Settlement {
-  return { id: row.id, fence: row.fence, owner, ...expired(row.id, tools) };
+  return { id: row.id, fence: row.fence, owner, notify: row.notify, ...expired(row.id, tools) };
 }
 
 /** Back to where it was, at no cost: the daemon stops, or there is no slot after all. */
 export function handBack(row: ClaimedRow, owner: string): Settlement {
-  return { id: row.id, fence: row.fence, owner, to: 'pending', countsAttempt: false };
+  return { id: row.id, fence: row.fence, owner, notify: row.notify, to: 'pending', countsAttempt: false };
 }
 
 function expired(id: string, tools: SettleTools): Pick<Settlement, 'to' | 'countsAttempt' | 'error'> {

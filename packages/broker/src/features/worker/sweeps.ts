@@ -26,6 +26,8 @@ export interface Sweeps extends Service {
 }
 
 const SWEEP_EVERY_MS = 1_000;
+const IDEMPOTENCY_KEPT_MS = 24 * 3_600_000;
+const FORGET_EVERY_MS = 60_000;
 
 /** All of them are idempotent, and every broker runs them. */
 export function createSweeps(deps: SweepsDeps): Sweeps {
@@ -36,6 +38,7 @@ export function createSweeps(deps: SweepsDeps): Sweeps {
   let current: Promise<void> | null = null;
   let stopped = true;
   let dueAt = 0;
+  let forgetAt = 0;
   let next = SWEEP_EVERY_MS;
 
   /** What earlier runs in this folder held: their process is dead for certain, so nothing has to run out first. */
@@ -78,11 +81,18 @@ export function createSweeps(deps: SweepsDeps): Sweeps {
     for (const list of new Set(lanes.map((lane) => lane.list))) dispatcher.heard(list);
   }
 
+  async function forgetIdempotencyKeys(): Promise<void> {
+    if (performance.now() < forgetAt) return;
+    await ledger.sweeps.forgetIdempotencyKeys(IDEMPOTENCY_KEPT_MS);
+    forgetAt = performance.now() + FORGET_EVERY_MS;
+  }
+
   async function sweep(): Promise<void> {
     if (!ownDeadAreBack) await attempt('giving back requests of an earlier run', giveBackOwnDead);
     await attempt('waking due requests', wakeTheDue);
     await attempt('rescuing requests', rescueTheDead);
     await attempt('activating lanes', activateLanes);
+    await attempt('forgetting idempotency keys', forgetIdempotencyKeys);
   }
 
   async function attempt(what: string, work: () => Promise<void>): Promise<void> {

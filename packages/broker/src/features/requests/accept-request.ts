@@ -1,0 +1,137 @@
+/** The way in: seals a request, stores it once, and makes its lane active. */
+import type { ActiveLanes, Lane } from '../../engines/active-lanes/active-lanes.ts';
+import type { Ledger, NewRow, RequestRow } from '../../engines/ledger/ledger.ts';
+import type { Vault } from '../../engines/vault/vault.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { CreateRequest } from '../../kernel/contract.generated.ts';
+import { fail } from '../../kernel/errors.ts';
+import { newId } from '../../kernel/ids.ts';
+import { bandOf, DEFAULT_QUEUE, listOf } from '../../kernel/lanes.ts';
+import type { Logger } from '../../kernel/logger.ts';
+import { createFingerprints } from './fingerprint.ts';
+import { bodyOf, type RequestContent } from './request-content.ts';
+import type { Accepted, Arrival } from './requests.ts';
+import { newView, type RequestView } from './request-view.ts';
+
+export interface AcceptDeps {
+  readonly ledger: Ledger;
+  readonly activeLanes: ActiveLanes;
+  readonly vault: Vault;
+  readonly content: RequestContent;
+  readonly view: RequestView;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly defaultModel: string;
+  /** Whether anybody has asked to be told how requests of this key end. */
+  readonly hasReceivers: (keyId: string) => Promise<boolean>;
+  /** What is wrong with a URL to call back, or null. */
+  readonly problemOfCallback: (url: string) => string | null;
+}
+
+export interface Acceptance {
+  accept(arrival: Arrival): Promise<Accepted>;
+  /** Tries a dead letter again as a new request; its id, or null when somebody else has retried or discarded it. */
+  retry(dead: RequestRow): Promise<string | null>;
+}
+
+const MAX_METADATA_BYTES = 16 * 1024;
+const DEFAULT_PRIORITY = 5;
+
+export function createAcceptance(deps: AcceptDeps): Acceptance {
+  const { ledger, content, clock, logger, view, defaultModel } = deps;
+  const fingerprints = createFingerprints(deps.vault);
+
+  async function accept({ key, input, idempotencyKey }: Arrival): Promise<Accepted> {
+    const now = clock.now();
+    const id = newId('req', now);
+    const { metadata, priority = DEFAULT_PRIORITY, model = defaultModel, callback_url: callback } = input;
+    const times = checkedTimes(input, now);
+    if (callback !== undefined) checkCallback(callback);
+    const lane = { queue: DEFAULT_QUEUE, keyId: key.id, band: bandOf(priority), model };
+    const laneId = await ledger.lanes.idOf(lane);
+    const row: NewRow = {
+      ...{ id, laneId, keyId: key.id, priority, createdAt: now, ...times, retryOf: null },
+      body: content.seal('body', id, bodyOf(input)),
+      metadata: metadata === undefined ? null : sealedMetadata(id, metadata),
+      callback: callback === undefined ? null : content.seal('callback', id, callback),
+      notify: callback !== undefined || (await deps.hasReceivers(key.id)),
+      idempotency: idempotencyKey === null ? null : fingerprints.of(idempotencyKey, input),
+    };
+    const inserted = await ledger.insert(row);
+    if (inserted.kind === 'repeated') return repeated(inserted);
+    if (times.runAt === null) await activate({ id: laneId, list: listOf(lane) });
+    const known = { model, priority, metadata: metadata ?? null, createdAt: now, retryOf: null, ...times };
+    return { request: newView(id, known), isRepeated: false };
+  }
+
+  async function repeated({ id, isSame }: { id: string; isSame: boolean }): Promise<Accepted> {
+    if (!isSame)
+      throw fail('idempotency_mismatch', { detail: 'The Idempotency-Key was used for another body before.' });
+    const row = await ledger.find(id);
+    if (!row) throw fail('not_found', { detail: 'The request of this Idempotency-Key was deleted.' });
+    return { request: await view(row), isRepeated: true };
+  }
+
+  async function retry(dead: RequestRow): Promise<string | null> {
+    const id = newId('req', clock.now());
+    const reseal = async (
+      column: 'body' | 'metadata' | 'callback',
+      sealed: Buffer | null,
+    ): Promise<Buffer | null> =>
+      sealed && content.seal(column, id, await content.open(column, dead.id, sealed));
+    const body = await ledger.body(dead.id);
+    if (!body) return null;
+    const inserted = await ledger.insert({
+      ...{ id, laneId: dead.laneId, keyId: dead.keyId, priority: dead.priority, createdAt: clock.now() },
+      ...{ runAt: null, deadlineAt: null, retryOf: dead.id, idempotency: null },
+      body: (await reseal('body', body))!,
+      metadata: await reseal('metadata', dead.metadata),
+      callback: await reseal('callback', dead.callback),
+      notify: dead.callback !== null || (await deps.hasReceivers(dead.keyId)),
+    });
+    if (inserted.kind !== 'inserted') return null;
+    await activate({ id: dead.laneId, list: listOf(await ledger.lanes.nameOf(dead.laneId)) });
+    return id;
+  }
+
+  function sealedMetadata(id: string, metadata: Record<string, unknown>): Buffer {
+    if (Buffer.byteLength(JSON.stringify(metadata)) <= MAX_METADATA_BYTES)
+      return content.seal('metadata', id, metadata);
+    throw wrong('/metadata', 'must have at most 16 KiB as JSON');
+  }
+
+  function checkCallback(url: string): void {
+    const problem = deps.problemOfCallback(url);
+    if (problem !== null) throw wrong('/callback_url', problem);
+  }
+
+  /** The row is accepted already: when the active lanes are away, the sweep finds it. */
+  async function activate(lane: Lane): Promise<void> {
+    try {
+      await deps.activeLanes.activate([lane]);
+    } catch (error) {
+      logger.warn({ err: error, lane: lane.id }, 'a lane could not be made active; the sweep will do it');
+    }
+  }
+
+  return { accept, retry };
+}
+
+function checkedTimes(
+  input: CreateRequest,
+  now: number,
+): { runAt: number | null; deadlineAt: number | null } {
+  const runAt = input.run_at === undefined ? null : Date.parse(input.run_at);
+  const deadlineAt = input.deadline === undefined ? null : Date.parse(input.deadline);
+  if (deadlineAt !== null && deadlineAt <= now) throw wrong('/deadline', 'must be in the future');
+  if (deadlineAt !== null && runAt !== null && deadlineAt <= runAt)
+    throw wrong('/deadline', 'must be after run_at');
+  return { runAt: runAt !== null && runAt > now ? runAt : null, deadlineAt };
+}
+
+function wrong(pointer: string, detail: string) {
+  return fail('validation_failed', {
+    detail: `${pointer.slice(1)} ${detail}.`,
+    errors: [{ pointer, detail }],
+  });
+}

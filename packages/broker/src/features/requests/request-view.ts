@@ -1,0 +1,80 @@
+/** A request as its client sees it. */
+import type { LaneBook, RequestRow } from '../../engines/ledger/ledger.ts';
+import type { Request } from '../../kernel/contract.generated.ts';
+import type { RequestContent } from './request-content.ts';
+import { statusOf } from './request-states.ts';
+
+export type RequestView = (row: RequestRow) => Promise<Request>;
+
+export function createRequestView(content: RequestContent, lanes: LaneBook): RequestView {
+  return async (row) => {
+    const [metadata, result, error, lane] = await Promise.all([
+      row.metadata && content.open('metadata', row.id, row.metadata),
+      row.result && content.open('result', row.id, row.result),
+      row.error && content.open('error', row.id, row.error),
+      lanes.nameOf(row.laneId),
+    ]);
+    return {
+      ...newView(row.id, { ...row, model: lane.model, metadata }),
+      status: statusOf(row.state),
+      result,
+      error: error ?? errorWithoutText(row.errorCode),
+      usage: usageOf(row),
+      attempts: row.attempts,
+      processing_time: row.processingMs,
+      started_at: iso(row.startedAt),
+      completed_at: iso(row.completedAt),
+      retried_as: row.retriedAs,
+    };
+  };
+}
+
+export interface Known {
+  readonly model: string;
+  readonly priority: number;
+  readonly metadata: Record<string, unknown> | null;
+  readonly createdAt: number;
+  readonly runAt: number | null;
+  readonly deadlineAt: number | null;
+  readonly retryOf: string | null;
+}
+
+/** As it is right after it was accepted. */
+export function newView(id: string, known: Known): Request {
+  return {
+    id,
+    status: 'pending',
+    model: known.model,
+    priority: known.priority,
+    result: null,
+    error: null,
+    usage: null,
+    metadata: known.metadata,
+    attempts: 0,
+    processing_time: null,
+    created_at: new Date(known.createdAt).toISOString(),
+    started_at: null,
+    completed_at: null,
+    run_at: iso(known.runAt),
+    deadline: iso(known.deadlineAt),
+    retry_of: known.retryOf,
+    retried_as: null,
+  };
+}
+
+/** What a sweep has ended carries only the code. */
+function errorWithoutText(code: string | null): Request['error'] {
+  return code === null
+    ? null
+    : { code, message: 'The deadline of the request passed before it was answered.' };
+}
+
+function usageOf({ promptTokens, completionTokens }: RequestRow): Request['usage'] {
+  if (promptTokens === null || completionTokens === null) return null;
+  const total = promptTokens + completionTokens;
+  return { prompt_tokens: promptTokens, completion_tokens: completionTokens, total_tokens: total };
+}
+
+function iso(at: number | null): string | null {
+  return at === null ? null : new Date(at).toISOString();
+}
