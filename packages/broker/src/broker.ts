@@ -16,6 +16,8 @@ import { createModels } from './features/models/models.ts';
 import { requestRoutes } from './features/requests/request-routes.ts';
 import { createRequests } from './features/requests/requests.ts';
 import { createUpstreams, isCloudModel, type Upstreams } from './features/upstreams/upstreams.ts';
+import { createVerify } from './features/verify/verify.ts';
+import { verifyRoutes } from './features/verify/verify-routes.ts';
 import { callModel, createWorker } from './features/worker/worker.ts';
 import { keyOf } from './http/authenticate.ts';
 import { createServer } from './http/server.ts';
@@ -133,6 +135,7 @@ function assemble({ settings, engines, dataDir, logger, run, adminToken }: Parts
     routes: [
       healthRoutes(health),
       keyRoutes({ keys, keyOf }),
+      verifyRoutes(createVerify({ ledger, activeLanes, logger })),
       requestRoutes({
         requests,
         arrive: inOrder(arrival({ models, requests })),

@@ -16,13 +16,14 @@ import readiness from '@fila/php-bridge-spec/schemas/responses/readiness.json' w
 import requestList from '@fila/php-bridge-spec/schemas/responses/request-list.json' with { type: 'json' };
 import requestStatus from '@fila/php-bridge-spec/schemas/responses/request-status.json' with { type: 'json' };
 import request from '@fila/php-bridge-spec/schemas/responses/request.json' with { type: 'json' };
+import verification from '@fila/php-bridge-spec/schemas/responses/verification.json' with { type: 'json' };
 import { fail, type FilaError } from '../kernel/errors.ts';
 
 /** In the order in which they may refer to each other. */
 export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
   ...[createRequest, requestStatus, request, requestList, listRequestsQuery],
   ...[apiKey, createdApiKey, apiKeyList, createApiKey, updateApiKey, listApiKeysQuery],
-  ...[authentication, liveness, readiness, problem],
+  ...[authentication, liveness, readiness, verification, problem],
 ];
 
 /** Bodies are taken as they are; only what came as text in a URL is turned into numbers. */

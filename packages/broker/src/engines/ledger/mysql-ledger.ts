@@ -1,6 +1,7 @@
 /** The ledger on MySQL or MariaDB: one dedicated connection, one packet, one transaction and one fsync a flush. */
 import mysql, { type Connection, type Pool, type ResultSetHeader } from 'mysql2/promise';
 import { laneBook } from './lane-book.ts';
+import { ledgerChecks } from './ledger-checks.ts';
 import { ledgerReads } from './ledger-reads.ts';
 import { ledgerSweeps } from './ledger-sweeps.ts';
 import { LedgerUnavailable, type Ledger } from './ledger.ts';
@@ -76,6 +77,7 @@ export function openMysqlLedger(url: string): Ledger {
     ...ledgerReads(sql),
     lanes: laneBook(sql),
     sweeps: ledgerSweeps(sql),
+    checks: ledgerChecks(sql),
     close: async () => {
       await writes.idle();
       await connection.close();
