@@ -36,7 +36,7 @@ export function mysqlPacket(nowMs: string, addToNext: (op: LedgerOp) => void) {
     claims(opsOf(ops, 'claim'), mark, add);
     settles(opsOf(ops, 'settle'), mark, add);
     cancels(opsOf(ops, 'cancel'), mark, add);
-    for (const op of opsOf(ops, 'renew')) renew(op, mark, add);
+    for (const op of opsOf(ops, 'renew')) renew(op, add);
     statements.push('COMMIT');
     return { sql: statements.join(';\n'), answer: (results) => readers.forEach((read) => read(results)) };
   }
@@ -132,8 +132,10 @@ export function mysqlPacket(nowMs: string, addToNext: (op: LedgerOp) => void) {
          r.processing_ms = o.ms, r.prompt_tokens = o.prompt_tokens, r.completion_tokens = o.completion_tokens, r.upstream = o.upstream
        WHERE r.state = ${processing} AND r.fence = o.fence AND r.lease_owner = o.owner`,
     );
-    const ids = ops.map((op) => op.settlement.id);
-    changed(ids, mark, add, (done) => ops.forEach((op) => op.resolve(done.has(op.settlement.id))));
+    const ids = ops.map((op) => id(op.settlement.id)).join(',');
+    changed(`id IN (${ids}) AND write_mark = ${mark}`, add, (done) =>
+      ops.forEach((op) => op.resolve(done.has(op.settlement.id))),
+    );
   }
 
   function cancels(ops: readonly OpsOf<'cancel'>[], mark: number, add: Add): void {
@@ -146,26 +148,28 @@ export function mysqlPacket(nowMs: string, addToNext: (op: LedgerOp) => void) {
         `UPDATE requests SET state = ${cancelled}, completed_at = ${nowMs}, wake_at = NULL, lease_owner = NULL, lease_until = NULL, write_mark = ${mark}
          WHERE id = ${id(op.id)} AND key_id = ${id(op.keyId)} AND state IN (${pending}, ${delayed}, ${processing})`,
       );
-      changed([op.id], mark, add, (done) => op.resolve(done.has(op.id)));
+      // The mark alone may be that of a settlement in the same packet.
+      changed(`id = ${id(op.id)} AND write_mark = ${mark} AND state = ${cancelled}`, add, (done) =>
+        op.resolve(done.has(op.id)),
+      );
     }
   }
 
-  function renew(op: OpsOf<'renew'>, mark: number, add: Add): void {
+  /** Leaves no mark: a packet that runs a second time would take what it renewed for claimed. */
+  function renew(op: OpsOf<'renew'>, add: Add): void {
     if (op.held.length === 0) return op.resolve(new Set());
     const pairs = op.held
       .map((held) => `(id = ${id(held.id)} AND fence = ${number(held.fence)})`)
       .join(' OR ');
     const still = `state = ${processing} AND lease_owner = ${id(op.owner)} AND (${pairs})`;
-    add(
-      `UPDATE requests SET lease_until = ${nowMs} + ${number(op.leaseMs)}, write_mark = ${mark} WHERE ${still}`,
-    );
+    add(`UPDATE requests SET lease_until = ${nowMs} + ${number(op.leaseMs)} WHERE ${still}`);
     add(`SELECT id FROM requests WHERE ${still}`, (result) =>
       op.resolve(new Set((result as Row[]).map((row) => String(row['id'])))),
     );
   }
 
-  function changed(ids: readonly string[], mark: number, add: Add, tell: (done: Set<string>) => void): void {
-    add(`SELECT id FROM requests WHERE id IN (${ids.map(id).join(',')}) AND write_mark = ${mark}`, (result) =>
+  function changed(where: string, add: Add, tell: (done: Set<string>) => void): void {
+    add(`SELECT id FROM requests WHERE ${where}`, (result) =>
       tell(new Set((result as Row[]).map((row) => String(row['id'])))),
     );
   }

@@ -108,8 +108,8 @@ export function createRequests({
   }
 
   function sealedMetadata(id: string, metadata: Record<string, unknown>): Buffer {
-    const sealed = content.seal('metadata', id, metadata);
-    if (sealed.length <= MAX_METADATA_BYTES) return sealed;
+    const bytes = Buffer.byteLength(JSON.stringify(metadata));
+    if (bytes <= MAX_METADATA_BYTES) return content.seal('metadata', id, metadata);
     throw fail('validation_failed', {
       detail: 'metadata is too large.',
       errors: [{ pointer: '/metadata', detail: 'must have at most 16 KiB as JSON' }],
