@@ -32,11 +32,13 @@ export function authenticate(app: FastifyInstance, { acceptKey, adminToken }: Au
 
   app.addHook('onRequest', async (request) => {
     const { access } = request.routeOptions.config;
+    if (access === 'anyone' || access === undefined) return;
+    const secret = secretOf(request);
+    if (!secret) throw fail('unauthorized');
     if (access === 'admin') {
-      if (!timingSafeEqual(digest(secretOf(request) ?? ''), adminDigest)) throw fail('unauthorized');
-    } else if (access === 'key') {
-      const secret = secretOf(request);
-      request.apiKey = secret === null ? null : await acceptKey(secret);
+      if (!timingSafeEqual(digest(secret), adminDigest)) throw fail('unauthorized');
+    } else {
+      request.apiKey = await acceptKey(secret);
       if (!request.apiKey) throw fail('unauthorized');
     }
   });

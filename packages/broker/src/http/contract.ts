@@ -55,7 +55,8 @@ export function validationFailed(errors: readonly ErrorObject[], part: string | 
   const said = new Map<string, string>();
   for (const error of errors.filter(isTelling)) {
     const place = pointerOf(error, part);
-    if (!said.has(place)) said.set(place, sentenceOf(error));
+    // What is of the wrong type is wrong in other ways too, which only distract.
+    if (!said.has(place) || error.keyword === 'type') said.set(place, sentenceOf(error));
   }
   const list = [...said].slice(0, MOST_NAMED).map(([pointer, detail]) => ({ pointer, detail }));
   const [first] = list;
@@ -80,16 +81,14 @@ function pointerOf(error: ErrorObject, part: string | undefined): string {
   return part === 'body' ? pointer : pointer.slice(1);
 }
 
-function sentenceOf({ keyword, params, message, parentSchema, instancePath }: ErrorObject): string {
+function sentenceOf({ keyword, params, message, instancePath }: ErrorObject): string {
   if (keyword === 'additionalProperties') return 'is not a known field';
   if (keyword === 'required') return 'is missing';
   if (keyword === 'enum')
     return `must be one of ${(params as { allowedValues: unknown[] }).allowedValues.join(', ')}`;
-  if (keyword === 'false schema') return 'must not be here';
   if (keyword === 'oneOf' && instancePath === '')
     return 'must have either prompt (with or without system) or messages';
   if (keyword === 'anyOf' || keyword === 'oneOf') return 'is not of any allowed form';
-  if (keyword === 'pattern')
-    return `must match ${String((parentSchema as { pattern?: string } | undefined)?.pattern ?? 'its pattern')}`;
+  if (keyword === 'pattern') return `must match ${(params as { pattern: string }).pattern}`;
   return message ?? 'is not valid';
 }

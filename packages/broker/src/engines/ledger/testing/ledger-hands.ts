@@ -6,6 +6,9 @@ export const KEY = newId('key');
 export const OWNER = newId('run');
 export const poison = (id: string): Buffer => Buffer.from(`poison of ${id}`);
 
+/** What most rows are without. */
+export const PLAIN = { notify: false, callback: null, retryOf: null, idempotency: null };
+
 let lanes = 0;
 
 export function ledgerHands(ledger: () => Ledger) {
@@ -25,10 +28,7 @@ export function ledgerHands(ledger: () => Ledger) {
       deadlineAt: null,
       body,
       metadata: null,
-      notify: false,
-      callback: null,
-      retryOf: null,
-      idempotency: null,
+      ...PLAIN,
       ...more,
     };
   }
