@@ -51,7 +51,9 @@ const vitest = [
 ];
 const code = await step('tests', process.execPath, [...vitest, ...process.argv.slice(2)]);
 
-const leftOver = spawnSync('pgrep', ['-f', 'packages/cli/bin/fila.js'], { encoding: 'utf8' }).stdout?.trim();
+const leftOver = spawnSync('pgrep', ['-f', `${process.cwd()}/packages/cli/bin/fila.js`], {
+  encoding: 'utf8',
+}).stdout?.trim();
 if (leftOver) console.error(`Daemons outlived their tests: ${leftOver.replaceAll('\n', ', ')}`);
 
 let results;
