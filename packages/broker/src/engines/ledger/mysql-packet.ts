@@ -105,7 +105,7 @@ export function mysqlPacket(nowMs: string, addToNext: (op: LedgerOp) => void) {
   function retry({ row, resolve }: OpsOf<'insert'>, mark: number, add: Add): void {
     const dead = id(row.retryOf!);
     add(
-      `UPDATE requests SET retried_as = ${id(row.id)}, write_mark = ${mark}
+      `UPDATE requests SET retried_as = ${id(row.id)}, retry_note = ${blob(row.retryNote ?? null)}, write_mark = ${mark}
        WHERE id = ${dead} AND state = ${failed} AND retried_as IS NULL AND discarded_at IS NULL`,
     );
     add(
