@@ -15,10 +15,13 @@ const ajv = new Ajv2020({ strict: false, allErrors: true });
 ajvFormats.default(ajv);
 ajv.addSchema({ ...document, $id: 'openapi' });
 
-const paths = Object.keys(document.paths).map((path) => {
-  const pattern = path.replaceAll(/\{\w+\}/g, '[^/]+');
-  return { path, pattern: new RegExp(`^${pattern}$`) };
-});
+/** What is written out is meant before what stands for anything: /dead-letters/retry is no id. */
+const paths = Object.keys(document.paths)
+  .sort((a, b) => a.split('{').length - b.split('{').length)
+  .map((path) => {
+    const pattern = path.replaceAll(/\{\w+\}/g, '[^/]+');
+    return { path, pattern: new RegExp(`^${pattern}$`) };
+  });
 const validators = new Map<string, ValidateFunction>();
 
 /** How many answers were checked, so that a test can see that it checked any. */

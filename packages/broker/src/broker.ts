@@ -7,12 +7,18 @@ import { openDatabase } from './engines/database/database.ts';
 import { migrateDatabase, type Migration } from './engines/database/migrate.ts';
 import { openEngines, type Engines } from './engines/engines.ts';
 import { VaultError } from './engines/vault/vault.ts';
+import { deadLetterRoutes } from './features/dead-letters/dead-letter-routes.ts';
+import { createDeadLetters } from './features/dead-letters/dead-letters.ts';
 import { createHealth, type HealthCheck } from './features/health/health.ts';
 import { healthRoutes } from './features/health/health-routes.ts';
 import { keyRoutes } from './features/keys/key-routes.ts';
 import { keyStore } from './features/keys/key-store.ts';
 import { createKeys } from './features/keys/keys.ts';
 import { createModels } from './features/models/models.ts';
+import { operationRoutes } from './features/operations/operation-routes.ts';
+import { operationStore } from './features/operations/operation-store.ts';
+import { createOperations } from './features/operations/operations.ts';
+import { requestContent } from './features/requests/request-content.ts';
 import { requestRoutes } from './features/requests/request-routes.ts';
 import { createRequests } from './features/requests/requests.ts';
 import { createUpstreams, isCloudModel, type Upstreams } from './features/upstreams/upstreams.ts';
@@ -120,6 +126,12 @@ function assemble({ settings, engines, dataDir, logger, run, adminToken }: Parts
     hasReceivers: async () => false,
     problemOfCallback: () => null,
   });
+  const deadLetters = createDeadLetters({ ledger, content: requestContent(vault), requests, logger });
+  const operations = createOperations({
+    ...{ store: operationStore(database.sequelize), vault, logger },
+    ...{ owner: run, deadOwners: dataDir.earlierRuns },
+    kinds: { retry_dead_letters: deadLetters.retrying },
+  });
   const worker = createWorker({
     ...{ ledger, activeLanes, requests, upstreams, clock, logger, owner: run },
     ...{ earlierRuns: dataDir.earlierRuns, forgetEarlierRuns: () => dataDir.forgetEarlierRuns() },
@@ -136,6 +148,8 @@ function assemble({ settings, engines, dataDir, logger, run, adminToken }: Parts
       healthRoutes(health),
       keyRoutes({ keys, keyOf }),
       verifyRoutes(createVerify({ ledger, activeLanes, logger })),
+      deadLetterRoutes({ deadLetters, operations }),
+      operationRoutes(operations),
       requestRoutes({
         requests,
         arrive: inOrder(arrival({ models, requests })),
@@ -148,7 +162,7 @@ function assemble({ settings, engines, dataDir, logger, run, adminToken }: Parts
       requests.releaseWaiting();
     },
   });
-  return { server, all: services([upstreams, keys, worker, server]) };
+  return { server, all: services([upstreams, keys, worker, operations, server]) };
 }
 
 function timersOf(settings: Settings) {

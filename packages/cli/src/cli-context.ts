@@ -35,7 +35,7 @@ export interface CliContext {
   /** Whether there is a person to ask: a terminal, without --no-input. */
   readonly canAsk: boolean;
   now(): number;
-  /** The daemon, with the admin token (keys) or an API key (requests). */
+  /** The daemon, with the admin token (keys, dlq, operations) or an API key (requests). */
   sdk(as: 'admin' | 'client'): Promise<Fila>;
   /** One line, from the terminal. */
   ask(question: string): Promise<string>;

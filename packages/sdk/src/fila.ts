@@ -2,8 +2,10 @@
 import { invalidArgument } from './errors.ts';
 import type { FilaPromise } from './fila-promise.ts';
 import { createSend, type Attempt, type CallOptions, type FetchLike, type Send } from './http.ts';
+import { createDeadLetters, type DeadLetters } from './resources/dead-letters.ts';
 import { createHealth, type Health } from './resources/health.ts';
 import { createKeys, type Keys } from './resources/keys.ts';
+import { createOperations, type Operations } from './resources/operations.ts';
 import { createRequests, type Requests } from './resources/requests.ts';
 import { createVerify, type Verify } from './resources/verify.ts';
 import { sleep, type Sleep } from './sleep.ts';
@@ -18,7 +20,7 @@ export interface FilaOptions {
   url?: string;
   /** For `authenticate` and `requests`. Default: FILA_API_KEY. */
   apiKey?: string;
-  /** For `keys`. Default: FILA_TOKEN. */
+  /** For `keys`, `deadLetters` and `operations`. Default: FILA_TOKEN. */
   adminToken?: string;
   /** How often a failed attempt is repeated. Default: 2. */
   maxRetries?: number;
@@ -47,6 +49,8 @@ export interface InternalOptions extends FilaOptions {
 export class Fila {
   readonly requests: Requests;
   readonly keys: Keys;
+  readonly deadLetters: DeadLetters;
+  readonly operations: Operations;
   readonly health: Health;
   readonly verify: Verify;
   /** Private, and the keys behind it in a closure: printing a client shows none of them. */
@@ -70,6 +74,8 @@ export class Fila {
     });
     this.requests = createRequests(this.#send, wait);
     this.keys = createKeys(this.#send);
+    this.deadLetters = createDeadLetters(this.#send);
+    this.operations = createOperations(this.#send, wait);
     this.health = createHealth(this.#send);
     this.verify = createVerify(this.#send);
   }

@@ -18,8 +18,10 @@ export type { RequestErrorCode } from './error-codes.generated.ts';
 export type { FilaPromise, FilaResponse } from './fila-promise.ts';
 export type { Attempt, CallOptions, FetchLike } from './http.ts';
 export type { Listing } from './listing.ts';
+export type { DeadLetters } from './resources/dead-letters.ts';
 export type { Health, ReadyOptions } from './resources/health.ts';
 export type { CreateKeyOptions, Keys } from './resources/keys.ts';
+export type { Operations, WaitForOperationOptions } from './resources/operations.ts';
 export type {
   CreateAndWaitOptions,
   CreateRequestOptions,
@@ -35,14 +37,27 @@ export type {
   CreateApiKey,
   CreatedApiKey,
   CreateRequest,
+  DeadLetter,
+  DeadLetterDetails,
+  DeadLetterFilter,
+  DeadLetterList,
+  DeadLetterPreview,
+  DeadLetterRetry,
+  DiscardDeadLetter,
   ListApiKeysQuery,
+  ListDeadLettersQuery,
+  ListOperationsQuery,
   ListRequestsQuery,
   Liveness,
+  Operation,
+  OperationList,
   Problem,
   Readiness,
   Request,
   RequestList,
   RequestStatus,
+  RetryDeadLetter,
+  RetryDeadLetters,
   UpdateApiKey,
   Verification,
 } from './types.generated.ts';

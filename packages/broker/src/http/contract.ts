@@ -5,6 +5,12 @@ import createApiKey from '@fila/php-bridge-spec/schemas/requests/create-api-key.
 import createRequest from '@fila/php-bridge-spec/schemas/requests/create-request.json' with { type: 'json' };
 import listApiKeysQuery from '@fila/php-bridge-spec/schemas/requests/list-api-keys-query.json' with { type: 'json' };
 import listRequestsQuery from '@fila/php-bridge-spec/schemas/requests/list-requests-query.json' with { type: 'json' };
+import deadLetterFilter from '@fila/php-bridge-spec/schemas/requests/dead-letter-filter.json' with { type: 'json' };
+import discardDeadLetter from '@fila/php-bridge-spec/schemas/requests/discard-dead-letter.json' with { type: 'json' };
+import listDeadLettersQuery from '@fila/php-bridge-spec/schemas/requests/list-dead-letters-query.json' with { type: 'json' };
+import listOperationsQuery from '@fila/php-bridge-spec/schemas/requests/list-operations-query.json' with { type: 'json' };
+import retryDeadLetter from '@fila/php-bridge-spec/schemas/requests/retry-dead-letter.json' with { type: 'json' };
+import retryDeadLetters from '@fila/php-bridge-spec/schemas/requests/retry-dead-letters.json' with { type: 'json' };
 import updateApiKey from '@fila/php-bridge-spec/schemas/requests/update-api-key.json' with { type: 'json' };
 import apiKeyList from '@fila/php-bridge-spec/schemas/responses/api-key-list.json' with { type: 'json' };
 import apiKey from '@fila/php-bridge-spec/schemas/responses/api-key.json' with { type: 'json' };
@@ -17,12 +23,29 @@ import requestList from '@fila/php-bridge-spec/schemas/responses/request-list.js
 import requestStatus from '@fila/php-bridge-spec/schemas/responses/request-status.json' with { type: 'json' };
 import request from '@fila/php-bridge-spec/schemas/responses/request.json' with { type: 'json' };
 import verification from '@fila/php-bridge-spec/schemas/responses/verification.json' with { type: 'json' };
+import deadLetterDetails from '@fila/php-bridge-spec/schemas/responses/dead-letter-details.json' with { type: 'json' };
+import deadLetterList from '@fila/php-bridge-spec/schemas/responses/dead-letter-list.json' with { type: 'json' };
+import deadLetterPreview from '@fila/php-bridge-spec/schemas/responses/dead-letter-preview.json' with { type: 'json' };
+import deadLetterRetry from '@fila/php-bridge-spec/schemas/responses/dead-letter-retry.json' with { type: 'json' };
+import deadLetter from '@fila/php-bridge-spec/schemas/responses/dead-letter.json' with { type: 'json' };
+import operationList from '@fila/php-bridge-spec/schemas/responses/operation-list.json' with { type: 'json' };
+import operation from '@fila/php-bridge-spec/schemas/responses/operation.json' with { type: 'json' };
 import { fail, type FilaError } from '../kernel/errors.ts';
 
 /** In the order in which they may refer to each other. */
 export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
   ...[createRequest, requestStatus, request, requestList, listRequestsQuery],
   ...[apiKey, createdApiKey, apiKeyList, createApiKey, updateApiKey, listApiKeysQuery],
+  ...[
+    deadLetter,
+    deadLetterList,
+    deadLetterDetails,
+    deadLetterRetry,
+    deadLetterPreview,
+    listDeadLettersQuery,
+  ],
+  ...[retryDeadLetter, discardDeadLetter, deadLetterFilter, retryDeadLetters],
+  ...[operation, operationList, listOperationsQuery],
   ...[authentication, liveness, readiness, verification, problem],
 ];
 

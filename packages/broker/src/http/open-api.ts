@@ -1,8 +1,10 @@
 /** Writes the OpenAPI 3.1 document of the routes as they are registered. Used by `npm run generate`, never by the daemon. */
 import swagger from '@fastify/swagger';
 import errors from '@fila/php-bridge-spec/errors.json' with { type: 'json' };
+import { deadLetterRoutes } from '../features/dead-letters/dead-letter-routes.ts';
 import { healthRoutes } from '../features/health/health-routes.ts';
 import { keyRoutes } from '../features/keys/key-routes.ts';
+import { operationRoutes } from '../features/operations/operation-routes.ts';
 import { requestRoutes } from '../features/requests/request-routes.ts';
 import { verifyRoutes } from '../features/verify/verify-routes.ts';
 import { silentLogger } from '../kernel/logger.ts';
@@ -43,6 +45,8 @@ export async function openApiDocument(): Promise<object> {
         healthRoutes(NO_ROOM),
         keyRoutes({ keys: NO_ROOM, keyOf }),
         verifyRoutes(NO_ROOM),
+        deadLetterRoutes({ deadLetters: NO_ROOM, operations: NO_ROOM }),
+        operationRoutes(NO_ROOM),
         requestRoutes({ requests: NO_ROOM, arrive: NO_ROOM, keyOf, maxWaitSeconds: 0 }),
       ],
     },

@@ -110,10 +110,91 @@ export interface CreateRequest {
    */
   callback_url?: string;
 }
+/**
+ * Which dead letters; all conditions hold at once. At least one of them, or all: true alone.
+ */
+export interface DeadLetterFilter {
+  /**
+   * A request code of errors.json.
+   */
+  error_code?: string;
+  /**
+   * Of one key.
+   */
+  key_id?: string;
+  model?: string;
+  /**
+   * Of requests made at this time or later.
+   */
+  created_after?: string;
+  /**
+   * Of requests made before this time.
+   */
+  created_before?: string;
+  /**
+   * Found in the error's message, whatever its case.
+   */
+  text?: string;
+  /**
+   * Every dead letter there is.
+   */
+  all?: true;
+}
+/**
+ * Giving a dead letter up.
+ */
+export interface DiscardDeadLetter {
+  /**
+   * Kept with the dead letter, encrypted.
+   */
+  reason: string;
+}
 export interface ListApiKeysQuery {
   limit?: number;
   cursor?: string;
   status?: 'active' | 'suspended' | 'revoked';
+}
+/**
+ * Which dead letters; all conditions hold at once.
+ */
+export interface ListDeadLettersQuery {
+  limit?: number;
+  /**
+   * next_cursor of the page before.
+   */
+  cursor?: string;
+  /**
+   * A request code of errors.json.
+   */
+  error_code?: string;
+  /**
+   * Of one key.
+   */
+  key_id?: string;
+  model?: string;
+  /**
+   * Of requests made at this time or later.
+   */
+  created_after?: string;
+  /**
+   * Of requests made before this time.
+   */
+  created_before?: string;
+  /**
+   * Found in the error's message, whatever its case.
+   */
+  text?: string;
+}
+/**
+ * Which operations.
+ */
+export interface ListOperationsQuery {
+  limit?: number;
+  /**
+   * next_cursor of the page before.
+   */
+  cursor?: string;
+  state?: 'running' | 'completed' | 'cancelled';
 }
 export interface ListRequestsQuery {
   limit?: number;
@@ -125,6 +206,33 @@ export interface ListRequestsQuery {
   model?: string;
   created_after?: string;
   created_before?: string;
+}
+/**
+ * Trying one dead letter again.
+ */
+export interface RetryDeadLetter {
+  /**
+   * Kept with the dead letter, encrypted.
+   */
+  reason?: string;
+}
+/**
+ * Trying many dead letters again.
+ */
+export interface RetryDeadLetters {
+  filter: DeadLetterFilter;
+  /**
+   * Kept with the operation and each dead letter, encrypted.
+   */
+  reason?: string;
+  /**
+   * Retries a second.
+   */
+  rate?: number;
+  /**
+   * Only count what matches.
+   */
+  dry_run?: boolean;
 }
 /**
  * What changes about a key; what is absent stays.
@@ -218,8 +326,274 @@ export interface CreatedApiKey {
   key: string;
   webhook_secret: string;
 }
+/**
+ * All that is known of a dead letter, without prompt and result.
+ */
+export interface DeadLetterDetails {
+  /**
+   * Id of the request that failed.
+   */
+  id: string;
+  /**
+   * Only open ones are on the list, and only these can be retried or discarded.
+   */
+  state: 'open' | 'retried' | 'discarded';
+  /**
+   * Whose request it was.
+   */
+  key_id: string;
+  model: string;
+  priority: number;
+  /**
+   * Why it failed for good.
+   */
+  error: {
+    /**
+     * One of the request codes of errors.json.
+     */
+    code: string;
+    message: string;
+  };
+  /**
+   * How often the model had answered, well or badly.
+   */
+  attempts: number;
+  /**
+   * Where it ran last.
+   */
+  upstream: string | null;
+  /**
+   * As the client sent it; null also when it cannot be decrypted.
+   */
+  metadata: {
+    [k: string]: unknown;
+  } | null;
+  /**
+   * When it was accepted.
+   */
+  created_at: string;
+  /**
+   * When it failed for good.
+   */
+  failed_at: string;
+  /**
+   * The dead letter that this request tried again.
+   */
+  retry_of: string | null;
+  /**
+   * The request that tries this one again.
+   */
+  retried_as: string | null;
+  /**
+   * How often a worker had died with it.
+   */
+  deliveries: number;
+  /**
+   * The rule by which this failure was the last one, as it was then; null when it was not kept.
+   */
+  policy: {
+    /**
+     * Attempts a request had.
+     */
+    max_attempts?: number;
+    /**
+     * Upper bound of the first wait between attempts.
+     */
+    retry_base_ms?: number;
+    /**
+     * Longest wait between attempts.
+     */
+    retry_cap_ms?: number;
+    /**
+     * Deaths of workers a request had.
+     */
+    max_deliveries?: number;
+  } | null;
+  /**
+   * Every attempt that failed, oldest first.
+   */
+  history: {
+    /**
+     * Number of the claim; grows with each.
+     */
+    fence: number;
+    upstream: string | null;
+    error: {
+      /**
+       * One of the request codes of errors.json.
+       */
+      code: string;
+      message: string;
+    };
+    ended_at: string;
+  }[];
+  /**
+   * When its last attempt began.
+   */
+  started_at: string | null;
+  /**
+   * Why it was tried again.
+   */
+  retry_reason: string | null;
+  /**
+   * The operation that tried it again.
+   */
+  retry_operation: string | null;
+  /**
+   * When it was given up.
+   */
+  discarded_at: string | null;
+  /**
+   * Why it was given up.
+   */
+  discard_reason: string | null;
+}
+/**
+ * One page of open dead letters, newest first. With text a page may be short or empty and the list go on all the same.
+ */
+export interface DeadLetterList {
+  items: DeadLetter[];
+  /**
+   * Ask for the next page with it; null = this was the last.
+   */
+  next_cursor: string | null;
+}
+/**
+ * A request that failed for good. Never holds the prompt.
+ */
+export interface DeadLetter {
+  /**
+   * Id of the request that failed.
+   */
+  id: string;
+  /**
+   * Only open ones are on the list, and only these can be retried or discarded.
+   */
+  state: 'open' | 'retried' | 'discarded';
+  /**
+   * Whose request it was.
+   */
+  key_id: string;
+  model: string;
+  priority: number;
+  /**
+   * Why it failed for good.
+   */
+  error: {
+    /**
+     * One of the request codes of errors.json.
+     */
+    code: string;
+    message: string;
+  };
+  /**
+   * How often the model had answered, well or badly.
+   */
+  attempts: number;
+  /**
+   * Where it ran last.
+   */
+  upstream: string | null;
+  /**
+   * As the client sent it; null also when it cannot be decrypted.
+   */
+  metadata: {
+    [k: string]: unknown;
+  } | null;
+  /**
+   * When it was accepted.
+   */
+  created_at: string;
+  /**
+   * When it failed for good.
+   */
+  failed_at: string;
+  /**
+   * The dead letter that this request tried again.
+   */
+  retry_of: string | null;
+  /**
+   * The request that tries this one again.
+   */
+  retried_as: string | null;
+}
+/**
+ * What a retry of many would touch now.
+ */
+export interface DeadLetterPreview {
+  matched: number;
+  /**
+   * False: there are more than could be looked at in one call.
+   */
+  is_complete: boolean;
+  /**
+   * Ids of the newest of them.
+   */
+  sample: string[];
+}
+/**
+ * A dead letter is tried again.
+ */
+export interface DeadLetterRetry {
+  /**
+   * The new request.
+   */
+  id: string;
+}
 export interface Liveness {
   status: 'ok';
+}
+/**
+ * One page of operations, newest first.
+ */
+export interface OperationList {
+  items: Operation[];
+  /**
+   * Ask for the next page with it; null = this was the last.
+   */
+  next_cursor: string | null;
+}
+/**
+ * One thing done to many, in the background; a restart of the broker does not end it.
+ */
+export interface Operation {
+  /**
+   * Time-ordered id of the operation.
+   */
+  id: string;
+  /**
+   * retry_dead_letters; others may come.
+   */
+  kind: string;
+  state: 'running' | 'completed' | 'cancelled';
+  /**
+   * As it was asked for.
+   */
+  filter: {
+    [k: string]: unknown;
+  };
+  reason: string | null;
+  /**
+   * Things a second.
+   */
+  rate: number;
+  /**
+   * How many things it is about; null until they are counted.
+   */
+  matched: number | null;
+  done: number;
+  /**
+   * What matched and was left alone: somebody else was faster, or it cannot be decrypted.
+   */
+  skipped: number;
+  /**
+   * When it began.
+   */
+  created_at: string;
+  /**
+   * When it was completed or cancelled.
+   */
+  ended_at: string | null;
 }
 /**
  * An error, as RFC 9457 application/problem+json.

@@ -5,7 +5,7 @@ const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 const COUNTER_END = 4096;
 const POOL_BYTES = 17 * 512;
 
-export type IdPrefix = 'req' | 'key' | 'run';
+export type IdPrefix = 'req' | 'key' | 'run' | 'op';
 
 const pool = Buffer.alloc(POOL_BYTES);
 let used = POOL_BYTES;
@@ -35,7 +35,7 @@ export function idTime(id: string): number {
 }
 
 export function isId(prefix: IdPrefix, value: string): boolean {
-  return value.startsWith(`${prefix}_`) && /^[0-9a-hjkmnp-tv-z]{26}$/.test(value.slice(4));
+  return value.startsWith(`${prefix}_`) && /^[0-9a-hjkmnp-tv-z]{26}$/.test(value.slice(prefix.length + 1));
 }
 
 function digits(value: number, length: number): string {

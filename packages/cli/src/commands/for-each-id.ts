@@ -6,9 +6,9 @@ import { jsonLine, printData } from '../output/formats.ts';
 import { oneLine } from '../output/plain-text.ts';
 
 export interface Change<T> {
-  readonly noun: 'key' | 'request';
+  readonly noun: 'key' | 'request' | 'dead-letter' | 'operation';
   /** How a person reads it: "key/key_… suspended". */
-  readonly done: string;
+  readonly done: string | ((item: T) => string);
   readonly change: (id: string) => Promise<T>;
 }
 
@@ -37,7 +37,8 @@ export async function forEachId<T>(
       changed.push(item);
       if (out.format === 'jsonl') out.print(jsonLine(item));
       else if (out.format === 'name') out.print(oneLine(id));
-      else if (out.format === 'table' || out.format === 'wide') out.print(`${noun}/${oneLine(id)} ${done}`);
+      else if (out.format === 'table' || out.format === 'wide')
+        out.print(`${noun}/${oneLine(id)} ${typeof done === 'string' ? done : oneLine(done(item))}`);
     } catch (error) {
       failures.push(sayFailure(context, `${noun}/${id}`, error));
     }

@@ -1,7 +1,7 @@
 /** A real HTTP server that answers as a test says, and remembers what it was asked; for tests. */
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { ApiKey, Request } from '@fila/sdk';
+import type { ApiKey, DeadLetterDetails, Operation, Request } from '@fila/sdk';
 
 export interface SeenCall {
   /** "POST /api/v1/requests", without the query. */
@@ -99,6 +99,52 @@ export function someRequest(changes: Partial<Request> = {}): Request {
     deadline: null,
     retry_of: null,
     retried_as: null,
+    ...changes,
+  };
+}
+
+export function someDeadLetter(changes: Partial<DeadLetterDetails> = {}): DeadLetterDetails {
+  const error = { code: 'upstream_timeout', message: 'No token came.' };
+  const upstream = 'http://gpu1:11434';
+  return {
+    id: 'req_0000000000000000000000000a',
+    state: 'open',
+    key_id: 'key_0000000000000000000000000a',
+    model: 'llama3:8b',
+    priority: 5,
+    error,
+    attempts: 2,
+    upstream,
+    metadata: null,
+    created_at: '2026-11-20T08:00:00.000Z',
+    failed_at: '2026-11-20T08:05:00.000Z',
+    retry_of: null,
+    retried_as: null,
+    deliveries: 0,
+    policy: { max_attempts: 2 },
+    history: [{ fence: 1, upstream, error, ended_at: '2026-11-20T08:01:00.000Z' }],
+    started_at: '2026-11-20T08:04:00.000Z',
+    retry_reason: null,
+    retry_operation: null,
+    discarded_at: null,
+    discard_reason: null,
+    ...changes,
+  };
+}
+
+export function someOperation(changes: Partial<Operation> = {}): Operation {
+  return {
+    id: 'op_0000000000000000000000000a',
+    kind: 'retry_dead_letters',
+    state: 'running',
+    filter: { error_code: 'upstream_timeout' },
+    reason: null,
+    rate: 50,
+    matched: null,
+    done: 0,
+    skipped: 0,
+    created_at: '2026-11-20T08:00:00.000Z',
+    ended_at: null,
     ...changes,
   };
 }

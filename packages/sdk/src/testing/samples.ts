@@ -1,11 +1,12 @@
 /** For tests: bodies as the broker sends them, and a client whose pauses take no time. */
 import { Fila, type InternalOptions } from '../fila.ts';
-import type { ApiKey, Problem, Request } from '../types.generated.ts';
+import type { ApiKey, Operation, Problem, Request } from '../types.generated.ts';
 import type { Reply } from './scripted-server.ts';
 
 export const API_KEY = 'fila_live_7c1fb2f0secretsecret';
 export const ADMIN_TOKEN = 'admin-token-of-an-operator';
 export const REQUEST_ID = 'req_01jdz8k3v5xq9w2m4n6p8r0s1t';
+export const OPERATION_ID = 'op_01jdz8k3v5xq9w2m4n6p8r0s1t';
 export const KEY_ID = 'key_01jdz8k3v5xq9w2m4n6p8r0s1t';
 
 export function aRequest(part: Partial<Request> = {}): Request {
@@ -44,6 +45,23 @@ export function aKey(part: Partial<ApiKey> = {}): ApiKey {
     last_used_at: null,
     created_at: '2026-01-01T00:00:00.000Z',
     revoked_at: null,
+    ...part,
+  };
+}
+
+export function anOperation(part: Partial<Operation> = {}): Operation {
+  return {
+    id: OPERATION_ID,
+    kind: 'retry_dead_letters',
+    state: 'running',
+    filter: { all: true },
+    reason: null,
+    rate: 50,
+    matched: null,
+    done: 0,
+    skipped: 0,
+    created_at: '2026-01-01T00:00:00.000Z',
+    ended_at: null,
     ...part,
   };
 }

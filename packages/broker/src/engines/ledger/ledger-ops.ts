@@ -28,10 +28,14 @@ export function opsOf<Kind extends LedgerOp['kind']>(ops: readonly LedgerOp[], k
 /** Roughly what an operation adds to a packet; blobs travel as hex. */
 export function bytesOf(op: LedgerOp): number {
   if (op.kind === 'insert')
-    return 500 + 2 * (op.row.body.length + (op.row.metadata?.length ?? 0) + (op.row.callback?.length ?? 0));
+    return 500 + 2 * sum([op.row.body, op.row.metadata, op.row.callback, op.row.retryNote]);
   if (op.kind === 'discard') return 400 + 2 * op.reason.length;
   if (op.kind === 'settle')
     return 400 + 2 * ((op.settlement.result?.length ?? 0) + (op.settlement.error?.sealed.length ?? 0));
   if (op.kind === 'renew') return 100 + 60 * op.held.length;
   return 400;
+}
+
+function sum(blobs: readonly (Buffer | null | undefined)[]): number {
+  return blobs.reduce((total, blob) => total + (blob?.length ?? 0), 0);
 }

@@ -127,14 +127,20 @@ export function describeLedgerOutcomes(
     it('retries a dead letter once, whoever asks, and not one that was discarded', async () => {
       const laneId = await lane();
       const dead = await deadLetter(laneId);
-      const retries = Array.from({ length: 10 }, () => row(laneId, { retryOf: dead }));
+      const retries = Array.from({ length: 10 }, () =>
+        row(laneId, { retryOf: dead, retryNote: Buffer.from('again') }),
+      );
       const answers = await Promise.all(retries.map((one) => ledger.insert(one)));
       expect(answers.map((one) => one.kind).sort()).toEqual([
         'inserted',
         ...Array.from({ length: 9 }, () => 'taken'),
       ]);
       const winner = retries[answers.findIndex((one) => one.kind === 'inserted')]!;
-      expect(await ledger.find(dead)).toMatchObject({ state: 'failed', retriedAs: winner.id });
+      expect(await ledger.find(dead)).toMatchObject({
+        state: 'failed',
+        retriedAs: winner.id,
+        retryNote: Buffer.from('again'),
+      });
       expect(await ledger.find(winner.id)).toMatchObject({ state: 'pending', retryOf: dead });
       expect(await ledger.discard(dead, Buffer.from('late'))).toBe(false);
 

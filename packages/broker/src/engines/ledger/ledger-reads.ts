@@ -5,9 +5,13 @@ import type { SqlRunner, SqlValue } from './sql-runner.ts';
 const COLUMNS =
   'id, lane_id, key_id, state, priority, attempts, created_at, started_at, completed_at, run_at, deadline_at, ' +
   'processing_ms, prompt_tokens, completion_tokens, upstream, error_code, metadata, result, error, ' +
-  'callback, retry_of, retried_as, discarded_at, discard_reason, deliveries';
+  'callback, retry_of, retried_as, retry_note, discarded_at, discard_reason, deliveries';
 
 const MAX_IDS = 200;
+/** Failed rows that are looked at together. */
+const WINDOW = 500;
+
+const OF_MODEL = 'lane_id IN (SELECT id FROM lanes WHERE model = ?)';
 
 type StoredRow = Record<string, number | string | Buffer | null>;
 
@@ -34,6 +38,38 @@ export function ledgerReads(sql: SqlRunner) {
     }
   }
 
+  /**
+   * Few among many: from the newest back, all of the table would be read for a page of them. Their ids come from an
+   * index, a window at a time, and only these rows are looked at.
+   */
+  async function listFailed({ keyId, model, ...filter }: ListFilter): Promise<RequestRow[]> {
+    const found: RequestRow[] = [];
+    for (let { before } = filter; ;) {
+      const lanes = conditions({ limit: WINDOW, before, model });
+      add(lanes, 'lane_id IN (SELECT id FROM lanes WHERE key_id = ?)', keyId);
+      const failed = `lane_id IN (SELECT id FROM lanes) AND state = ${STATE.failed}`;
+      const window = await sql.all<{ id: string }>(
+        `SELECT id FROM requests ${sql.byLaneAndState} WHERE ${failed} AND ${lanes.where.join(' AND ')} ORDER BY id DESC LIMIT ${WINDOW}`,
+        lanes.values,
+      );
+      const ids = window.map((row) => row.id);
+      if (ids.length > 0) found.push(...(await listThese(ids, { ...filter, before: undefined })));
+      if (found.length >= filter.limit) return found.slice(0, filter.limit);
+      if (ids.length < WINDOW) return found;
+      before = ids.at(-1);
+    }
+  }
+
+  async function listThese(ids: readonly string[], filter: ListFilter): Promise<RequestRow[]> {
+    const { where, values } = conditions(filter);
+    const rows = await sql.all<StoredRow>(
+      `SELECT ${COLUMNS} FROM requests WHERE id IN (${ids.map(() => '?').join(',')}) AND ${where.join(' AND ')}
+       ORDER BY id DESC LIMIT ${Math.trunc(filter.limit)}`,
+      [...ids, ...values],
+    );
+    return rows.map(toRow);
+  }
+
   return {
     find(id: string): Promise<RequestRow | null> {
       return new Promise((resolve, reject) => {
@@ -46,6 +82,7 @@ export function ledgerReads(sql: SqlRunner) {
     },
 
     async list(filter: ListFilter): Promise<RequestRow[]> {
+      if (isOfFailed(filter)) return listFailed(filter);
       const { where, values } = conditions(filter);
       const rows = await sql.all<StoredRow>(
         `SELECT ${COLUMNS} FROM requests WHERE ${where.join(' AND ')} ORDER BY id DESC LIMIT ${Math.trunc(filter.limit)}`,
@@ -76,24 +113,33 @@ export function ledgerReads(sql: SqlRunner) {
   };
 }
 
-function conditions(filter: ListFilter): { where: string[]; values: SqlValue[] } {
-  const where = ['1 = 1'];
-  const values: SqlValue[] = [];
-  const add = (condition: string, value: SqlValue | undefined): void => {
-    if (value === undefined) return;
-    where.push(condition);
-    values.push(value);
-  };
-  add('key_id = ?', filter.keyId);
-  add('id < ?', filter.before);
-  add('error_code = ?', filter.errorCode);
-  add('created_at >= ?', filter.createdAfter);
-  add('created_at < ?', filter.createdBefore);
-  add('lane_id IN (SELECT id FROM lanes WHERE model = ?)', filter.model);
-  if (filter.states) where.push(`state IN (${filter.states.map((state) => STATE[state]).join(',')})`);
+interface Conditions {
+  readonly where: string[];
+  readonly values: SqlValue[];
+}
+
+function add({ where, values }: Conditions, condition: string, value: SqlValue | undefined): void {
+  if (value === undefined) return;
+  where.push(condition);
+  values.push(value);
+}
+
+function conditions(filter: ListFilter): Conditions {
+  const all: Conditions = { where: ['1 = 1'], values: [] };
+  add(all, 'key_id = ?', filter.keyId);
+  add(all, 'id < ?', filter.before);
+  add(all, 'error_code = ?', filter.errorCode);
+  add(all, 'created_at >= ?', filter.createdAfter);
+  add(all, 'created_at < ?', filter.createdBefore);
+  add(all, OF_MODEL, filter.model);
+  if (filter.states) all.where.push(`state IN (${filter.states.map((state) => STATE[state]).join(',')})`);
   if (filter.isDeadLetter)
-    where.push(`state = ${STATE.failed} AND discarded_at IS NULL AND retried_as IS NULL`);
-  return { where, values };
+    all.where.push(`state = ${STATE.failed} AND discarded_at IS NULL AND retried_as IS NULL`);
+  return all;
+}
+
+function isOfFailed({ isDeadLetter, states }: ListFilter): boolean {
+  return isDeadLetter === true || (states?.length === 1 && states[0] === 'failed');
 }
 
 function toRow(row: StoredRow): RequestRow {
@@ -123,6 +169,7 @@ function toRow(row: StoredRow): RequestRow {
     callback: blob('callback'),
     retryOf: text('retry_of'),
     retriedAs: text('retried_as'),
+    retryNote: blob('retry_note'),
     discardedAt: number('discarded_at'),
     discardReason: blob('discard_reason'),
     deliveries: Number(row['deliveries']),

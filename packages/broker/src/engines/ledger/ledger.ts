@@ -114,6 +114,8 @@ export interface NewRow {
   readonly callback: Buffer | null;
   /** The dead letter that is tried again by this request; it can be tried again only once. */
   readonly retryOf: string | null;
+  /** Why the dead letter is tried again, sealed; kept with the dead letter. */
+  readonly retryNote?: Buffer | null;
   readonly idempotency: Idempotency | null;
 }
 
@@ -193,6 +195,7 @@ export interface RequestRow {
   readonly callback: Buffer | null;
   readonly retryOf: string | null;
   readonly retriedAs: string | null;
+  readonly retryNote: Buffer | null;
   readonly discardedAt: number | null;
   readonly discardReason: Buffer | null;
   readonly deliveries: number;

@@ -65,7 +65,7 @@ function insertOnce(ops: readonly OpsOf<'insert'>[], { add, nowMs }: Writing): v
 function insertRetry({ row, resolve }: OpsOf<'insert'>, { add, mark }: Writing): void {
   const dead = id(row.retryOf!);
   add(
-    `UPDATE requests SET retried_as = ${id(row.id)}, write_mark = ${mark}
+    `UPDATE requests SET retried_as = ${id(row.id)}, retry_note = ${blob(row.retryNote ?? null)}, write_mark = ${mark}
      WHERE id = ${dead} AND state = ${failed} AND retried_as IS NULL AND discarded_at IS NULL`,
   );
   add(

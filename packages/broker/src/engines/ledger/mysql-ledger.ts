@@ -98,6 +98,7 @@ function poolRunner(pool: Pool): SqlRunner {
   return {
     nowMs: NOW,
     insertIgnore: 'INSERT IGNORE',
+    byLaneAndState: 'FORCE INDEX (claim)',
     all: (text, values = []) => query(text, values),
     run: async (text, values = []) => (await query<ResultSetHeader>(text, values)).affectedRows,
     together: (statements) => transaction(pool, statements),

@@ -15,6 +15,8 @@ export interface SqlRunner {
   together(statements: readonly Statement[]): Promise<number[]>;
   /** Milliseconds since 1970 by the database's clock, as an SQL expression. */
   readonly nowMs: string;
+  /** After the name of the requests table: reads it lane by lane, by state. */
+  readonly byLaneAndState: string;
   /** `INSERT` that does nothing when the row is there already. */
   readonly insertIgnore: string;
 }

@@ -21,7 +21,7 @@ const REMEMBER = `INSERT OR IGNORE INTO idempotency_keys (key_id, digest, finger
 
 const REMEMBERED = 'SELECT request_id, fingerprint FROM idempotency_keys WHERE key_id = ? AND digest = ?';
 
-const RETRY = `UPDATE requests SET retried_as = ? WHERE id = ? AND state = ${failed} AND retried_as IS NULL AND discarded_at IS NULL`;
+const RETRY = `UPDATE requests SET retried_as = ?, retry_note = ? WHERE id = ? AND state = ${failed} AND retried_as IS NULL AND discarded_at IS NULL`;
 
 const INSERT = `INSERT INTO requests (id, lane_id, key_id, state, priority, created_at, run_at, deadline_at, wake_at, body, metadata, notify, callback, retry_of)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
@@ -87,7 +87,10 @@ function insert(prepare: Prepare, row: NewRow): Inserted {
       return { kind: 'repeated', id: earlier.request_id, isSame: fingerprint.equals(earlier.fingerprint) };
     }
   }
-  if (row.retryOf !== null && prepare(RETRY).run(row.id, row.retryOf).changes !== 1) return { kind: 'taken' };
+  if (row.retryOf !== null) {
+    const { changes } = prepare(RETRY).run(row.id, row.retryNote ?? null, row.retryOf);
+    if (changes !== 1) return { kind: 'taken' };
+  }
   const state = row.runAt === null ? pending : delayed;
   const times = [row.createdAt, row.runAt, row.deadlineAt, row.runAt ?? row.deadlineAt];
   const rest = [row.body, row.metadata, Number(row.notify), row.callback, row.retryOf];

@@ -9,7 +9,7 @@ import { newId } from '../../kernel/ids.ts';
 import { bandOf, DEFAULT_QUEUE, listOf, modelInFull } from '../../kernel/lanes.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import { createFingerprints } from './fingerprint.ts';
-import { bodyOf, type RequestContent } from './request-content.ts';
+import { bodyOf, type RequestContent, type RetryNote } from './request-content.ts';
 import type { Accepted, Arrival } from './requests.ts';
 import { newView, type RequestView } from './request-view.ts';
 
@@ -31,7 +31,7 @@ export interface AcceptDeps {
 export interface Acceptance {
   accept(arrival: Arrival): Promise<Accepted>;
   /** Tries a dead letter again as a new request; its id, or null when somebody else has retried or discarded it. */
-  retry(dead: RequestRow): Promise<string | null>;
+  retry(dead: RequestRow, note?: RetryNote): Promise<string | null>;
 }
 
 const MAX_METADATA_BYTES = 16 * 1024;
@@ -73,7 +73,7 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
     return { request: await view(row), isRepeated: true };
   }
 
-  async function retry(dead: RequestRow): Promise<string | null> {
+  async function retry(dead: RequestRow, note?: RetryNote): Promise<string | null> {
     const id = newId('req', clock.now());
     const reseal = async (
       column: 'body' | 'metadata' | 'callback',
@@ -85,6 +85,7 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
     const inserted = await ledger.insert({
       ...{ id, laneId: dead.laneId, keyId: dead.keyId, priority: dead.priority, createdAt: clock.now() },
       ...{ runAt: null, deadlineAt: null, retryOf: dead.id, idempotency: null },
+      retryNote: note && content.seal('retry_note', dead.id, note),
       body: (await reseal('body', body))!,
       metadata: await reseal('metadata', dead.metadata),
       callback: await reseal('callback', dead.callback),

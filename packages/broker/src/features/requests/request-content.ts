@@ -15,6 +15,22 @@ export interface RequestResult {
 export interface RequestFailure {
   readonly code: RequestErrorCode;
   readonly message: string;
+  /** The rule that made the failure the last one, as it was then. */
+  readonly policy?: FailurePolicy;
+}
+
+/** As numbers of the wire: the limit of attempts with its waits, or that of workers' deaths. */
+export interface FailurePolicy {
+  readonly max_attempts?: number;
+  readonly retry_base_ms?: number;
+  readonly retry_cap_ms?: number;
+  readonly max_deliveries?: number;
+}
+
+/** Why a dead letter was tried again, and the operation that did it, if one did. */
+export interface RetryNote {
+  readonly reason: string | null;
+  readonly operation: string | null;
 }
 
 interface Contents {
@@ -24,6 +40,7 @@ interface Contents {
   error: RequestFailure;
   callback: string;
   discard_reason: string;
+  retry_note: RetryNote;
 }
 
 export interface RequestContent {

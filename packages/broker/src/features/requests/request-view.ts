@@ -18,7 +18,7 @@ export function createRequestView(content: RequestContent, lanes: LaneBook): Req
       ...newView(row.id, { ...row, model: lane.model, metadata }),
       status: statusOf(row.state),
       result,
-      error: error ?? errorWithoutText(row.errorCode),
+      error: error ? { code: error.code, message: error.message } : errorWithoutText(row.errorCode),
       usage: usageOf(row),
       attempts: row.attempts,
       processing_time: row.processingMs,

@@ -20,12 +20,19 @@ import {
   type RequestBody,
   type RequestFailure,
   type RequestResult,
+  type RetryNote,
 } from './request-content.ts';
 import { hasEnded, statesOf, statusOf } from './request-states.ts';
 import { createRequestView, type RequestView } from './request-view.ts';
 import { createWaitRoom } from './wait-room.ts';
 
-export type { RequestBody, RequestFailure, RequestResult } from './request-content.ts';
+export type {
+  RequestBody,
+  RequestContent,
+  RequestFailure,
+  RequestResult,
+  RetryNote,
+} from './request-content.ts';
 
 /** A request on its way in. */
 export interface Arrival {
@@ -80,7 +87,7 @@ export interface Requests {
   /** What a webhook says of a request; null when it is gone. */
   describe(id: string): Promise<RequestSummary | null>;
   /** Tries a dead letter again as a new request; its id, or null when somebody else was faster. */
-  retry(dead: RequestRow): Promise<string | null>;
+  retry(dead: RequestRow, note?: RetryNote): Promise<string | null>;
   readonly view: RequestView;
   onCancel(listener: (id: string) => void): void;
   /** Ends all waiting, because the daemon stops. */
@@ -187,6 +194,7 @@ export function createRequests(deps: RequestsDeps): Requests {
       content.seal('error', id, {
         code: 'poison',
         message: `${MAX_DELIVERIES} workers died while they ran this request.`,
+        policy: { max_deliveries: MAX_DELIVERIES },
       }),
     ended,
     onEnded: (listener) => endListeners.push(listener),

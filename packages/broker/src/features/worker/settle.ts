@@ -48,14 +48,20 @@ export function settle(processed: Processed, tools: SettleTools): Settlement | n
       error: sealed(row.id, { code: 'upstream_busy', message: outcome.message }, tools),
     };
   }
-  const error = sealed(row.id, { code: outcome.code, message: outcome.message }, tools);
+  const failure = { code: outcome.code, message: outcome.message };
   // No connection: the model never heard of the request, and the server is out of the choice until it answers again.
   const reached = outcome.phase !== 'connect';
   const attempt = row.attempts + Number(reached);
   if (!outcome.retryable || attempt >= tools.policy.maxAttempts)
-    return { ...base, to: 'failed', countsAttempt: reached, error };
+    return {
+      ...{ ...base, to: 'failed', countsAttempt: reached },
+      error: sealed(row.id, { ...failure, policy: policyOf(tools.policy) }, tools),
+    };
   const delayMs = retryDelayMs(Math.max(attempt, 1), tools.policy, tools.random());
-  return { ...base, to: 'delayed', countsAttempt: reached, delayMs, error };
+  return {
+    ...{ ...base, to: 'delayed', countsAttempt: reached, delayMs },
+    error: sealed(row.id, failure, tools),
+  };
 }
 
 /** Past its deadline before a call was made. */
@@ -79,4 +85,9 @@ function expired(id: string, tools: SettleTools): Pick<Settlement, 'to' | 'count
 
 function sealed(id: string, error: RequestFailure, tools: SettleTools): { code: string; sealed: Buffer } {
   return { code: error.code, sealed: tools.sealError(id, error) };
+}
+
+/** Kept with the failure: the settings may be others when somebody asks why. */
+function policyOf({ maxAttempts, baseMs, capMs }: RetryPolicy): RequestFailure['policy'] {
+  return { max_attempts: maxAttempts, retry_base_ms: baseMs, retry_cap_ms: capMs };
 }

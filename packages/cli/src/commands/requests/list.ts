@@ -1,8 +1,7 @@
 /** `fila requests list`. */
 import type { Request } from '@fila/sdk';
 import type { CliContext } from '../../cli-context.ts';
-import { usageError } from '../../output/error-text.ts';
-import { parseDuration, parseMoment, rfc3339 } from '../../output/units.ts';
+import { momentOf } from '../moment-of.ts';
 import { printPages } from '../print-pages.ts';
 import { requestColumns } from './request-view.ts';
 
@@ -31,15 +30,4 @@ export async function listRequests(context: CliContext, flags: ListRequestsFlags
     isAll: all === true,
     whenEmpty: 'No requests. Send one:  fila requests send "Say hello" --wait',
   });
-}
-
-/** "1h" is an hour ago. */
-function momentOf(flag: string, text: string | undefined, nowMs: number): string | undefined {
-  if (text === undefined) return undefined;
-  const duration = parseDuration(text);
-  const momentMs = duration === undefined ? parseMoment(text) : nowMs - duration;
-  const moment = momentMs === undefined ? undefined : rfc3339(momentMs);
-  if (moment === undefined)
-    throw usageError(`${flag} ${text} is neither a duration (1h, 2d) nor a time (2027-01-01T14:00Z)`);
-  return moment;
 }

@@ -1,0 +1,55 @@
+/** Routes of operations, for operators: look, list, cancel. Each kind is begun where it belongs. */
+import type { FastifyInstance } from 'fastify';
+import type { ListOperationsQuery } from '../../kernel/contract.generated.ts';
+import type { Operations } from './operations.ts';
+
+type WithId = { Params: { id: string } };
+
+const PATH = '/api/v1/admin/operations';
+const ID = {
+  type: 'object',
+  required: ['id'],
+  properties: { id: { type: 'string', description: 'Id of the operation.' } },
+};
+const config = { access: 'admin' } as const;
+const tags = ['admin'];
+
+export function operationRoutes(operations: Operations) {
+  return (app: FastifyInstance): void => {
+    app.get<{ Querystring: ListOperationsQuery }>(PATH, {
+      config,
+      schema: {
+        tags,
+        operationId: 'listOperations',
+        summary: 'List operations, newest first',
+        querystring: { $ref: 'ListOperationsQuery#' },
+        response: { 200: { description: 'One page.', $ref: 'OperationList#' } },
+      },
+      handler: (request) => operations.list(request.query),
+    });
+    app.get<WithId>(`${PATH}/:id`, {
+      config,
+      schema: {
+        tags,
+        operationId: 'getOperation',
+        summary: 'Look at an operation',
+        params: ID,
+        response: { 200: { description: 'The operation as it is now.', $ref: 'Operation#' } },
+      },
+      handler: (request) => operations.get(request.params.id),
+    });
+    app.post<WithId>(`${PATH}/:id/cancel`, {
+      config,
+      schema: {
+        tags,
+        operationId: 'cancelOperation',
+        summary: 'Stop an operation',
+        description:
+          'What it has done stays done. Cancelling twice is no error; a completed one is a conflict.',
+        params: ID,
+        response: { 200: { description: 'The cancelled operation.', $ref: 'Operation#' } },
+      },
+      handler: (request) => operations.cancel(request.params.id),
+    });
+  };
+}
