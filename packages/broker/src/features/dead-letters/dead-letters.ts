@@ -117,9 +117,8 @@ export function createDeadLetters({ ledger, content, requests, logger }: DeadLet
     row !== null && (await view.noteOf(row))?.operation === task.id;
 
   async function retryFor(task: Task, row: RequestRow): Promise<boolean> {
-    // Retried by this operation before a crash that came between the retry and the note of its progress.
-    if (row.retriedAs !== null) return true;
     const newId = await tryAgain(row, { reason: task.reason, operation: task.id });
+    // It may have been this operation itself: a crash can come between the retry and the note of its progress.
     return newId !== null || isBy(await ledger.find(row.id), task);
   }
 

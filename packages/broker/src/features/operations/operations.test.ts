@@ -10,7 +10,7 @@ function counting(count: number) {
   const names = Array.from({ length: count }, (_, n) => `thing_${String(count - n).padStart(4, '0')}`);
   const done = new Map<string, number>();
   const byWhom = new Map<string, string>();
-  const calls = { pages: 0 };
+  const gone = new Set<string>();
   let before: (id: string) => Promise<void> = async () => undefined;
   const run = async (task: Task, id: string): Promise<boolean> => {
     await before(id);
@@ -22,15 +22,16 @@ function counting(count: number) {
   };
   const work: OperationWork = {
     page: async (task, after) => {
-      calls.pages += 1;
       const from = after === null ? 0 : names.indexOf(after) + 1;
       const some = names.slice(from, from + 2);
-      const steps = some.map((id) => ({ id, run: () => run(task, id) }));
+      const found = some.filter((id) => !gone.has(id));
+      const steps = found.map((id) => ({ id, run: () => run(task, id) }));
       return { steps, reached: from + 2 < names.length ? some.at(-1)! : null };
     },
   };
   return {
-    ...{ work, names, done, byWhom, calls },
+    /** Those in `gone` are found no more. */
+    ...{ work, names, done, byWhom, gone },
     /** Called before each step. */
     hold: (hook: typeof before) => (before = hook),
   };
@@ -82,15 +83,16 @@ describe.each(DATABASES)('operations on $name', ({ isAvailable, open }) => {
       await operations.stop();
     });
 
-    it('counts as skipped what somebody else did meanwhile', async () => {
-      const things = counting(5);
+    it('counts as skipped what somebody else did or took away meanwhile', async () => {
+      const things = counting(6);
       const kind = newKind();
       const { operations } = room(kind, things.work);
       things.byWhom.set(things.names[3]!, 'somebody else');
+      things.hold(async () => void things.gone.add(things.names[5]!));
       await operations.start();
       const { id } = await operations.begin(order(kind));
       await ended(operations, id).toBe('completed');
-      expect(await operations.get(id)).toMatchObject({ matched: 5, done: 4, skipped: 1 });
+      expect(await operations.get(id)).toMatchObject({ matched: 6, done: 4, skipped: 2 });
       await operations.stop();
     });
 
