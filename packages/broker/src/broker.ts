@@ -21,6 +21,9 @@ import { createOperations } from './features/operations/operations.ts';
 import { requestContent } from './features/requests/request-content.ts';
 import { requestRoutes } from './features/requests/request-routes.ts';
 import { createRequests } from './features/requests/requests.ts';
+import { createUpstreamRegistry } from './features/upstreams/upstream-registry.ts';
+import { upstreamRoutes } from './features/upstreams/upstream-routes.ts';
+import { upstreamStore } from './features/upstreams/upstream-store.ts';
 import { createUpstreams, isCloudModel, type Upstreams } from './features/upstreams/upstreams.ts';
 import { createVerify } from './features/verify/verify.ts';
 import { verifyRoutes } from './features/verify/verify-routes.ts';
@@ -119,6 +122,10 @@ function assemble({ settings, engines, dataDir, logger, run, adminToken }: Parts
     logger,
     clock,
   });
+  const upstreamRegistry = createUpstreamRegistry({
+    store: upstreamStore(database.sequelize),
+    ...{ upstreams, clock, logger },
+  });
   const keys = createKeys({ store: keyStore(database.sequelize), vault, clock, logger });
   const models = createModels({ allowCloudModels: settings.allowCloudModels, isCloudModel });
   const requests = createRequests({
@@ -147,6 +154,7 @@ function assemble({ settings, engines, dataDir, logger, run, adminToken }: Parts
     routes: [
       healthRoutes(health),
       keyRoutes({ keys, keyOf }),
+      upstreamRoutes(upstreamRegistry),
       verifyRoutes(createVerify({ ledger, activeLanes, logger })),
       deadLetterRoutes({ deadLetters, operations }),
       operationRoutes(operations),
@@ -162,7 +170,7 @@ function assemble({ settings, engines, dataDir, logger, run, adminToken }: Parts
       requests.releaseWaiting();
     },
   });
-  return { server, all: services([upstreams, keys, worker, operations, server]) };
+  return { server, all: services([upstreams, upstreamRegistry, keys, worker, operations, server]) };
 }
 
 function timersOf(settings: Settings) {

@@ -7,6 +7,7 @@ import { createHealth, type Health } from './resources/health.ts';
 import { createKeys, type Keys } from './resources/keys.ts';
 import { createOperations, type Operations } from './resources/operations.ts';
 import { createRequests, type Requests } from './resources/requests.ts';
+import { createUpstreams, type Upstreams } from './resources/upstreams.ts';
 import { createVerify, type Verify } from './resources/verify.ts';
 import { sleep, type Sleep } from './sleep.ts';
 import type { Authentication } from './types.generated.ts';
@@ -52,6 +53,7 @@ export class Fila {
   readonly deadLetters: DeadLetters;
   readonly operations: Operations;
   readonly health: Health;
+  readonly upstreams: Upstreams;
   readonly verify: Verify;
   /** Private, and the keys behind it in a closure: printing a client shows none of them. */
   readonly #send: Send;
@@ -77,6 +79,7 @@ export class Fila {
     this.deadLetters = createDeadLetters(this.#send);
     this.operations = createOperations(this.#send, wait);
     this.health = createHealth(this.#send);
+    this.upstreams = createUpstreams(this.#send);
     this.verify = createVerify(this.#send);
   }
 

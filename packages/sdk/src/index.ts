@@ -28,6 +28,7 @@ export type {
   GetRequestOptions,
   Requests,
 } from './resources/requests.ts';
+export type { Upstreams } from './resources/upstreams.ts';
 export type { Verify } from './resources/verify.ts';
 export type { WaitOptions } from './resources/wait.ts';
 export type {
@@ -58,6 +59,11 @@ export type {
   RequestStatus,
   RetryDeadLetter,
   RetryDeadLetters,
+  CreateUpstream,
+  SetUpstreamBreaker,
+  UpdateUpstream,
+  Upstream,
+  UpstreamList,
   UpdateApiKey,
   Verification,
 } from './types.generated.ts';

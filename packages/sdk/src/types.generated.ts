@@ -111,6 +111,19 @@ export interface CreateRequest {
   callback_url?: string;
 }
 /**
+ * An Ollama server to add.
+ */
+export interface CreateUpstream {
+  /**
+   * http://host:port or https://host:port, without a user, a password or a path.
+   */
+  url: string;
+  /**
+   * Calls of one model that run there at once, as its OLLAMA_NUM_PARALLEL says; 1 unless given.
+   */
+  slots?: number;
+}
+/**
  * Which dead letters; all conditions hold at once. At least one of them, or all: true alone.
  */
 export interface DeadLetterFilter {
@@ -235,6 +248,15 @@ export interface RetryDeadLetters {
   dry_run?: boolean;
 }
 /**
+ * How the circuit breakers of an upstream behave, for all its models.
+ */
+export interface SetUpstreamBreaker {
+  /**
+   * open: no call starts; closed: calls start whatever happens; auto: they judge by themselves, anew.
+   */
+  state: 'open' | 'closed' | 'auto';
+}
+/**
  * What changes about a key; what is absent stays.
  */
 export interface UpdateApiKey {
@@ -252,6 +274,15 @@ export interface UpdateApiKey {
    */
   limit_day?: number;
   expires_at?: string | null;
+}
+/**
+ * What changes about an upstream that was added at run time.
+ */
+export interface UpdateUpstream {
+  /**
+   * Calls of one model that run there at once.
+   */
+  slots: number;
 }
 export interface ApiKeyList {
   items: ApiKey[];
@@ -714,6 +745,94 @@ export interface Request {
    * The request that tries this dead letter again.
    */
   retried_as: string | null;
+}
+/**
+ * All upstreams, those of the settings first.
+ */
+export interface UpstreamList {
+  items: Upstream[];
+  /**
+   * There is always one page.
+   */
+  next_cursor: null;
+}
+/**
+ * An Ollama server and how it is, as the broker that answers sees it.
+ */
+export interface Upstream {
+  /**
+   * host:port of the server.
+   */
+  id: string;
+  url: string;
+  /**
+   * settings: named in FILA_OLLAMA_URLS; database: added at run time.
+   */
+  source: 'settings' | 'database';
+  status: 'unknown' | 'up' | 'down';
+  /**
+   * When status last changed.
+   */
+  since: string | null;
+  /**
+   * When it was last probed.
+   */
+  checked_at: string | null;
+  /**
+   * Why it is down.
+   */
+  last_error: string | null;
+  /**
+   * Of Ollama.
+   */
+  version: string | null;
+  /**
+   * What is installed there.
+   */
+  models: string[];
+  /**
+   * Calls of one model that run there at once.
+   */
+  slots: number;
+  /**
+   * Calls that this broker has there now, of all models.
+   */
+  running: number;
+  /**
+   * false: it is not chosen; requests that only it could answer wait.
+   */
+  enabled: boolean;
+  /**
+   * true: running calls end, none start; also while it is being removed.
+   */
+  draining: boolean;
+  /**
+   * Forced by an operator, or auto.
+   */
+  breaker: 'auto' | 'open' | 'closed';
+  /**
+   * The circuit breaker of each model that was asked for there.
+   */
+  breakers: {
+    model: string;
+    running: number;
+    /**
+     * half_open: one call at a time shows whether it works again.
+     */
+    state: 'closed' | 'open' | 'half_open';
+    /**
+     * When it last opened or closed.
+     */
+    since: string;
+    /**
+     * The last failure that counted.
+     */
+    last_error: string | null;
+  }[];
+  /**
+   * null for those of the settings.
+   */
+  created_at: string | null;
 }
 /**
  * Whether everything that is stored fits together.

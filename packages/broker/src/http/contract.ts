@@ -30,6 +30,11 @@ import deadLetterRetry from '@fila/php-bridge-spec/schemas/responses/dead-letter
 import deadLetter from '@fila/php-bridge-spec/schemas/responses/dead-letter.json' with { type: 'json' };
 import operationList from '@fila/php-bridge-spec/schemas/responses/operation-list.json' with { type: 'json' };
 import operation from '@fila/php-bridge-spec/schemas/responses/operation.json' with { type: 'json' };
+import createUpstream from '@fila/php-bridge-spec/schemas/requests/create-upstream.json' with { type: 'json' };
+import setUpstreamBreaker from '@fila/php-bridge-spec/schemas/requests/set-upstream-breaker.json' with { type: 'json' };
+import updateUpstream from '@fila/php-bridge-spec/schemas/requests/update-upstream.json' with { type: 'json' };
+import upstreamList from '@fila/php-bridge-spec/schemas/responses/upstream-list.json' with { type: 'json' };
+import upstream from '@fila/php-bridge-spec/schemas/responses/upstream.json' with { type: 'json' };
 import { fail, type FilaError } from '../kernel/errors.ts';
 
 /** In the order in which they may refer to each other. */
@@ -46,6 +51,7 @@ export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
   ],
   ...[retryDeadLetter, discardDeadLetter, deadLetterFilter, retryDeadLetters],
   ...[operation, operationList, listOperationsQuery],
+  ...[upstream, upstreamList, createUpstream, updateUpstream, setUpstreamBreaker],
   ...[authentication, liveness, readiness, verification, problem],
 ];
 

@@ -6,6 +6,7 @@ import { healthRoutes } from '../features/health/health-routes.ts';
 import { keyRoutes } from '../features/keys/key-routes.ts';
 import { operationRoutes } from '../features/operations/operation-routes.ts';
 import { requestRoutes } from '../features/requests/request-routes.ts';
+import { upstreamRoutes } from '../features/upstreams/upstream-routes.ts';
 import { verifyRoutes } from '../features/verify/verify-routes.ts';
 import { silentLogger } from '../kernel/logger.ts';
 import { keyOf } from './authenticate.ts';
@@ -45,6 +46,7 @@ export async function openApiDocument(): Promise<object> {
         healthRoutes(NO_ROOM),
         keyRoutes({ keys: NO_ROOM, keyOf }),
         verifyRoutes(NO_ROOM),
+        upstreamRoutes(NO_ROOM),
         deadLetterRoutes({ deadLetters: NO_ROOM, operations: NO_ROOM }),
         operationRoutes(NO_ROOM),
         requestRoutes({ requests: NO_ROOM, arrive: NO_ROOM, keyOf, maxWaitSeconds: 0 }),

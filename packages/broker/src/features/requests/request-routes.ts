@@ -52,12 +52,12 @@ function idempotencyKeyOf(request: FastifyRequest): string | null {
 
 export function requestRoutes({ requests, arrive, keyOf, maxWaitSeconds }: RequestRouteDeps) {
   /** Null when the call does not want to wait. */
-  function waitOf(request: FastifyRequest): WaitLimit | null {
+  function waitOf(request: FastifyRequest, reply: FastifyReply): WaitLimit | null {
     const [, seconds] =
       /(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])/.exec(String(request.headers['prefer'] ?? '')) ?? [];
     if (seconds === undefined) return null;
     const gone = new AbortController();
-    request.raw.socket.once('close', () => gone.abort());
+    reply.raw.once('close', () => gone.abort());
     return { waitMs: Math.min(Number(seconds), maxWaitSeconds) * 1000, signal: gone.signal };
   }
 
@@ -90,7 +90,7 @@ export function requestRoutes({ requests, arrive, keyOf, maxWaitSeconds }: Reque
         });
         let answer = accepted;
         if (isRepeated) void reply.header('idempotent-replayed', 'true');
-        const wait = waitOf(request);
+        const wait = waitOf(request, reply);
         noteWait(reply, wait);
         if (wait) answer = await requests.find(key.id, answer.id, wait);
         void reply.header('location', `/api/v1/requests/${answer.id}`);
@@ -125,7 +125,7 @@ export function requestRoutes({ requests, arrive, keyOf, maxWaitSeconds }: Reque
         response: { 200: { description: 'The request as it is now.', $ref: 'Request#' } },
       },
       handler: async (request, reply) => {
-        const wait = waitOf(request);
+        const wait = waitOf(request, reply);
         noteWait(reply, wait);
         return requests.find(keyOf(request).id, request.params.id, wait ?? undefined);
       },

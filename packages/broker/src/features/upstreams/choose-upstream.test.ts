@@ -2,11 +2,20 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { chooseUpstream, freeSlots, type Candidate } from './choose-upstream.ts';
 
-const idle: Candidate = { isUp: true, hasModel: true, slots: 2, running: 0, runningAll: 0 };
+const idle: Candidate = {
+  ...{ isUp: true, hasModel: true, isResident: false, isDue: false },
+  ...{ slots: 2, limit: 2, running: 0, runningAll: 0, expectedMs: undefined },
+};
 const down = { ...idle, isUp: false };
 const without = { ...idle, hasModel: false };
 const full = { ...idle, running: 2, runningAll: 2 };
 const half = { ...idle, running: 1, runningAll: 1 };
+const closed = { ...idle, limit: 0 };
+const loaded = { ...idle, isResident: true };
+const fast = { ...idle, expectedMs: 100 };
+const slow = { ...idle, expectedMs: 500 };
+const slower = { ...idle, expectedMs: 200 };
+const due = { ...slow, isDue: true, limit: 1 };
 
 describe('the choice of an upstream', () => {
   it.each([
@@ -15,10 +24,23 @@ describe('the choice of an upstream', () => {
     { given: [down, idle], turn: 0, then: 1, free: 2, when: 'one is up' },
     { given: [without, half], turn: 0, then: 1, free: 1, when: 'one has the model' },
     { given: [without, full], turn: 0, then: -1, free: 0, when: 'the one that has it is full' },
-    { given: [without, down], turn: 0, then: 0, free: 2, when: 'the one that has it is down' },
+    { given: [without, closed], turn: 0, then: -1, free: 0, when: 'the one that has it takes none' },
+    {
+      given: [without, down],
+      turn: 0,
+      then: -1,
+      free: 0,
+      when: 'the one that has it is down: it will come back',
+    },
     { given: [without, without], turn: 1, then: 1, free: 4, when: 'none has it' },
     { given: [half, idle], turn: 0, then: 1, free: 3, when: 'one is less loaded' },
-    { given: [half, { ...half, slots: 4 }], turn: 0, then: 1, free: 4, when: 'one has more slots' },
+    {
+      given: [half, { ...half, slots: 4, limit: 4 }],
+      turn: 0,
+      then: 1,
+      free: 4,
+      when: 'one has more slots',
+    },
     {
       given: [{ ...idle, runningAll: 3 }, half],
       turn: 0,
@@ -28,18 +50,52 @@ describe('the choice of an upstream', () => {
     },
     { given: [idle, idle, idle], turn: 2, then: 2, free: 6, when: 'all are equal, in turn' },
     { given: [idle, full, full], turn: 2, then: 0, free: 2, when: 'the turn has to wrap around' },
+    { given: [closed, idle], turn: 0, then: 1, free: 2, when: 'one takes none' },
+    { given: [{ ...idle, limit: 1 }, half], turn: 0, then: 0, free: 2, when: 'one is recovering' },
+    { given: [{ ...half, limit: 1 }, half], turn: 0, then: 1, free: 1, when: 'its recovery has no room' },
+    { given: [idle, loaded], turn: 0, then: 1, free: 4, when: 'one has the model loaded' },
+    { given: [idle, { ...half, isResident: true }], turn: 0, then: 0, free: 3, when: 'it is more loaded' },
+    { given: [slow, fast], turn: 0, then: 1, free: 4, when: 'one is faster' },
+    { given: [slow, { ...fast, ...half, expectedMs: 100 }], turn: 0, then: 1, free: 3, when: 'it still is' },
+    { given: [slow, { ...fast, ...full, expectedMs: 100 }], turn: 0, then: 0, free: 2, when: 'it is full' },
+    {
+      given: [slower, { ...fast, ...half, expectedMs: 100 }],
+      turn: 0,
+      then: 0,
+      free: 3,
+      when: 'one is a bit slower',
+    },
+    { given: [{ ...fast, expectedMs: 140 }, fast], turn: 0, then: 0, free: 4, when: 'they differ by chance' },
+    { given: [slow, fast, idle], turn: 2, then: 2, free: 6, when: 'nothing is known of one' },
+    {
+      given: [
+        { ...idle, expectedMs: 15 },
+        { ...idle, expectedMs: 1 },
+      ],
+      turn: 0,
+      then: 0,
+      free: 4,
+      when: 'both are very fast',
+    },
+    { given: [fast, due], turn: 0, then: 1, free: 3, when: 'the breaker of one waits for a probe' },
   ])('is $then, with $free free, when $when', ({ given, turn, then, free }) => {
     expect(chooseUpstream(given, turn)).toBe(then);
     expect(freeSlots(given)).toBe(free);
   });
 
-  const candidate = fc.record({
-    isUp: fc.boolean(),
-    hasModel: fc.boolean(),
-    slots: fc.integer({ min: 1, max: 4 }),
-    running: fc.integer({ min: 0, max: 4 }),
-    runningAll: fc.integer({ min: 0, max: 8 }),
-  });
+  const candidate = fc
+    .record({
+      isUp: fc.boolean(),
+      hasModel: fc.boolean(),
+      isResident: fc.boolean(),
+      isDue: fc.boolean(),
+      slots: fc.integer({ min: 1, max: 4 }),
+      limit: fc.integer({ min: 0, max: 4 }),
+      running: fc.integer({ min: 0, max: 4 }),
+      runningAll: fc.integer({ min: 0, max: 8 }),
+      expectedMs: fc.option(fc.integer({ min: 1, max: 10_000 }), { nil: undefined }),
+    })
+    .map((one) => ({ ...one, limit: Math.min(one.limit, one.slots) }));
   const situations = fc.tuple(fc.array(candidate, { maxLength: 6 }), fc.nat(5));
 
   it('finds one exactly when there is a free slot', () => {
@@ -51,28 +107,47 @@ describe('the choice of an upstream', () => {
     );
   });
 
-  it('never chooses one that is down, full, or without a model that another one has', () => {
+  it('never chooses one that is down, without a free slot, or without a model that another one has', () => {
     fc.assert(
       fc.property(situations, ([given, turn]) => {
         const chosen = given[chooseUpstream(given, turn)];
         if (!chosen) return;
         expect(chosen.isUp).toBe(true);
-        expect(chosen.running).toBeLessThan(chosen.slots);
-        if (given.some(({ isUp, hasModel }) => isUp && hasModel)) expect(chosen.hasModel).toBe(true);
+        expect(chosen.running).toBeLessThan(chosen.limit);
+        if (given.some(({ hasModel }) => hasModel)) expect(chosen.hasModel).toBe(true);
       }),
     );
   });
 
-  it('never passes over a less loaded one', () => {
+  /** Those that could have been chosen as well. */
+  const rivals = (given: readonly Candidate[], chosen: Candidate): Candidate[] =>
+    given.filter(
+      (one) =>
+        one.isUp && one.hasModel === chosen.hasModel && one.isDue === chosen.isDue && one.running < one.limit,
+    );
+
+  it('never passes over a less loaded one that is as fast', () => {
+    fc.assert(
+      fc.property(situations, ([some, turn]) => {
+        const given = some.map((one) => ({ ...one, expectedMs: 100 }));
+        const chosen = given[chooseUpstream(given, turn)];
+        if (!chosen) return;
+        for (const rival of rivals(given, chosen))
+          expect(rival.runningAll / rival.slots).toBeGreaterThanOrEqual(chosen.runningAll / chosen.slots);
+      }),
+    );
+  });
+
+  it('never passes over one that is clearly faster and not more loaded', () => {
     fc.assert(
       fc.property(situations, ([given, turn]) => {
         const chosen = given[chooseUpstream(given, turn)];
-        if (!chosen) return;
-        const rivals = given.filter(
-          (one) => one.isUp && one.hasModel === chosen.hasModel && one.running < one.slots,
-        );
-        for (const rival of rivals)
-          expect(rival.runningAll / rival.slots).toBeGreaterThanOrEqual(chosen.runningAll / chosen.slots);
+        if (chosen?.expectedMs === undefined) return;
+        for (const rival of rivals(given, chosen)) {
+          const isFaster = Math.max(20, rival.expectedMs ?? 10_000) * 1.6 < chosen.expectedMs;
+          if (isFaster)
+            expect(rival.runningAll / rival.slots).toBeGreaterThan(chosen.runningAll / chosen.slots);
+        }
       }),
     );
   });
@@ -80,7 +155,7 @@ describe('the choice of an upstream', () => {
   it('spreads calls evenly over equal upstreams', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 4 }), (count, rounds) => {
-        const all = Array.from({ length: count }, () => ({ ...idle, slots: 4 }));
+        const all = Array.from({ length: count }, () => ({ ...idle, slots: 4, limit: 4 }));
         let turn = 0;
         for (let call = 0; call < count * rounds; call++) {
           const index = chooseUpstream(all, turn);

@@ -1,22 +1,38 @@
 /** Decides which upstream takes a call, from what is known of each; pure. */
 
 export interface Candidate {
+  /** It answers; whether it is switched off shows in `limit`. */
   readonly isUp: boolean;
   readonly hasModel: boolean;
+  /** Whether the model is loaded there now. */
+  readonly isResident: boolean;
+  /** Its breaker waits for one call that shows whether it works again. */
+  readonly isDue: boolean;
   /** Calls of one model it may carry at once. */
   readonly slots: number;
+  /** How many of its slots calls of this model may use now: fewer while it recovers, 0 while it takes none. */
+  readonly limit: number;
   /** Calls of this model it carries now. */
   readonly running: number;
   /** Calls of all models it carries now. */
   readonly runningAll: number;
+  /** Time an answer of usual length takes there; undefined when nothing is known. */
+  readonly expectedMs: number | undefined;
 }
+
+/** Below this all are equally fast: the rest is noise. */
+const FAST_MS = 20;
+/** So many times slower than the fastest counts as equal, so that chance does not decide. */
+const EQUALLY_FAST = 1.5;
+/** How much a full upstream counts against an idle one: one that is five times slower is filled only after it. */
+const LOAD_WEIGHT = 4;
 
 /**
  * Upstreams that are up and have the model; when none has it, all that are up, because one of them will say so. An
  * upstream that has the model but no free slot keeps the call waiting: the others could only refuse it.
  */
 function eligible(candidates: readonly Candidate[]): (candidate: Candidate) => boolean {
-  const isKnown = candidates.some(({ isUp, hasModel }) => isUp && hasModel);
+  const isKnown = candidates.some(({ hasModel }) => hasModel);
   return ({ isUp, hasModel }) => isUp && (hasModel || !isKnown);
 }
 
@@ -24,27 +40,50 @@ function eligible(candidates: readonly Candidate[]): (candidate: Candidate) => b
 export function freeSlots(candidates: readonly Candidate[]): number {
   return candidates
     .filter(eligible(candidates))
-    .reduce((sum, { slots, running }) => sum + Math.max(0, slots - running), 0);
+    .reduce((sum, { limit, running }) => sum + Math.max(0, limit - running), 0);
 }
 
 /**
- * The index of the least loaded upstream with a free slot, or -1. Load is counted against slots: over all models first,
- * as they share the machine, then of this model. Among equals the first at or after `turn`, wrapping around.
+ * The index of the best upstream with a free slot, or -1: one whose breaker is due, or else the one where the call
+ * should be answered first. Among equals one that has the model loaded, then the one with fewer calls of it, then the
+ * first at or after `turn`, wrapping around.
  */
 export function chooseUpstream(candidates: readonly Candidate[], turn: number): number {
   const isEligible = eligible(candidates);
+  const fastestMs = candidates
+    .filter(isEligible)
+    .reduce((least, { expectedMs }) => Math.min(least, expectedMs ?? least), Number.POSITIVE_INFINITY);
   let best = -1;
   for (let step = 0; step < candidates.length; step++) {
     const index = (turn + step) % candidates.length;
     const candidate = candidates[index]!;
-    if (!isEligible(candidate) || candidate.running >= candidate.slots) continue;
-    if (best === -1 || isLessLoaded(candidate, candidates[best]!)) best = index;
+    if (!isEligible(candidate) || candidate.running >= candidate.limit) continue;
+    if (best === -1 || isBetter(candidate, candidates[best]!, fastestMs)) best = index;
   }
   return best;
 }
 
-/** Compares fractions crosswise, so that no rounding decides. */
-function isLessLoaded(one: Candidate, other: Candidate): boolean {
-  const all = one.runningAll * other.slots - other.runningAll * one.slots;
-  return all < 0 || (all === 0 && one.running * other.slots < other.running * one.slots);
+/** How many times slower than the fastest; one that nothing is known of counts as the fastest, so that it is tried. */
+function slowness({ expectedMs }: Candidate, fastestMs: number): number {
+  if (expectedMs === undefined || fastestMs === Number.POSITIVE_INFINITY) return 1;
+  const ratio = Math.max(expectedMs, FAST_MS) / Math.max(fastestMs, FAST_MS);
+  return ratio < EQUALLY_FAST ? 1 : ratio;
+}
+
+function isBetter(one: Candidate, other: Candidate, fastestMs: number): boolean {
+  if (one.isDue !== other.isDue) return one.isDue;
+  const wait = waitOf(one, other.slots, fastestMs) - waitOf(other, one.slots, fastestMs);
+  if (wait !== 0) return wait < 0;
+  if (one.isResident !== other.isResident) return one.isResident;
+  return one.running * other.slots < other.running * one.slots;
+}
+
+/**
+ * Slowness times (1 + 4 · load), so that one which only seems slow still gets calls, and its pace is seen again. Load is
+ * counted over all models, as they share the machine. Multiplied by both slots instead of divided, so that no rounding
+ * decides among equally fast ones.
+ */
+function waitOf(candidate: Candidate, otherSlots: number, fastestMs: number): number {
+  const { slots, runningAll } = candidate;
+  return slowness(candidate, fastestMs) * (slots + LOAD_WEIGHT * runningAll) * otherSlots;
 }

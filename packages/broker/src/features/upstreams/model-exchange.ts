@@ -166,7 +166,7 @@ export class ModelExchange implements Dispatcher.DispatchHandler {
   }
 
   #timeOut(timer: TimerName, ms: number): void {
-    this.#end(this.#failed(judgeTimeout(timer, ms)));
+    this.#end({ ...this.#failed(judgeTimeout(timer, ms)), timer } as CallOutcome);
   }
 
   #fail(verdict: Failure): false {

@@ -2,7 +2,7 @@
 import type { RequestErrorCode } from '../../kernel/error-codes.generated.ts';
 import { ModelExchange } from './model-exchange.ts';
 import { createConnections } from './ollama-connections.ts';
-import type { Phase } from './ollama-errors.ts';
+import type { Phase, TimerName } from './ollama-errors.ts';
 import { createOllamaQueries, type OllamaQueries } from './ollama-queries.ts';
 import { ollamaRequest } from './ollama-request.ts';
 import type { CallDurations } from './ollama-stream.ts';
@@ -68,6 +68,8 @@ export type CallOutcome =
       readonly retryable: boolean;
       readonly phase: Phase;
       readonly status?: number;
+      /** Which timer of ours ran out. */
+      readonly timer?: TimerName;
     }
   /** Ollama's own queue is full. This was no attempt. */
   | { readonly kind: 'busy'; readonly message: string }

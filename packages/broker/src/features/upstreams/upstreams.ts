@@ -1,57 +1,43 @@
 /** The Ollama servers: which are known, how they are, and who may call them now. */
-import type { Clock } from '../../kernel/clock.ts';
-import type { Logger } from '../../kernel/logger.ts';
 import type { Service } from '../../kernel/service.ts';
 import { chooseUpstream, freeSlots, type Candidate } from './choose-upstream.ts';
+import { configuredUpstreams, type UpstreamSettings } from './configured-upstreams.ts';
+import { createSlot, type Slot } from './failover-slot.ts';
 import { isCloudModel, modelKey } from './model-names.ts';
-import type { CallOptions, CallOutcome, ModelCall, OllamaClientOptions } from './ollama-client.ts';
+import type { CallOutcome } from './ollama-client.ts';
 import { failure } from './ollama-errors.ts';
-import { watchUpstream, type Health } from './watch-upstream.ts';
+import { createRetryBudget } from './retry-budget.ts';
+import {
+  createUpstreamServer,
+  type UpstreamServer,
+  type UpstreamServerDeps,
+  type UpstreamState,
+} from './upstream-server.ts';
+import type { StoredUpstream } from './upstream-store.ts';
 
 export { isCloudModel } from './model-names.ts';
 export type * from './ollama-client.ts';
-
-export interface UpstreamSettings {
-  readonly url: string;
-  /** Calls of one model the server carries at once. */
-  readonly slots: number;
-}
-
-export interface UpstreamState extends Health {
-  /** host:port */
-  readonly id: string;
-  readonly url: string;
-  readonly slots: number;
-  /** Slots taken, for all models. */
-  readonly running: number;
-}
-
-/** The right to have one call at a time under way at one upstream. */
-export interface Slot {
-  readonly upstream: string;
-  run(call: ModelCall, options: CallOptions): Promise<CallOutcome>;
-  /** May be called twice. While a call is under way, the slot is freed when that has ended. */
-  release(): void;
-}
+export type { UpstreamSettings } from './configured-upstreams.ts';
+export type { Slot } from './failover-slot.ts';
+export type { UpstreamState } from './upstream-server.ts';
 
 export interface Upstreams extends Service {
   /** How many calls of this model could start now; 0 when every upstream is down. */
   free(model: string): number;
   /** Reserves a slot for a model at the best upstream, or null. */
   take(model: string): Slot | null;
-  /** Told when a slot was freed or an upstream came up. The answer ends the telling. */
+  /** Told when a call may start that could not before. The answer ends the telling. */
   onFree(listener: () => void): () => void;
   states(): UpstreamState[];
+  /**
+   * Makes these, with those of the settings, the upstreams there are. In force when it returns; resolves when new ones
+   * were probed once. One that is no longer named ends its calls first.
+   */
+  apply(stored: readonly StoredUpstream[]): Promise<void>;
 }
 
-export interface UpstreamsDeps {
+export interface UpstreamsDeps extends Omit<UpstreamServerDeps, 'onFree'> {
   readonly upstreams: readonly UpstreamSettings[];
-  readonly allowCloudModels: boolean;
-  readonly logger: Logger;
-  readonly clock: Clock;
-  /** Time between probes of an upstream that is up; one that is down is probed five times as often. */
-  readonly probeMs?: number;
-  readonly client?: OllamaClientOptions;
 }
 
 const CLOUD_REFUSED: CallOutcome = {
@@ -60,13 +46,13 @@ const CLOUD_REFUSED: CallOutcome = {
 };
 
 export function createUpstreams(deps: UpstreamsDeps): Upstreams {
-  const { allowCloudModels } = deps;
+  const { allowCloudModels, clock, logger } = deps;
   const listeners = new Set<() => void>();
-  const servers = deps.upstreams.map((settings) => {
-    const watched = watchUpstream({ ...deps, settings, onUp: tellFree });
-    return { ...settings, watched, runningAll: 0, running: new Map<string, number>() };
-  });
-  type Server = (typeof servers)[number];
+  const budget = createRetryBudget(clock);
+  const newServer = (config: ReturnType<typeof configuredUpstreams>[number]): UpstreamServer =>
+    createUpstreamServer({ ...deps, onFree: tellFree }, config);
+  let servers = configuredUpstreams(deps.upstreams, []).map(newServer);
+  let isRunning = false;
   let turn = 0;
 
   function tellFree(): void {
@@ -74,92 +60,78 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
   }
 
   function candidates(key: string): Candidate[] {
-    return servers.map(({ watched, slots, running, runningAll }) => ({
-      isUp: watched.health().status === 'up',
-      hasModel: watched.has(key) || (allowCloudModels && watched.passesOn(key)),
-      slots,
-      running: running.get(key) ?? 0,
-      runningAll,
-    }));
+    return servers.map((server) => server.candidate(key));
   }
 
   /** Also when only another server passes the model on: then "not allowed" is the truer answer than "not found". */
-  function isRefused(server: Server, model: string): boolean {
+  function isRefused({ watched }: UpstreamServer, model: string): boolean {
     if (allowCloudModels) return false;
     const key = modelKey(model);
-    if (isCloudModel(model) || server.watched.passesOn(key)) return true;
-    return !server.watched.has(key) && servers.some(({ watched }) => watched.passesOn(key));
+    if (isCloudModel(model) || watched.passesOn(key)) return true;
+    return !watched.has(key) && servers.some((one) => one.watched.passesOn(key));
   }
 
-  async function run(server: Server, call: ModelCall, options: CallOptions): Promise<CallOutcome> {
-    if (isRefused(server, call.model)) return CLOUD_REFUSED;
-    const outcome = await server.watched.client.run(call, options);
-    if (outcome.kind === 'failed') {
-      if (outcome.phase === 'connect') server.watched.markDown(outcome.message);
-      else if (outcome.code === 'upstream_unreachable') server.watched.suspect();
-    }
-    return outcome;
+  /** Only where the model is known to be, and not where a breaker waits for its probe: the call has failed once already. */
+  function takeOther(key: string, tried: ReadonlySet<UpstreamServer>) {
+    const others = candidates(key).map((one, index) => {
+      const isFit = one.hasModel && !one.isDue && !tried.has(servers[index]!);
+      return { ...one, isUp: one.isUp && isFit };
+    });
+    const index = chooseUpstream(others, turn);
+    return index === -1 ? null : servers[index]!.hold(key);
   }
 
-  function reserve(server: Server, key: string): Slot {
-    let calls = 0;
-    let isReleased = false;
-    let isFreed = false;
-    server.runningAll += 1;
-    server.running.set(key, (server.running.get(key) ?? 0) + 1);
-
-    function freeWhenDone(): void {
-      if (!isReleased || calls > 0 || isFreed) return;
-      isFreed = true;
-      server.runningAll -= 1;
-      const left = server.running.get(key)! - 1;
-      if (left > 0) server.running.set(key, left);
-      else server.running.delete(key);
-      tellFree();
+  async function apply(stored: readonly StoredUpstream[]): Promise<void> {
+    const wanted = configuredUpstreams(deps.upstreams, stored);
+    const known = new Map(servers.map((server) => [server.url, server]));
+    const added: UpstreamServer[] = [];
+    let isChanged = false;
+    for (const config of wanted) {
+      const server = known.get(config.url);
+      known.delete(config.url);
+      if (server) isChanged = server.configure(config) || isChanged;
+      else added.push(newServer(config));
     }
+    servers = [...servers, ...added];
+    for (const server of known.values()) server.leave(() => void forget(server));
+    for (const { id } of added) logger.info({ upstream: id }, 'upstream added');
+    if (isChanged) tellFree();
+    if (isRunning) await Promise.all(added.map((server) => server.start()));
+  }
 
-    return {
-      upstream: server.watched.id,
-      run: async (call, options) => {
-        if (isReleased) throw new Error('This slot was released: take another one.');
-        calls += 1;
-        try {
-          return await run(server, call, options);
-        } finally {
-          calls -= 1;
-          freeWhenDone();
-        }
-      },
-      release: () => {
-        isReleased = true;
-        freeWhenDone();
-      },
-    };
+  async function forget(server: UpstreamServer): Promise<void> {
+    servers = servers.filter((one) => one !== server);
+    logger.info({ upstream: server.id }, 'upstream removed');
+    await server.stop();
   }
 
   return {
     name: 'upstreams',
-    start: async () => void (await Promise.all(servers.map(({ watched }) => watched.start()))),
-    stop: async () => void (await Promise.all(servers.map(({ watched }) => watched.stop()))),
+    start: async () => {
+      isRunning = true;
+      await Promise.all(servers.map((server) => server.start()));
+    },
+    stop: async () => {
+      isRunning = false;
+      await Promise.all(servers.map((server) => server.stop()));
+    },
     free: (model) => freeSlots(candidates(modelKey(model))),
     take: (model) => {
       const key = modelKey(model);
       const index = chooseUpstream(candidates(key), turn);
       if (index === -1) return null;
       turn = (index + 1) % servers.length;
-      return reserve(servers[index]!, key);
+      return createSlot(servers[index]!.hold(key), {
+        budget,
+        takeOther: (tried) => takeOther(key, tried),
+        refuse: (server, call) => (isRefused(server, call.model) ? CLOUD_REFUSED : null),
+      });
     },
     onFree: (listener) => {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    states: () =>
-      servers.map(({ watched, url, slots, runningAll }) => ({
-        id: watched.id,
-        url,
-        slots,
-        running: runningAll,
-        ...watched.health(),
-      })),
+    states: () => servers.map((server) => server.state()),
+    apply,
   };
 }

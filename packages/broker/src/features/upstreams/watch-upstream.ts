@@ -15,6 +15,8 @@ export interface Health {
   readonly lastError?: string;
   /** When a probe last ended, in milliseconds since 1970. */
   readonly checkedAt?: number;
+  /** When `status` last changed, in milliseconds since 1970. */
+  readonly since?: number;
 }
 
 /** `start` resolves after the first probe, whatever came of it. */
@@ -27,6 +29,12 @@ export interface WatchedUpstream extends Service {
   has(key: string): boolean;
   /** Whether the server would pass calls for this key on to another one. */
   passesOn(key: string): boolean;
+  /** Whether a model of this key is loaded, as far as was seen. */
+  isResident(key: string): boolean;
+  /** A real call answered for this model. */
+  sawAnswer(key: string): void;
+  /** A real call hears from the server: a probe that is slow at this time is no sign of anything. */
+  sawLife(): void;
   /** A real call found nobody there. The next probe decides when it is up again. */
   markDown(reason: string): void;
   /** A real call lost its connection: probes at the next tick. */
@@ -39,7 +47,8 @@ export interface WatchDeps {
   readonly clock: Clock;
   readonly probeMs?: number;
   readonly client?: OllamaClientOptions;
-  readonly onUp: () => void;
+  /** `isBack`: it had been up before. */
+  readonly onUp: (isBack: boolean) => void;
 }
 
 const PROBE_MS = 5_000;
@@ -54,22 +63,36 @@ export function watchUpstream(deps: WatchDeps): WatchedUpstream {
   let health: Health = { status: 'unknown', models: [] };
   let local: ReadonlySet<string> = new Set();
   let remote: ReadonlySet<string> = new Set();
+  let resident: Set<string> = new Set();
+  let wasEverUp = false;
+  /** Of the last sign of life in a real call, in milliseconds since 1970. */
+  let lifeAt = 0;
   let current: AbortController | undefined;
   let isStopped = true;
   let ticks = 0;
 
   async function probe(): Promise<void> {
     const controller = new AbortController();
+    const startedAt = clock.now();
     current = controller;
     const timer = setTimeout(() => controller.abort(), PROBE_TIMEOUT_MS);
     try {
       const { signal } = controller;
-      const [version, installed] = await Promise.all([client.version(signal), client.installed(signal)]);
+      const [version, installed, loaded] = await Promise.all([
+        client.version(signal),
+        client.installed(signal),
+        // Only a hint for the choice; whether the server is well does not depend on it.
+        client.resident(signal).catch(() => []),
+      ]);
+      resident = keys(loaded);
       local = keys(installed.filter(({ remoteHost }) => remoteHost === undefined));
       remote = keys(installed.filter(({ remoteHost }) => remoteHost !== undefined));
       becomeUp({ version, models: installed.map(({ name }) => name) });
     } catch (error) {
-      if (!isStopped) becomeDown((error as Error).message, clock.now());
+      if (isStopped) return;
+      const isOnlySlow = controller.signal.aborted && lifeAt >= startedAt;
+      if (health.status === 'up' && isOnlySlow) health = { ...health, checkedAt: clock.now() };
+      else becomeDown((error as Error).message, clock.now());
     } finally {
       clearTimeout(timer);
       controller.abort();
@@ -78,15 +101,21 @@ export function watchUpstream(deps: WatchDeps): WatchedUpstream {
 
   function becomeUp(seen: { version: string; models: string[] }): void {
     const wasUp = health.status === 'up';
-    health = { status: 'up', ...seen, checkedAt: clock.now() };
+    const now = clock.now();
+    health = { status: 'up', ...seen, checkedAt: now, since: wasUp ? health.since : now };
     if (wasUp) return;
     logger.info({ upstream: id, version: seen.version, models: seen.models.length }, 'upstream is up');
-    onUp();
+    onUp(wasEverUp);
+    wasEverUp = true;
   }
 
   function becomeDown(lastError: string, checkedAt: number | undefined): void {
     const wasDown = health.status === 'down';
-    health = { ...health, status: 'down', lastError, checkedAt };
+    health = {
+      ...health,
+      ...{ status: 'down', lastError, checkedAt },
+      since: wasDown ? health.since : clock.now(),
+    };
     if (!wasDown) logger.warn({ upstream: id, reason: lastError }, 'upstream is down');
   }
 
@@ -109,6 +138,11 @@ export function watchUpstream(deps: WatchDeps): WatchedUpstream {
     health: () => health,
     has: (key) => local.has(key),
     passesOn: (key) => remote.has(key),
+    isResident: (key) => resident.has(key),
+    sawAnswer: (key) => void resident.add(key),
+    sawLife: () => {
+      lifeAt = clock.now();
+    },
     markDown: (reason) => {
       if (!isStopped) becomeDown(reason, health.checkedAt);
     },
@@ -127,6 +161,7 @@ export function watchUpstream(deps: WatchDeps): WatchedUpstream {
       await ticker.stop();
       await client.close();
       health = { status: 'unknown', models: health.models };
+      wasEverUp = false;
     },
   };
 }
@@ -135,7 +170,7 @@ function keys(models: readonly { readonly name: string }[]): Set<string> {
   return new Set(models.map(({ name }) => modelKey(name)));
 }
 
-function hostAndPort(url: string): string {
+export function hostAndPort(url: string): string {
   const { hostname, port, protocol } = new URL(url);
   return `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`;
 }

@@ -1,0 +1,144 @@
+/** What is known of one model at one upstream: calls under way, its breaker, how it recovers, how fast it is. */
+import type { Clock } from '../../kernel/clock.ts';
+import {
+  createCallBreaker,
+  type BreakerPauses,
+  type BreakerState,
+  type CallBreaker,
+} from './call-policies.ts';
+import { lessonOf } from './judge-outcome.ts';
+import type { CallOutcome } from './ollama-client.ts';
+import { expectedMs, paceAfter, paceAfterTimeout, type Pace } from './pace.ts';
+import { startRecovery, type Recovery } from './recovery.ts';
+import type { BreakerMode } from './upstream-store.ts';
+
+/** One call, as it was timed. */
+export interface TimedOutcome {
+  readonly outcome: CallOutcome;
+  /** Undefined when there was none. */
+  readonly firstTokenMs: number | undefined;
+  readonly tookMs: number;
+}
+
+export interface ModelRecord {
+  readonly key: string;
+  readonly running: number;
+  readonly breaker: BreakerState;
+  /** When the breaker last opened or closed, in milliseconds since 1970. */
+  readonly since: number;
+  /** What the last failure that counts was. */
+  readonly lastError: string | undefined;
+  /** Time an answer of usual length takes, undefined when nothing is known. */
+  expectedMs(): number | undefined;
+  /** How many of the slots may be used, of `limit` that the upstream as a whole has to give. */
+  limit(limit: number, slots: number): number;
+  /** Takes a slot; true when the call is the one that shows whether the model works again. */
+  enter(): boolean;
+  leave(isProbe: boolean): void;
+  learn(call: TimedOutcome, isProbe: boolean): Promise<void>;
+  /** The mode has changed: what the breaker knew is forgotten. */
+  resetBreaker(): void;
+  stop(): void;
+}
+
+export interface ModelRecordDeps {
+  readonly clock: Clock;
+  readonly mode: () => BreakerMode;
+  readonly pauses?: BreakerPauses;
+  readonly recoveryStepMs?: number;
+  readonly onBreaker: (state: BreakerState, lastError: string | undefined) => void;
+  /** More calls may start than before. */
+  readonly onFree: () => void;
+}
+
+export function createModelRecord(key: string, deps: ModelRecordDeps): ModelRecord {
+  const { clock, mode, pauses, recoveryStepMs, onBreaker, onFree } = deps;
+  let breaker = newBreaker();
+  let recovery: Recovery | null = null;
+  let pace: Pace | undefined;
+  let lastError: string | undefined;
+  let running = 0;
+  let isProbing = false;
+
+  function newBreaker(): CallBreaker {
+    return createCallBreaker({ pauses, onChange: breakerChanged });
+  }
+
+  function breakerChanged(state: BreakerState): void {
+    recovery?.stop();
+    recovery = state === 'closed' ? startRecovery(onFree, recoveryStepMs) : null;
+    onBreaker(state, lastError);
+    if (state !== 'open') onFree();
+  }
+
+  function state(): BreakerState {
+    const forced = mode();
+    return forced === 'auto' ? breaker.state : forced;
+  }
+
+  function notePace({ outcome, firstTokenMs, tookMs }: TimedOutcome): void {
+    if (outcome.kind === 'answered') {
+      const beforeMs = firstTokenMs ?? tookMs;
+      const sample = {
+        firstTokenMs: Math.max(0, beforeMs - outcome.durations.loadMs),
+        restMs: tookMs - beforeMs,
+        tokens: outcome.completionTokens,
+      };
+      pace = paceAfter(pace, sample, clock.now());
+    } else if (outcome.kind === 'failed' && outcome.code === 'upstream_timeout')
+      pace = paceAfterTimeout(pace, tookMs, clock.now());
+  }
+
+  function stop(): void {
+    breaker.stop();
+    recovery?.stop();
+    recovery = null;
+  }
+
+  return {
+    key,
+    get running() {
+      return running;
+    },
+    get breaker() {
+      return state();
+    },
+    get since() {
+      return breaker.since;
+    },
+    get lastError() {
+      return lastError;
+    },
+    expectedMs: () => expectedMs(pace, clock.now()),
+    limit: (limit, slots) => {
+      const now = state();
+      if (now === 'open' || (now === 'half_open' && isProbing)) return 0;
+      if (now === 'half_open') return Math.min(limit, running + 1);
+      return Math.min(limit, recovery?.limit(slots) ?? limit);
+    },
+    enter: () => {
+      const isProbe = state() === 'half_open';
+      if (isProbe) isProbing = true;
+      running += 1;
+      return isProbe;
+    },
+    leave: (isProbe) => {
+      if (isProbe) isProbing = false;
+      running -= 1;
+    },
+    learn: async (call, isProbe) => {
+      notePace(call);
+      const lesson = lessonOf(call.outcome);
+      if (lesson === 'good') recovery?.succeeded();
+      if (lesson === 'bad' && call.outcome.kind === 'failed') lastError = call.outcome.message;
+      if (lesson === 'none' || mode() !== 'auto') return;
+      // While it is not closed only the probe counts: the others began before it opened.
+      if (isProbe || breaker.state === 'closed') await breaker.record(lesson);
+    },
+    resetBreaker: () => {
+      stop();
+      breaker = newBreaker();
+    },
+    stop,
+  };
+}

@@ -1,0 +1,164 @@
+/** What operators do to upstreams: written to the database, in force here at once and at every other broker within a second. */
+import type { Clock } from '../../kernel/clock.ts';
+import type { CreateUpstream, UpdateUpstream, Upstream } from '../../kernel/contract.generated.ts';
+import { fail } from '../../kernel/errors.ts';
+import { every } from '../../kernel/every.ts';
+import type { Logger } from '../../kernel/logger.ts';
+import type { Service } from '../../kernel/service.ts';
+import { upstreamUrl } from './configured-upstreams.ts';
+import type { StoredUpstream, UpstreamChange, UpstreamStore } from './upstream-store.ts';
+import type { UpstreamState, Upstreams } from './upstreams.ts';
+import { hostAndPort } from './watch-upstream.ts';
+
+/** What an operator can switch at every upstream, wherever it comes from. */
+export type UpstreamSwitch = Pick<UpstreamChange, 'isEnabled' | 'isDraining' | 'breaker'>;
+
+/** Also the service that follows what other brokers write. */
+export interface UpstreamRegistry extends Service {
+  list(): Upstream[];
+  get(id: string): Upstream;
+  /** Answers once the new upstream was probed. */
+  add(input: CreateUpstream): Promise<Upstream>;
+  update(id: string, input: UpdateUpstream): Promise<Upstream>;
+  switch(id: string, change: UpstreamSwitch): Promise<Upstream>;
+  /** Calls that run there end normally; then it is forgotten. */
+  remove(id: string): Promise<Upstream>;
+}
+
+export interface UpstreamRegistryDeps {
+  readonly store: UpstreamStore;
+  readonly upstreams: Pick<Upstreams, 'apply' | 'states'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Less than the second that is promised, by the time a query may take. */
+const RELOAD_EVERY_MS = 700;
+const DEFAULT_SLOTS = 1;
+const EXISTS = 'There is an upstream at this host and port already.';
+const SWITCHES = { isEnabled: true, isDraining: false, breaker: 'auto' } as const;
+const IN_SETTINGS = 'This upstream is named in the settings (FILA_OLLAMA_URLS): change it there.';
+
+export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegistry {
+  const { store, upstreams, clock, logger } = deps;
+  let isAway = false;
+  /** Reads are counted, so that one that was slow does not undo what a later one brought. */
+  let asked = 0;
+  let applied = 0;
+
+  /** `whenProbed` resolves when upstreams that are new were probed. */
+  async function reload(): Promise<{ whenProbed: Promise<void> }> {
+    asked += 1;
+    const turn = asked;
+    const rows = await store.all();
+    if (turn < applied) return { whenProbed: Promise.resolve() };
+    applied = turn;
+    return { whenProbed: upstreams.apply(rows) };
+  }
+
+  const ticker = every(
+    'reload upstreams',
+    RELOAD_EVERY_MS,
+    async () => {
+      await reload();
+      if (isAway) logger.info({}, 'upstreams are read from the database again');
+      isAway = false;
+    },
+    (error) => {
+      if (!isAway) logger.warn({ err: error }, 'upstreams cannot be read: those that are known stay');
+      isAway = true;
+    },
+  );
+
+  function stateOf(id: string): UpstreamState {
+    const state = upstreams.states().find((one) => one.id === id);
+    if (!state) throw fail('not_found', { detail: 'There is no upstream of this id.' });
+    return state;
+  }
+
+  async function storedRow(id: string): Promise<StoredUpstream | undefined> {
+    return (await store.all()).find((row) => row.id === id);
+  }
+
+  async function changed(id: string, what: object): Promise<Upstream> {
+    logger.info({ upstream: id, ...what }, 'upstream changed by an operator');
+    await reload();
+    return asUpstream(stateOf(id));
+  }
+
+  return {
+    name: 'upstream registry',
+    start: async () => {
+      const { whenProbed } = await reload();
+      await whenProbed;
+      await ticker.start();
+    },
+    stop: () => ticker.stop(),
+    list: () => upstreams.states().map(asUpstream),
+    get: (id) => asUpstream(stateOf(id)),
+    add: async ({ url, slots = DEFAULT_SLOTS }) => {
+      const origin = upstreamUrl(url);
+      const id = hostAndPort(origin);
+      if (upstreams.states().some((one) => one.id === id && one.source === 'settings'))
+        throw fail('conflict', { detail: EXISTS });
+      // What was switched at one that the settings name no more is in nobody's way.
+      if ((await storedRow(id))?.source === 'settings') await store.remove(id);
+      const fresh = { ...SWITCHES, id, url: origin, slots, createdAt: clock.now() };
+      if (!(await store.insert({ ...fresh, source: 'database' }))) throw fail('conflict', { detail: EXISTS });
+      const { whenProbed } = await reload();
+      await whenProbed;
+      return asUpstream(stateOf(id));
+    },
+    update: async (id, { slots }) => {
+      if (stateOf(id).source === 'settings') throw fail('conflict', { detail: IN_SETTINGS });
+      await store.change(id, { slots });
+      return changed(id, { slots });
+    },
+    switch: async (id, change) => {
+      const { source, url, slots } = stateOf(id);
+      const row = await storedRow(id);
+      if (!row && source === 'database') throw fail('not_found');
+      // What is switched at one of the settings is a row, too; it says nothing else.
+      const fresh = { ...SWITCHES, id, url, slots, source, createdAt: clock.now() };
+      const isNew = !row && (await store.insert({ ...fresh, ...change }));
+      if (!isNew) await store.change(id, change);
+      return changed(id, change);
+    },
+    remove: async (id) => {
+      const state = stateOf(id);
+      if (state.source === 'settings') throw fail('conflict', { detail: IN_SETTINGS });
+      await store.remove(id);
+      await reload();
+      return asUpstream({ ...state, isDraining: true });
+    },
+  };
+}
+
+function asUpstream(state: UpstreamState): Upstream {
+  const time = (ms: number | null | undefined): string | null =>
+    ms === null || ms === undefined ? null : new Date(ms).toISOString();
+  return {
+    id: state.id,
+    url: state.url,
+    source: state.source,
+    status: state.status,
+    since: time(state.since),
+    checked_at: time(state.checkedAt),
+    last_error: state.lastError ?? null,
+    version: state.version ?? null,
+    models: [...state.models],
+    slots: state.slots,
+    running: state.running,
+    enabled: state.isEnabled,
+    draining: state.isDraining,
+    breaker: state.breaker,
+    breakers: state.byModel.map(({ model, running, breaker, since, lastError }) => ({
+      model,
+      running,
+      state: breaker,
+      since: new Date(since).toISOString(),
+      last_error: lastError ?? null,
+    })),
+    created_at: time(state.createdAt),
+  };
+}

@@ -1,0 +1,76 @@
+/** How an upstream looks to people: columns of a list, fields of one. */
+import type { Upstream } from '@fila/sdk';
+import type { Tone } from '../../output/colour.ts';
+import type { View } from '../../output/formats.ts';
+import { timeCell, type Cell, type Column } from '../../output/table.ts';
+
+const GLYPHS: Record<Upstream['status'], readonly [glyph: string, tone: Tone]> = {
+  up: ['●', 'ok'],
+  down: ['✖', 'bad'],
+  unknown: ['○', 'dim'],
+};
+
+export function upstreamColumns(nowMs: number): Column<Upstream>[] {
+  const time = timeCell(nowMs);
+  return [
+    { header: 'ID', cell: ({ id }) => ({ exact: id }) },
+    { header: 'STATUS', cell: statusCell },
+    { header: 'SINCE', cell: ({ since }) => time(since) },
+    { header: 'RUNNING', cell: ({ running }) => ({ exact: String(running) }) },
+    { header: 'SLOTS', cell: ({ slots }) => ({ exact: String(slots) }) },
+    { header: 'MODELS', cell: ({ models }) => ({ exact: String(models.length) }) },
+    { header: 'VERSION', cell: ({ version }) => textCell(version) },
+    { header: 'BREAKERS', yields: true, cell: breakersCell },
+    { header: 'SOURCE', wide: true, cell: ({ source }) => ({ exact: source }) },
+    { header: 'ERROR', wide: true, yields: true, cell: (upstream) => textCell(upstream.last_error) },
+  ];
+}
+
+export function upstreamView(nowMs: number): View<Upstream> {
+  const time = timeCell(nowMs);
+  return {
+    name: ({ id }) => id,
+    fields: (upstream) => [
+      ['id', { exact: upstream.id, tone: 'strong' }],
+      ['url', { exact: upstream.url }],
+      ['status', statusCell(upstream)],
+      ['since', time(upstream.since)],
+      ['last error', { exact: upstream.last_error ?? '' }],
+      ['version', { exact: upstream.version ?? '' }],
+      ['running', { exact: String(upstream.running) }],
+      ['slots', { exact: String(upstream.slots) }],
+      ['models', { exact: upstream.models.join(',') }],
+      ['breakers', breakersCell(upstream)],
+      ['breaker error', { exact: notClosed(upstream)[0]?.last_error ?? '' }],
+      ['source', { exact: upstream.source }],
+      ['checked', time(upstream.checked_at)],
+      ['created', upstream.created_at === null ? { exact: '' } : time(upstream.created_at)],
+    ],
+  };
+}
+
+/** "up", or "up,draining": whether it answers, and what an operator has switched off. */
+function statusCell({ status, enabled, draining }: Upstream): Cell {
+  const [glyph, tone] = GLYPHS[status] ?? ['?', 'dim'];
+  const off = [...(enabled ? [] : ['disabled']), ...(draining ? ['draining'] : [])];
+  const exact = [status, ...off].join(',');
+  return off.length > 0 && status === 'up'
+    ? { exact, shown: `◐ ${exact}`, tone: 'warn' }
+    : { exact, shown: `${glyph} ${exact}`, tone };
+}
+
+/** What an operator forced, or the models whose breakers are not closed. */
+function breakersCell(upstream: Upstream): Cell {
+  if (upstream.breaker !== 'auto') return { exact: `forced ${upstream.breaker}`, tone: 'warn' };
+  const some = notClosed(upstream);
+  if (some.length === 0) return { exact: 'closed', tone: 'dim' };
+  return { exact: some.map(({ model, state }) => `${model} ${state}`).join(','), tone: 'bad' };
+}
+
+function notClosed({ breakers }: Upstream): Upstream['breakers'] {
+  return breakers.filter(({ state }) => state !== 'closed');
+}
+
+function textCell(text: string | null): Cell {
+  return text === null ? { exact: '', shown: '-', tone: 'dim' } : { exact: text };
+}
