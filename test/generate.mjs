@@ -121,7 +121,9 @@ function settingDocs() {
   const shown = ({ env, fallback, unit }) => {
     if (env === 'FILA_DATA_DIR') return '`~/.local/share/fila`';
     if (env === 'FILA_OLLAMA_URLS') return '`http://127.0.0.1:11434`';
-    return fallback === null ? '' : `\`${fallback}\`${unit ? ` ${unit}` : ''}`;
+    return fallback === null || typeof fallback === 'function'
+      ? ''
+      : `\`${fallback}\`${unit ? ` ${unit}` : ''}`;
   };
   return [
     '# Settings',

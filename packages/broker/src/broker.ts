@@ -28,6 +28,9 @@ import { createUpstreams, isCloudModel, type Upstreams } from './features/upstre
 import { createVerify } from './features/verify/verify.ts';
 import { verifyRoutes } from './features/verify/verify-routes.ts';
 import { callModel, createWorker } from './features/worker/worker.ts';
+import { webhookRoutes } from './features/webhooks/webhook-routes.ts';
+import { webhookStore } from './features/webhooks/webhook-store.ts';
+import { createWebhooks, type Webhooks } from './features/webhooks/webhooks.ts';
 import { keyOf } from './http/authenticate.ts';
 import { createServer } from './http/server.ts';
 import { systemClock } from './kernel/clock.ts';
@@ -130,8 +133,8 @@ function assemble({ settings, engines, dataDir, logger, run, adminToken }: Parts
   const models = createModels({ allowCloudModels: settings.allowCloudModels, isCloudModel });
   const requests = createRequests({
     ...{ ledger, activeLanes, vault, clock, logger, defaultModel: settings.defaultModel },
-    hasReceivers: async () => false,
-    problemOfCallback: () => null,
+    hasReceivers: (keyId) => webhooks.hasReceivers(keyId),
+    problemOfCallback: (url) => webhooks.problemOfUrl(url),
   });
   const deadLetters = createDeadLetters({ ledger, content: requestContent(vault), requests, logger });
   const operations = createOperations({
@@ -139,6 +142,13 @@ function assemble({ settings, engines, dataDir, logger, run, adminToken }: Parts
     ...{ owner: run, deadOwners: dataDir.earlierRuns },
     kinds: { retry_dead_letters: deadLetters.retrying },
   });
+  const webhooks: Webhooks = createWebhooks({
+    ...{ store: webhookStore(database.sequelize), vault, clock, logger, run },
+    secretOf: (keyId) => keys.webhookSecretOf(keyId),
+    lookUp: (id) => requests.describe(id),
+    allowCidrs: settings.webhookAllowCidrs,
+  });
+  requests.onEnded(() => webhooks.wake());
   const worker = createWorker({
     ...{ ledger, activeLanes, requests, upstreams, clock, logger, owner: run },
     ...{ earlierRuns: dataDir.earlierRuns, forgetEarlierRuns: () => dataDir.forgetEarlierRuns() },
@@ -155,6 +165,7 @@ function assemble({ settings, engines, dataDir, logger, run, adminToken }: Parts
       healthRoutes(health),
       keyRoutes({ keys, keyOf }),
       upstreamRoutes(upstreamRegistry),
+      webhookRoutes({ webhooks, keyOf }),
       verifyRoutes(createVerify({ ledger, activeLanes, logger })),
       deadLetterRoutes({ deadLetters, operations }),
       operationRoutes(operations),
@@ -170,7 +181,7 @@ function assemble({ settings, engines, dataDir, logger, run, adminToken }: Parts
       requests.releaseWaiting();
     },
   });
-  return { server, all: services([upstreams, upstreamRegistry, keys, worker, operations, server]) };
+  return { server, all: services([upstreams, upstreamRegistry, keys, webhooks, worker, operations, server]) };
 }
 
 function timersOf(settings: Settings) {

@@ -6,6 +6,7 @@ import { addConfig } from './commands/config/config.ts';
 import { addDlq } from './commands/dlq/dlq.ts';
 import { addKeys } from './commands/keys/keys.ts';
 import { addOperations } from './commands/operations/operations.ts';
+import { addWebhooks } from './commands/webhooks/webhooks.ts';
 import { addUpstreams } from './commands/upstreams/upstreams.ts';
 import { addRequests } from './commands/requests/requests.ts';
 import { FORMATS, numberFrom, oneOf, wholeNumber } from './options.ts';
@@ -48,6 +49,7 @@ export function buildProgram(host: Host, onExit: (code: ExitCode) => void): Comm
   addDaemon(program, run);
   program.commandsGroup('Use:');
   addRequests(program, run);
+  addWebhooks(program, run);
   addKeys(program, run);
   addUpstreams(program, run);
   program.commandsGroup('Repair:');

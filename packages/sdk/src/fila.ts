@@ -8,6 +8,7 @@ import { createKeys, type Keys } from './resources/keys.ts';
 import { createOperations, type Operations } from './resources/operations.ts';
 import { createRequests, type Requests } from './resources/requests.ts';
 import { createUpstreams, type Upstreams } from './resources/upstreams.ts';
+import { createWebhooks, type Webhooks } from './resources/webhooks.ts';
 import { createVerify, type Verify } from './resources/verify.ts';
 import { sleep, type Sleep } from './sleep.ts';
 import type { Authentication } from './types.generated.ts';
@@ -54,6 +55,7 @@ export class Fila {
   readonly operations: Operations;
   readonly health: Health;
   readonly upstreams: Upstreams;
+  readonly webhooks: Webhooks;
   readonly verify: Verify;
   /** Private, and the keys behind it in a closure: printing a client shows none of them. */
   readonly #send: Send;
@@ -80,6 +82,7 @@ export class Fila {
     this.operations = createOperations(this.#send, wait);
     this.health = createHealth(this.#send);
     this.upstreams = createUpstreams(this.#send);
+    this.webhooks = createWebhooks(this.#send);
     this.verify = createVerify(this.#send);
   }
 

@@ -10,6 +10,7 @@ describe('the public names', () => {
       'Fila',
       'FilaError',
       'InvalidRequest',
+      'InvalidWebhook',
       'NotAllowed',
       'NotFound',
       'RateLimited',

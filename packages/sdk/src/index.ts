@@ -29,6 +29,13 @@ export type {
   Requests,
 } from './resources/requests.ts';
 export type { Upstreams } from './resources/upstreams.ts';
+export {
+  InvalidWebhook,
+  type InvalidWebhookReason,
+  type UnwrapOptions,
+  type WebhookHeaders,
+} from './resources/unwrap-webhook.ts';
+export type { CreateWebhookOptions, Webhooks } from './resources/webhooks.ts';
 export type { Verify } from './resources/verify.ts';
 export type { WaitOptions } from './resources/wait.ts';
 export type {
@@ -66,4 +73,20 @@ export type {
   UpstreamList,
   UpdateApiKey,
   Verification,
+  CreatedWebhook,
+  CreateWebhook,
+  EndpointDisabledEvent,
+  ListWebhookDeliveriesQuery,
+  ListWebhooksQuery,
+  RedeliverWebhook,
+  RequestEvent,
+  RotateWebhookQuery,
+  UpdateWebhook,
+  Webhook,
+  WebhookDelivery,
+  WebhookDeliveryList,
+  WebhookEvent,
+  WebhookList,
+  WebhookRedelivery,
+  WebhookTestEvent,
 } from './types.generated.ts';

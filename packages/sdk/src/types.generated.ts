@@ -4,6 +4,10 @@
  * Where a request is in its life. The last four are final.
  */
 export type RequestStatus = 'pending' | 'processing' | 'completed' | 'failed' | 'cancelled' | 'expired';
+/**
+ * The body that a receiver gets (Standard Webhooks).
+ */
+export type WebhookEvent = RequestEvent | EndpointDisabledEvent | WebhookTestEvent;
 
 /**
  * A new key for a client system.
@@ -124,6 +128,26 @@ export interface CreateUpstream {
   slots?: number;
 }
 /**
+ * An endpoint that hears when requests of the key end.
+ */
+export interface CreateWebhook {
+  /**
+   * http or https, without a user; private addresses only where the operator allows them.
+   */
+  url: string;
+  /**
+   * What is sent to it; null or absent = everything.
+   *
+   * @minItems 1
+   * @maxItems 5
+   */
+  events?:
+    | (
+        'request.completed' | 'request.failed' | 'request.cancelled' | 'request.expired' | 'endpoint.disabled'
+      )[]
+    | null;
+}
+/**
  * Which dead letters; all conditions hold at once. At least one of them, or all: true alone.
  */
 export interface DeadLetterFilter {
@@ -220,6 +244,24 @@ export interface ListRequestsQuery {
   created_after?: string;
   created_before?: string;
 }
+export interface ListWebhookDeliveriesQuery {
+  limit?: number;
+  cursor?: string;
+  status?: 'pending' | 'delivered' | 'failed';
+}
+export interface ListWebhooksQuery {
+  limit?: number;
+  cursor?: string;
+}
+/**
+ * Sends again what an endpoint did not take.
+ */
+export interface RedeliverWebhook {
+  /**
+   * Everything made at this time or later whose last delivery failed.
+   */
+  since: string;
+}
 /**
  * Trying one dead letter again.
  */
@@ -246,6 +288,12 @@ export interface RetryDeadLetters {
    * Only count what matches.
    */
   dry_run?: boolean;
+}
+export interface RotateWebhookQuery {
+  /**
+   * How long calls are also signed with the secret before.
+   */
+  overlap_seconds?: number;
 }
 /**
  * How the circuit breakers of an upstream behave, for all its models.
@@ -283,6 +331,26 @@ export interface UpdateUpstream {
    * Calls of one model that run there at once.
    */
   slots: number;
+}
+/**
+ * What changes about an endpoint; what is absent stays.
+ */
+export interface UpdateWebhook {
+  /**
+   * http or https, without a user; private addresses only where the operator allows them.
+   */
+  url?: string;
+  /**
+   * What is sent to it; null = everything.
+   *
+   * @minItems 1
+   * @maxItems 5
+   */
+  events?:
+    | (
+        'request.completed' | 'request.failed' | 'request.cancelled' | 'request.expired' | 'endpoint.disabled'
+      )[]
+    | null;
 }
 export interface ApiKeyList {
   items: ApiKey[];
@@ -356,6 +424,37 @@ export interface CreatedApiKey {
   revoked_at: string | null;
   key: string;
   webhook_secret: string;
+}
+/**
+ * An endpoint with its new secret, which is shown this once.
+ */
+export interface CreatedWebhook {
+  /**
+   * Time-ordered id of the endpoint.
+   */
+  id: string;
+  url: string;
+  /**
+   * What is sent to it; null = everything.
+   */
+  events: string[] | null;
+  status: 'enabled' | 'disabled';
+  /**
+   * gone: it answered 410; failing: nothing but failures for five days.
+   */
+  disabled_reason: 'gone' | 'failing' | null;
+  disabled_at: string | null;
+  /**
+   * Since then every attempt has failed; null = the last one succeeded, or there was none.
+   */
+  failing_since: string | null;
+  /**
+   * Until then calls are also signed with the secret before the last rotation.
+   */
+  previous_secret_until: string | null;
+  created_at: string;
+  updated_at: string;
+  secret: string;
 }
 /**
  * All that is known of a dead letter, without prompt and result.
@@ -571,6 +670,25 @@ export interface DeadLetterRetry {
    */
   id: string;
 }
+/**
+ * An endpoint of the same key gets nothing any more.
+ */
+export interface EndpointDisabledEvent {
+  type: 'endpoint.disabled';
+  /**
+   * When it happened; the same in every attempt.
+   */
+  timestamp: string;
+  data: {
+    /**
+     * Id of the endpoint.
+     */
+    id: string;
+    host: string;
+    reason: 'gone' | 'failing';
+    disabled_at: string;
+  };
+}
 export interface Liveness {
   status: 'ok';
 }
@@ -670,6 +788,39 @@ export interface Readiness {
     status: 'ok' | 'degraded' | 'down';
     detail?: string;
   }[];
+}
+/**
+ * A request has ended. Neither its prompt nor its answer is in here.
+ */
+export interface RequestEvent {
+  type: 'request.completed' | 'request.failed' | 'request.cancelled' | 'request.expired';
+  /**
+   * When it happened; the same in every attempt.
+   */
+  timestamp: string;
+  data: {
+    /**
+     * Id of the request; its answer is read with GET /api/v1/requests/{id}.
+     */
+    id: string;
+    status: 'completed' | 'failed' | 'cancelled' | 'expired';
+    model: string;
+    attempts: number;
+    error: {
+      /**
+       * One of the request codes of errors.json.
+       */
+      code: string;
+    } | null;
+    created_at: string;
+    completed_at: string | null;
+    /**
+     * As the client gave it; absent when there is none.
+     */
+    metadata?: {
+      [k: string]: unknown;
+    };
+  };
 }
 /**
  * One page of own requests, newest first.
@@ -860,4 +1011,127 @@ export interface Verification {
    * Lanes that had work and had lost their turn.
    */
   lanes_reactivated: number;
+}
+/**
+ * One page of deliveries to an endpoint, newest first.
+ */
+export interface WebhookDeliveryList {
+  items: WebhookDelivery[];
+  next_cursor: string | null;
+}
+/**
+ * One event on its way to one receiver.
+ */
+export interface WebhookDelivery {
+  /**
+   * Time-ordered id of the delivery.
+   */
+  id: string;
+  /**
+   * The webhook-id header: the same in every attempt and every redelivery of one event to one receiver.
+   */
+  message_id: string;
+  /**
+   * The endpoint; null = the callback_url of the request.
+   */
+  webhook_id: string | null;
+  /**
+   * Such as request.completed.
+   */
+  type: string;
+  /**
+   * The request it tells of.
+   */
+  request_id: string | null;
+  status: 'pending' | 'delivered' | 'failed';
+  /**
+   * Attempts begun.
+   */
+  attempts: number;
+  /**
+   * While it is pending.
+   */
+  next_attempt_at: string | null;
+  /**
+   * HTTP status of the last answer; null = none came.
+   */
+  response_status: number | null;
+  /**
+   * Milliseconds the last attempt took.
+   */
+  latency_ms: number | null;
+  /**
+   * Why the last attempt failed: status, redirect, timeout, unreachable, address_refused, endpoint_disabled, endpoint_deleted, unreadable.
+   */
+  error: string | null;
+  /**
+   * The beginning of the last answer, at most 1 KiB.
+   */
+  response_excerpt: string | null;
+  /**
+   * The delivery that this one repeats.
+   */
+  replayed_from: string | null;
+  created_at: string;
+  last_attempt_at: string | null;
+  completed_at: string | null;
+}
+/**
+ * Sent on demand, to try an endpoint.
+ */
+export interface WebhookTestEvent {
+  type: 'webhook.test';
+  /**
+   * When it happened; the same in every attempt.
+   */
+  timestamp: string;
+  data: {
+    /**
+     * Id of the endpoint.
+     */
+    id: string;
+  };
+}
+/**
+ * One page of own endpoints, newest first.
+ */
+export interface WebhookList {
+  items: Webhook[];
+  next_cursor: string | null;
+}
+/**
+ * An endpoint of a key, without its secret.
+ */
+export interface Webhook {
+  /**
+   * Time-ordered id of the endpoint.
+   */
+  id: string;
+  url: string;
+  /**
+   * What is sent to it; null = everything.
+   */
+  events: string[] | null;
+  status: 'enabled' | 'disabled';
+  /**
+   * gone: it answered 410; failing: nothing but failures for five days.
+   */
+  disabled_reason: 'gone' | 'failing' | null;
+  disabled_at: string | null;
+  /**
+   * Since then every attempt has failed; null = the last one succeeded, or there was none.
+   */
+  failing_since: string | null;
+  /**
+   * Until then calls are also signed with the secret before the last rotation.
+   */
+  previous_secret_until: string | null;
+  created_at: string;
+  updated_at: string;
+}
+/**
+ * How many deliveries were made anew.
+ */
+export interface WebhookRedelivery {
+  count: number;
 }

@@ -188,7 +188,11 @@ function display(row: SettingRow<unknown>, value: unknown): string {
       ? withoutPassword(value)
       : '********';
   if (Array.isArray(value))
-    return value.map((one: { url: string; slots: number }) => `${one.url}#slots=${one.slots}`).join(',');
+    return value
+      .map((one: string | { url: string; slots: number }) =>
+        typeof one === 'string' ? one : `${one.url}#slots=${one.slots}`,
+      )
+      .join(',');
   return String(value);
 }
 

@@ -1,4 +1,5 @@
 /** The kinds of values a setting can have, each with what it expects in words. */
+import { isIP } from 'node:net';
 import type { SettingKind } from './settings.ts';
 
 export const text: SettingKind<string> = {
@@ -77,4 +78,19 @@ function upstreamUrl(value: string): UpstreamUrl | undefined {
     `${username}${password}${search}` === '' &&
     pathname === '/';
   return plain && slots !== undefined ? { url: origin, slots } : undefined;
+}
+
+/** Networks in CIDR notation, IPv4 and IPv6. */
+export const networks: SettingKind<readonly string[]> = {
+  expects: 'networks in CIDR notation, comma separated',
+  parse: (value) => {
+    const list = value.split(',').map((part) => part.trim());
+    return list.every(isNetwork) ? list : undefined;
+  },
+};
+
+function isNetwork(value: string): boolean {
+  const [, address = '', prefix] = /^(.+)\/(\d{1,3})$/.exec(value) ?? [];
+  const version = isIP(address);
+  return version !== 0 && Number(prefix) <= (version === 4 ? 32 : 128);
 }

@@ -1,7 +1,7 @@
 /** Every setting of the daemon: name, environment variable, default, unit and one sentence. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { bytes, integer, oneOf, text, toggle, upstreamUrls, url } from './setting-kinds.ts';
+import { bytes, integer, networks, oneOf, text, toggle, upstreamUrls, url } from './setting-kinds.ts';
 
 export interface SettingRow<T> {
   readonly env: string;
@@ -92,6 +92,12 @@ export const SETTINGS = {
     fallback: 'info',
     kind: oneOf(...LOG_LEVELS),
     about: 'Least important lines that are logged.',
+  }),
+  webhookAllowCidrs: row({
+    env: 'FILA_WEBHOOK_ALLOW_CIDRS',
+    fallback: () => [],
+    kind: networks,
+    about: 'Private networks that webhooks may reach all the same, comma separated, such as 10.1.0.0/16.',
   }),
   maxBodyBytes: row({
     env: 'FILA_MAX_BODY_BYTES',

@@ -35,6 +35,18 @@ import setUpstreamBreaker from '@fila/php-bridge-spec/schemas/requests/set-upstr
 import updateUpstream from '@fila/php-bridge-spec/schemas/requests/update-upstream.json' with { type: 'json' };
 import upstreamList from '@fila/php-bridge-spec/schemas/responses/upstream-list.json' with { type: 'json' };
 import upstream from '@fila/php-bridge-spec/schemas/responses/upstream.json' with { type: 'json' };
+import createWebhook from '@fila/php-bridge-spec/schemas/requests/create-webhook.json' with { type: 'json' };
+import listWebhookDeliveriesQuery from '@fila/php-bridge-spec/schemas/requests/list-webhook-deliveries-query.json' with { type: 'json' };
+import listWebhooksQuery from '@fila/php-bridge-spec/schemas/requests/list-webhooks-query.json' with { type: 'json' };
+import redeliverWebhook from '@fila/php-bridge-spec/schemas/requests/redeliver-webhook.json' with { type: 'json' };
+import rotateWebhookQuery from '@fila/php-bridge-spec/schemas/requests/rotate-webhook-query.json' with { type: 'json' };
+import updateWebhook from '@fila/php-bridge-spec/schemas/requests/update-webhook.json' with { type: 'json' };
+import webhook from '@fila/php-bridge-spec/schemas/responses/webhook.json' with { type: 'json' };
+import createdWebhook from '@fila/php-bridge-spec/schemas/responses/created-webhook.json' with { type: 'json' };
+import webhookList from '@fila/php-bridge-spec/schemas/responses/webhook-list.json' with { type: 'json' };
+import webhookDelivery from '@fila/php-bridge-spec/schemas/responses/webhook-delivery.json' with { type: 'json' };
+import webhookDeliveryList from '@fila/php-bridge-spec/schemas/responses/webhook-delivery-list.json' with { type: 'json' };
+import webhookRedelivery from '@fila/php-bridge-spec/schemas/responses/webhook-redelivery.json' with { type: 'json' };
 import { fail, type FilaError } from '../kernel/errors.ts';
 
 /** In the order in which they may refer to each other. */
@@ -51,6 +63,15 @@ export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
   ],
   ...[retryDeadLetter, discardDeadLetter, deadLetterFilter, retryDeadLetters],
   ...[operation, operationList, listOperationsQuery],
+  ...[webhook, createdWebhook, webhookList, webhookDelivery, webhookDeliveryList, webhookRedelivery],
+  ...[
+    createWebhook,
+    updateWebhook,
+    rotateWebhookQuery,
+    listWebhooksQuery,
+    listWebhookDeliveriesQuery,
+    redeliverWebhook,
+  ],
   ...[upstream, upstreamList, createUpstream, updateUpstream, setUpstreamBreaker],
   ...[authentication, liveness, readiness, verification, problem],
 ];

@@ -8,6 +8,7 @@ import { operationRoutes } from '../features/operations/operation-routes.ts';
 import { requestRoutes } from '../features/requests/request-routes.ts';
 import { upstreamRoutes } from '../features/upstreams/upstream-routes.ts';
 import { verifyRoutes } from '../features/verify/verify-routes.ts';
+import { webhookRoutes } from '../features/webhooks/webhook-routes.ts';
 import { silentLogger } from '../kernel/logger.ts';
 import { keyOf } from './authenticate.ts';
 import { SCHEMAS } from './contract.ts';
@@ -32,6 +33,7 @@ const INFO = {
 const TAGS = [
   { name: 'requests', description: 'Prompts and their answers; with an API key.' },
   { name: 'keys', description: 'About the own API key.' },
+  { name: 'webhooks', description: 'Who is told when requests of the key end; with an API key.' },
   { name: 'admin', description: 'For operators; with the admin token.' },
   { name: 'health', description: 'For load balancers and supervisors.' },
 ];
@@ -46,6 +48,7 @@ export async function openApiDocument(): Promise<object> {
         healthRoutes(NO_ROOM),
         keyRoutes({ keys: NO_ROOM, keyOf }),
         verifyRoutes(NO_ROOM),
+        webhookRoutes({ webhooks: NO_ROOM, keyOf }),
         upstreamRoutes(NO_ROOM),
         deadLetterRoutes({ deadLetters: NO_ROOM, operations: NO_ROOM }),
         operationRoutes(NO_ROOM),

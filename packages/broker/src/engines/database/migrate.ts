@@ -4,6 +4,7 @@ import { Umzug, SequelizeStorage } from 'umzug';
 import type { Database, Dialect } from './database.ts';
 import * as m0001 from './migrations/0001-requests-keys-and-data-keys.ts';
 import * as m0002 from './migrations/0002-idempotency-attempts-and-outbox.ts';
+import * as m0003 from './migrations/0003-webhooks.ts';
 import * as m0004 from './migrations/0004-upstreams.ts';
 import * as m0005 from './migrations/0005-operations.ts';
 
@@ -25,6 +26,7 @@ export interface MigrationContext {
 const MIGRATIONS: Readonly<Record<string, MigrationModule>> = {
   '0001-requests-keys-and-data-keys': m0001,
   '0002-idempotency-attempts-and-outbox': m0002,
+  '0003-webhooks': m0003,
   '0004-upstreams': m0004,
   '0005-operations': m0005,
 };

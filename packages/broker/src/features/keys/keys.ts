@@ -1,6 +1,6 @@
 /** API keys: making, checking and changing them. */
 import { randomBytes } from 'node:crypto';
-import type { Vault } from '../../engines/vault/vault.ts';
+import type { Place, Vault } from '../../engines/vault/vault.ts';
 import type { ApiKey, CreateApiKey, CreatedApiKey, UpdateApiKey } from '../../kernel/contract.generated.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { fail } from '../../kernel/errors.ts';
@@ -24,6 +24,8 @@ export interface AcceptedKey {
 export interface Keys extends Service {
   /** The key behind a secret, or null when there is none that may be used now. Never says why. */
   accept(secret: string): Promise<AcceptedKey | null>;
+  /** What webhooks to callback URLs of this key are signed with. */
+  webhookSecretOf(id: string): Promise<string>;
   create(input: CreateApiKey): Promise<CreatedApiKey>;
   get(id: string): Promise<ApiKey>;
   list(filter: { limit: number; before?: string; status?: KeyStatus }): Promise<ApiKey[]>;
@@ -120,10 +122,7 @@ export function createKeys({ store, vault, clock, logger }: KeysDeps): Keys {
       prefix: keyPrefix(secret),
       secretHash: hashKeySecret(pepper, secret),
       pepperVersion: PEPPER_VERSION,
-      webhookSecret: vault.seal(
-        { table: 'api_keys', row: id, column: 'webhook_secret' },
-        Buffer.from(webhookSecret),
-      ),
+      webhookSecret: vault.seal(webhookSecretPlace(id), Buffer.from(webhookSecret)),
       status: 'active',
       limitMinute: input.limit_minute ?? 0,
       limitHour: input.limit_hour ?? 0,
@@ -155,6 +154,11 @@ export function createKeys({ store, vault, clock, logger }: KeysDeps): Keys {
     return key;
   }
 
+  async function webhookSecretOf(id: string): Promise<string> {
+    const key = await stored(id);
+    return (await vault.open(webhookSecretPlace(id), key.webhookSecret)).toString();
+  }
+
   /** `from`: the states in which this may be done. */
   async function change(id: string, what: KeyChange, from: readonly KeyStatus[]): Promise<ApiKey> {
     const key = await stored(id);
@@ -177,6 +181,7 @@ export function createKeys({ store, vault, clock, logger }: KeysDeps): Keys {
       );
     },
     accept,
+    webhookSecretOf,
     create,
     get: async (id) => toWire(await stored(id)),
     list: async (filter) => (await store.list(filter)).map(toWire),
@@ -200,6 +205,10 @@ export function createKeys({ store, vault, clock, logger }: KeysDeps): Keys {
       return change(id, { status: 'revoked', revokedAt: clock.now() }, ['active', 'suspended']);
     },
   };
+}
+
+function webhookSecretPlace(id: string): Place {
+  return { table: 'api_keys', row: id, column: 'webhook_secret' };
 }
 
 function toWire(key: StoredKey): ApiKey {

@@ -1,0 +1,36 @@
+/** A process that delivers webhooks until it is killed; run by webhooks-killed.test.ts with its settings as one argument. */
+import { openDatabase } from '../../../engines/database/database.ts';
+import { dataKeyStore } from '../../../engines/vault/data-key-store.ts';
+import { openVault } from '../../../engines/vault/vault.ts';
+import { systemClock } from '../../../kernel/clock.ts';
+import { newId } from '../../../kernel/ids.ts';
+import { silentLogger } from '../../../kernel/logger.ts';
+import { webhookStore } from '../webhook-store.ts';
+import { createWebhooks } from '../webhooks.ts';
+
+export interface Doom {
+  readonly dataDir: string;
+  readonly masterKey: string;
+  readonly keySecret: string;
+  readonly keyId: string;
+  readonly callbackUrl: string;
+}
+
+const doom = JSON.parse(process.argv[2]!) as Doom;
+const { sequelize } = openDatabase({ databaseUrl: null, dataDir: doom.dataDir });
+const webhooks = createWebhooks({
+  store: webhookStore(sequelize),
+  vault: await openVault(Buffer.from(doom.masterKey, 'base64'), dataKeyStore(sequelize)),
+  clock: systemClock,
+  logger: silentLogger,
+  run: newId('run'),
+  secretOf: async () => doom.keySecret,
+  lookUp: async () => ({
+    ...{ keyId: doom.keyId, status: 'completed', model: 'llama3:8b', attempts: 1, errorCode: null },
+    ...{ createdAt: 1, completedAt: 2, metadata: null, callbackUrl: doom.callbackUrl },
+  }),
+  allowCidrs: ['127.0.0.0/8'],
+  timings: { sweepMs: 10, leaseMs: 300 },
+});
+await webhooks.start();
+setInterval(() => webhooks.wake(), 20);

@@ -1,0 +1,73 @@
+/** All that webhooks keep in the database: the outbox, endpoints, deliveries, and what is written in one transaction. */
+import { QueryTypes, type Sequelize } from 'sequelize';
+import type { Clock } from '../../kernel/clock.ts';
+import { deliveryStore, type DeliveryStore, type NewDelivery } from './delivery-store.ts';
+import { endpointStore, type DisabledReason, type EndpointStore } from './endpoint-store.ts';
+
+export type {
+  DeliveryError,
+  DeliveryState,
+  DeliveryStore,
+  NewDelivery,
+  Released,
+  Settlement,
+  StoredDelivery,
+} from './delivery-store.ts';
+export type { DisabledReason, EndpointStore, StoredEndpoint } from './endpoint-store.ts';
+
+/** The end of a request, written in the transaction that ended it. */
+export interface OutboxEvent {
+  readonly n: number;
+  readonly requestId: string;
+  readonly keyId: string;
+  readonly type: string;
+  readonly createdAt: number;
+}
+
+export interface WebhookStore {
+  readonly endpoints: EndpointStore;
+  readonly deliveries: DeliveryStore;
+  /** Events in their order, after the one numbered so. */
+  outboxPage(after: number, limit: number): Promise<OutboxEvent[]>;
+  /** Turns events into deliveries: both or neither. Doing it twice adds nothing. */
+  fanOut(events: readonly OutboxEvent[], deliveries: readonly NewDelivery[]): Promise<void>;
+  /** Disables an enabled endpoint and adds the notices of it; false when somebody else did. */
+  disable(
+    id: string,
+    what: { reason: DisabledReason; at: number; notices: readonly NewDelivery[] },
+  ): Promise<boolean>;
+}
+
+/** `clock` stands in for the database's own, in tests. */
+export function webhookStore(sequelize: Sequelize, clock?: Clock): WebhookStore {
+  const endpoints = endpointStore(sequelize);
+  const deliveries = deliveryStore(sequelize, clock);
+
+  return {
+    endpoints,
+    deliveries,
+    outboxPage: async (after, limit) => {
+      const rows = await sequelize.query<OutboxEvent>(
+        `SELECT n, request_id AS requestId, key_id AS keyId, type, created_at AS createdAt
+         FROM outbox WHERE n > ? ORDER BY n LIMIT ?`,
+        { type: QueryTypes.SELECT, replacements: [after, limit] },
+      );
+      return rows.map((row) => ({ ...row, n: Number(row.n), createdAt: Number(row.createdAt) }));
+    },
+    fanOut: (events, made) =>
+      sequelize.transaction(async (transaction) => {
+        await deliveries.add(made, transaction);
+        await sequelize.query('DELETE FROM outbox WHERE n IN (?)', {
+          replacements: [events.map(({ n }) => n)],
+          transaction,
+        });
+      }),
+    disable: (id, { reason, at, notices }) =>
+      sequelize.transaction(async (transaction) => {
+        const change = { status: 'disabled', disabledReason: reason, disabledAt: at } as const;
+        const isOurs = await endpoints.change(id, change, { status: 'enabled' }, transaction);
+        if (isOurs) await deliveries.add(notices, transaction);
+        return isOurs;
+      }),
+  };
+}

@@ -1,0 +1,175 @@
+/** Webhooks: tells receivers that a request has ended, signed, again and again until they have heard it. */
+import type { Vault } from '../../engines/vault/vault.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { every } from '../../kernel/every.ts';
+import type { Logger } from '../../kernel/logger.ts';
+import type { Service } from '../../kernel/service.ts';
+import { coalesced } from './coalesced.ts';
+import { createDeliveryLoop, PLACES_PER_HOST } from './delivery-loop.ts';
+import { createDisable } from './disable-endpoint.ts';
+import { createFanOut, type LookUp } from './fan-out.ts';
+import { createSender } from './send-webhook.ts';
+import { addressGuard, problemOfUrl, type Resolve } from './ssrf-guard.ts';
+import { createDeliveries, type WebhookDeliveries } from './webhook-deliveries.ts';
+import { createEndpoints, type WebhookEndpoints } from './webhook-endpoints.ts';
+import type { WebhookStore } from './webhook-store.ts';
+
+export type { EndedRequest } from './webhook-events.ts';
+export type { LookUp } from './fan-out.ts';
+
+/**
+ * The outbox has a row for every event, written in the transaction that made it. Each becomes one delivery a receiver,
+ * in one transaction; a delivery that is due is leased, sent, and settled. Whatever is cut off between two of these
+ * steps happens again under the same message id: at least once, never with another id.
+ */
+export interface Webhooks extends Service {
+  /** There may be something in the outbox. Returns at once. */
+  wake(): void;
+  /** Whether a key has endpoints, enabled or not. As old as a second, where another broker has changed it. */
+  hasReceivers(keyId: string): Promise<boolean>;
+  /** Why a URL cannot be a receiver, as far as the URL alone can tell; null when it can. */
+  problemOfUrl(url: string): string | null;
+  readonly endpoints: WebhookEndpoints;
+  readonly deliveries: WebhookDeliveries;
+}
+
+export interface WebhookTimings {
+  readonly sweepMs: number;
+  /** How long an attempt is ours; longer than any attempt takes. */
+  readonly leaseMs: number;
+  readonly timeoutMs: number;
+  /** After so long with nothing but failures an endpoint is disabled. */
+  readonly failingMs: number;
+  /** How long ended deliveries stay in the log. */
+  readonly keepMs: number;
+  /** What running attempts get when the daemon stops. */
+  readonly stopGraceMs: number;
+  readonly delaysMs?: readonly number[];
+}
+
+interface WebhooksDeps {
+  readonly store: WebhookStore;
+  readonly vault: Vault;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The name that leases carry. */
+  readonly run: string;
+  /** The webhook secret of a key. */
+  readonly secretOf: (keyId: string) => Promise<string>;
+  readonly lookUp: LookUp;
+  /** Private networks that may be called all the same. */
+  readonly allowCidrs: readonly string[];
+  readonly resolve?: Resolve;
+  readonly timings?: Partial<WebhookTimings>;
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const TIMINGS: WebhookTimings = {
+  sweepMs: 1_000,
+  leaseMs: 60_000,
+  timeoutMs: 15_000,
+  failingMs: 5 * DAY_MS,
+  keepMs: 30 * DAY_MS,
+  stopGraceMs: 5_000,
+};
+const FORGET_EVERY_MS = 60_000;
+const REMEMBERED_MS = 1_000;
+const REMEMBERED_KEYS = 10_000;
+
+export function createWebhooks(deps: WebhooksDeps): Webhooks {
+  const { store, vault, clock, logger, run } = deps;
+  const timings = { ...TIMINGS, ...deps.timings };
+  const isAllowed = addressGuard(deps.allowCidrs);
+  const known = new Map<string, { has: boolean; until: number }>();
+  let isStopped = true;
+
+  const sender = createSender({
+    ...{ clock, isAllowed, resolve: deps.resolve, timeoutMs: timings.timeoutMs },
+    connectionsPerHost: PLACES_PER_HOST,
+  });
+  const loop = createDeliveryLoop({
+    ...{ store, vault, clock, logger, run, sender, secretOf: deps.secretOf },
+    ...{ leaseMs: timings.leaseMs, failingMs: timings.failingMs, delaysMs: timings.delaysMs },
+    disable: createDisable({ store, vault, clock, logger }),
+    onEnd: () => void deliver(),
+  });
+  const deliver = coalesced(loop.pump, (error) =>
+    logger.warn({ err: error }, 'webhooks that are due could not be taken; the next sweep will'),
+  );
+  const fanOut = createFanOut({ store, vault, logger, lookUp: deps.lookUp });
+  const empty = coalesced(
+    async () => {
+      if (await fanOut()) void deliver();
+    },
+    (error) => logger.warn({ err: error }, 'the outbox could not be emptied; the next sweep will'),
+  );
+
+  const noError = (): void => undefined;
+  const sweep = every(
+    'webhooks sweep',
+    timings.sweepMs,
+    async () => {
+      await empty();
+      await deliver();
+    },
+    noError,
+  );
+  const forgetting = every(
+    'forget old deliveries',
+    FORGET_EVERY_MS,
+    async () => {
+      while (!isStopped && (await store.deliveries.forget(clock.now() - timings.keepMs)) > 0);
+    },
+    (error) => logger.warn({ err: error }, 'old deliveries could not be deleted'),
+  );
+
+  async function hasReceivers(keyId: string): Promise<boolean> {
+    const remembered = known.get(keyId);
+    if (remembered && remembered.until > clock.now()) return remembered.has;
+    const has = (await store.endpoints.count(keyId)) > 0;
+    if (known.size >= REMEMBERED_KEYS) known.clear();
+    known.set(keyId, { has, until: clock.now() + REMEMBERED_MS });
+    return has;
+  }
+
+  const endpoints = createEndpoints({
+    ...{ store, vault, clock, logger, isAllowed },
+    onCount: (keyId) => known.delete(keyId),
+  });
+
+  return {
+    name: 'webhooks',
+    wake: () => {
+      if (!isStopped) void empty();
+    },
+    hasReceivers,
+    problemOfUrl: (url) => problemOfUrl(url, isAllowed),
+    endpoints,
+    deliveries: createDeliveries({
+      ...{ store, vault, clock, logger, endpoints },
+      onNew: () => {
+        if (!isStopped) void deliver();
+      },
+    }),
+    start: async () => {
+      isStopped = false;
+      await sweep.start();
+      await forgetting.start();
+      void empty();
+      void deliver();
+    },
+    stop: async () => {
+      if (isStopped) return;
+      isStopped = true;
+      await sweep.stop();
+      await forgetting.stop();
+      loop.quiet();
+      // Twice: a run that is under way may still begin attempts, and what they come to has to be written.
+      await deliver();
+      await loop.rest(timings.stopGraceMs);
+      await empty();
+      await deliver();
+      await sender.close();
+    },
+  };
+}
