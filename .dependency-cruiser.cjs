@@ -28,7 +28,7 @@ module.exports = {
       name: 'rooms-know-ports-not-adapters',
       severity: 'error',
       comment: 'A room knows the port (engines/<port>/<port>.ts). Only engines.ts chooses an adapter.',
-      from: { path: F },
+      from: { path: F, pathNot: ['[.]test[.]ts$', '/testing/'] },
       to: { path: '^packages/broker/src/engines/', pathNot: 'engines/([^/]+)/\\1[.]ts$' },
     },
     {

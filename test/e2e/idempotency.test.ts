@@ -1,7 +1,10 @@
 /** One Idempotency-Key is one request, however often and however many at once it is sent. */
 import { Fila } from '@fila/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startSimulatedOllama, type SimulatedOllama } from '../../packages/cli/src/simulate-ollama/simulate-ollama.ts';
+import {
+  startSimulatedOllama,
+  type SimulatedOllama,
+} from '../../packages/cli/src/simulate-ollama/simulate-ollama.ts';
 import { startDaemon, type Daemon } from '../helpers/daemon.ts';
 import { ENGINE_SETS } from '../helpers/engine-sets.ts';
 import { inParallel } from '../helpers/in-parallel.ts';
@@ -17,7 +20,8 @@ describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment }) => {
     beforeAll(async () => {
       ollama = await startSimulatedOllama({ slots: 4 });
       daemon = await startDaemon({ ...(await environment()), FILA_OLLAMA_URLS: `${ollama.url}#slots=4` });
-      key = (await new Fila({ url: daemon.url, adminToken: daemon.adminToken }).keys.create({ name: 'shop' })).key;
+      key = (await new Fila({ url: daemon.url, adminToken: daemon.adminToken }).keys.create({ name: 'shop' }))
+        .key;
     });
     afterAll(async () => {
       expect(await daemon.stop()).toBe(0);
@@ -25,14 +29,29 @@ describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment }) => {
     });
 
     async function post(idempotencyKey: string, body: object, as = key) {
-      const headers = { authorization: `Bearer ${as}`, 'content-type': 'application/json', 'idempotency-key': idempotencyKey };
-      const answer = await fetch(`${daemon.url}/api/v1/requests`, { method: 'POST', headers, body: JSON.stringify(body) });
-      return { status: answer.status, replayed: answer.headers.get('idempotent-replayed'), body: (await answer.json()) as { id: string; code?: string } };
+      const headers = {
+        authorization: `Bearer ${as}`,
+        'content-type': 'application/json',
+        'idempotency-key': idempotencyKey,
+      };
+      const answer = await fetch(`${daemon.url}/api/v1/requests`, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify(body),
+      });
+      return {
+        status: answer.status,
+        replayed: answer.headers.get('idempotent-replayed'),
+        body: (await answer.json()) as { id: string; code?: string },
+      };
     }
 
     it('200 parallel posts with one key: one row, one call of the model, 200 equal ids', async () => {
       const answers = await inParallel(COUNT, Array.from({ length: COUNT }), (_, n) =>
-        post(n % 2 ? 'order-4711' : '"order-4711"', n % 3 ? { prompt: 'once', priority: 5 } : { priority: 5, prompt: 'once' }),
+        post(
+          n % 2 ? 'order-4711' : '"order-4711"',
+          n % 3 ? { prompt: 'once', priority: 5 } : { priority: 5, prompt: 'once' },
+        ),
       );
       expect(answers.filter((one) => one.status !== 202 && one.status !== 200)).toEqual([]);
       const ids = new Set(answers.map((one) => one.body.id));
@@ -46,18 +65,29 @@ describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment }) => {
 
     it('another body under the same key is refused, and nothing is accepted', async () => {
       await post('order-1', { prompt: 'first' });
-      expect(await post('order-1', { prompt: 'second' })).toMatchObject({ status: 422, body: { code: 'idempotency_mismatch' } });
+      expect(await post('order-1', { prompt: 'second' })).toMatchObject({
+        status: 422,
+        body: { code: 'idempotency_mismatch' },
+      });
     });
 
     it('the same key of another client is another request', async () => {
-      const other = (await new Fila({ url: daemon.url, adminToken: daemon.adminToken }).keys.create({ name: 'other' })).key;
-      const [mine, theirs] = [await post('order-2', { prompt: 'same' }), await post('order-2', { prompt: 'same' }, other)];
+      const other = (
+        await new Fila({ url: daemon.url, adminToken: daemon.adminToken }).keys.create({ name: 'other' })
+      ).key;
+      const [mine, theirs] = [
+        await post('order-2', { prompt: 'same' }),
+        await post('order-2', { prompt: 'same' }, other),
+      ];
       expect(theirs.status).toBe(202);
       expect(theirs.body.id).not.toBe(mine.body.id);
     });
 
     it('a key that is no text is refused', async () => {
-      expect(await post('x'.repeat(256), { prompt: 'a' })).toMatchObject({ status: 400, body: { code: 'bad_request' } });
+      expect(await post('x'.repeat(256), { prompt: 'a' })).toMatchObject({
+        status: 400,
+        body: { code: 'bad_request' },
+      });
     });
   });
 });

@@ -1,11 +1,13 @@
 /** The composition root: builds every room from the settings and hands each what it needs. The only file that knows them all. */
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import type { Settings } from './config/settings.ts';
 import { SettingsError } from './config/load-settings.ts';
 import { openDataDir, type DataDir } from './engines/data-dir/data-dir.ts';
+import type { EngineState } from './engines/circuit/circuit.ts';
 import { openDatabase } from './engines/database/database.ts';
 import { migrateDatabase, type Migration } from './engines/database/migrate.ts';
-import { openEngines, type Engines } from './engines/engines.ts';
+import { createEngines, type Engines } from './engines/engines.ts';
 import { VaultError } from './engines/vault/vault.ts';
 import { createHealth, type HealthCheck } from './features/health/health.ts';
 import { healthRoutes } from './features/health/health-routes.ts';
@@ -30,11 +32,16 @@ import { arrival, execution } from './stages.ts';
 export interface RunningBroker {
   readonly url: string;
   readonly adminToken: string;
+  /** Rejects when it has found out that it can never work; never resolves. */
+  readonly failed: Promise<never>;
   /** Accepts nothing new, lets running calls end within the grace, hands the rest back. May be called twice. */
   stop(): Promise<void>;
 }
 
-/** Rejects, with nothing left running, when it cannot start. */
+/**
+ * Resolves when it listens, also while its shared engines are away: it says so, and is ready when they are. Rejects,
+ * with nothing left running, when it cannot start.
+ */
 export async function startBroker(
   settings: Settings,
   logger: Logger = processLogger(settings.logLevel),
@@ -43,31 +50,32 @@ export async function startBroker(
   const dataDir = openDataDir(settings.dataDir, run);
   const adminToken = settings.adminToken ?? dataDir.secret('admin.token', newAdminToken);
   try {
-    const engines = await openOwnEngines(settings, dataDir, logger);
+    const engines = createOwnEngines(settings, dataDir, logger);
     const broker = assemble({ settings, engines, dataDir, logger, run, adminToken });
-    await broker.all.start().catch(async (error: unknown) => {
-      await engines.close();
-      throw error;
-    });
+    await broker.all.start();
     dataDir.announce(broker.server.url());
     let stopped: Promise<void> | undefined;
     const stop = async (): Promise<void> => {
       await broker.all.stop();
-      await engines.close();
       dataDir.close();
       logger.info({}, 'stopped');
     };
-    return { url: broker.server.url(), adminToken, stop: () => (stopped ??= stop()) };
+    const failed = engines.opened.then(
+      () => new Promise<never>(() => {}),
+      (error: unknown) => Promise.reject(asSettingsError(error)),
+    );
+    failed.catch(() => undefined);
+    return { url: broker.server.url(), adminToken, failed, stop: () => (stopped ??= stop()) };
   } catch (error) {
     dataDir.close();
-    throw error;
+    throw asSettingsError(error);
   }
 }
 
 /** Brings the database of these settings to the present schema. */
 export async function migrate(settings: Settings, options: { dryRun?: boolean } = {}): Promise<Migration[]> {
   const dataDir = settings.databaseUrl === null ? openDataDir(settings.dataDir, newId('run')) : null;
-  const database = openDatabase(settings);
+  const database = openDatabase(settings, { isPatient: true });
   try {
     return await migrateDatabase(database, options);
   } finally {
@@ -76,20 +84,16 @@ export async function migrate(settings: Settings, options: { dryRun?: boolean } 
   }
 }
 
-async function openOwnEngines(settings: Settings, dataDir: DataDir, logger: Logger): Promise<Engines> {
+function createOwnEngines(settings: Settings, dataDir: DataDir, logger: Logger): Engines {
   const masterKey =
     settings.masterKey ?? dataDir.secret('master.key', () => randomBytes(32).toString('base64'));
-  try {
-    return await openEngines(
-      { ...settings, masterKey: Buffer.from(masterKey, 'base64') },
-      systemClock,
-      logger,
-    );
-  } catch (error) {
-    if (error instanceof VaultError)
-      throw new SettingsError([`FILA_MASTER_KEY (or master.key): ${error.message}`]);
-    throw error;
-  }
+  return createEngines({ ...settings, masterKey: Buffer.from(masterKey, 'base64') }, systemClock, logger);
+}
+
+function asSettingsError(error: unknown): unknown {
+  return error instanceof VaultError
+    ? new SettingsError([`FILA_MASTER_KEY (or master.key): ${error.message}`])
+    : error;
 }
 
 interface Parts {
@@ -120,6 +124,7 @@ function assemble({ settings, engines, dataDir, logger, run, adminToken }: Parts
   });
   const worker = createWorker({
     ...{ ledger, activeLanes, requests, upstreams, clock, logger, owner: run },
+    spoolFile: join(settings.dataDir, 'outcomes.spool'),
     ...{ earlierRuns: dataDir.earlierRuns, forgetEarlierRuns: () => dataDir.forgetEarlierRuns() },
     ...{ leaseMs: settings.leaseMs, stopGraceMs: settings.stopGraceMs },
     execute: inOrder(execution({ requests, worker: { callModel: callModel(settings) } })),
@@ -130,6 +135,7 @@ function assemble({ settings, engines, dataDir, logger, run, adminToken }: Parts
   const server = createServer({
     ...{ host: settings.host, port: settings.port, maxBodyBytes: settings.maxBodyBytes, adminToken, logger },
     acceptKey: (secret) => keys.accept(secret),
+    whyUnavailable: () => whyUnavailable(engines),
     routes: [
       healthRoutes(health),
       keyRoutes({ keys, keyOf }),
@@ -145,7 +151,7 @@ function assemble({ settings, engines, dataDir, logger, run, adminToken }: Parts
       requests.releaseWaiting();
     },
   });
-  return { server, all: services([upstreams, keys, worker, server]) };
+  return { server, all: services([engines, upstreams, keys, worker, server]) };
 }
 
 function timersOf(settings: Settings) {
@@ -157,16 +163,20 @@ function timersOf(settings: Settings) {
   };
 }
 
+/** What a caller reads while nothing can be accepted; null when all is well. */
+function whyUnavailable(engines: Engines): string | null {
+  const database = engines.states().find((state) => state.name === 'database');
+  return database?.isUp ? null : 'The database is out of reach. Nothing was accepted.';
+}
+
 /** Without the database nothing can be accepted; without the others it is accepted and waits. */
 function checksOf(engines: Engines, upstreams: Upstreams): HealthCheck[] {
-  const { pingRedis } = engines;
-  const ok = async (work: Promise<void>) => work.then(() => ({ status: 'ok' as const }));
-  const redis: HealthCheck[] = pingRedis
-    ? [{ name: 'redis', needed: false, run: () => ok(pingRedis()) }]
-    : [];
   return [
-    { name: 'database', needed: true, run: () => ok(engines.database.ping()) },
-    ...redis,
+    ...engines.states().map(({ name }) => ({
+      name,
+      needed: name === 'database',
+      run: async () => engineCheck(engines.states().find((state) => state.name === name)!),
+    })),
     ...upstreams.states().map(({ id }) => ({
       name: `upstream ${id}`,
       needed: false,
@@ -178,6 +188,11 @@ function checksOf(engines: Engines, upstreams: Upstreams): HealthCheck[] {
       },
     })),
   ];
+}
+
+function engineCheck({ isUp, why, since }: EngineState): Awaited<ReturnType<HealthCheck['run']>> {
+  const detail = why === null ? {} : { detail: why };
+  return { status: isUp ? 'ok' : 'down', since: new Date(since).toISOString(), ...detail };
 }
 
 /** 43 characters of chance. */

@@ -18,10 +18,18 @@ declare module 'fastify' {
 interface Authenticators {
   acceptKey(secret: string): Promise<AcceptedKey | null>;
   readonly adminToken: string;
+  /** Why no call can be answered now, or null. */
+  readonly whyUnavailable?: () => string | null;
 }
 
+/** Time in which an engine that was restarted is back. */
+const RETRY_S = 2;
+
 /** Deny by default: a route that does not say who may call it stops the start. */
-export function authenticate(app: FastifyInstance, { acceptKey, adminToken }: Authenticators): void {
+export function authenticate(
+  app: FastifyInstance,
+  { acceptKey, adminToken, whyUnavailable }: Authenticators,
+): void {
   const adminDigest = digest(adminToken);
   app.decorateRequest('apiKey', null);
 
@@ -32,6 +40,9 @@ export function authenticate(app: FastifyInstance, { acceptKey, adminToken }: Au
 
   app.addHook('onRequest', async (request) => {
     const { access } = request.routeOptions.config;
+    // Before the key is looked up: also one that is remembered changes nothing.
+    const why = access === 'anyone' ? null : (whyUnavailable?.() ?? null);
+    if (why !== null) throw fail('unavailable', { detail: why, retryAfter: RETRY_S });
     if (access === 'admin') {
       if (!timingSafeEqual(digest(secretOf(request) ?? ''), adminDigest)) throw fail('unauthorized');
     } else if (access === 'key') {

@@ -4,6 +4,7 @@ import { opsOf, type LedgerOp, type OpsOf } from './ledger-ops.ts';
 
 const { pending, processing, delayed, cancelled, failed } = STATE;
 const ID = /^[a-z]{3}_[0-9a-z]{26}$/;
+const NO_DIGEST = Buffer.alloc(32);
 /** A cursor is forgotten after this time: a row with a smaller id may have been committed later or handed back. */
 const CURSOR_MS = 1_000;
 
@@ -37,6 +38,7 @@ export function mysqlPacket(nowMs: string, addToNext: (op: LedgerOp) => void) {
     settles(opsOf(ops, 'settle'), mark, add);
     cancels(opsOf(ops, 'cancel'), mark, add);
     for (const op of opsOf(ops, 'discard')) discard(op, mark, add);
+    for (const op of opsOf(ops, 'check')) check(op, add);
     for (const op of opsOf(ops, 'renew')) renew(op, mark, add);
     statements.push('COMMIT');
     return { sql: statements.join(';\n'), answer: (results) => readers.forEach((read) => read(results)) };
@@ -249,6 +251,14 @@ export function mysqlPacket(nowMs: string, addToNext: (op: LedgerOp) => void) {
        WHERE id = ${id(op.id)} AND state = ${failed} AND discarded_at IS NULL AND retried_as IS NULL`,
     );
     changed([op.id], mark, add, (done) => op.resolve(done.has(op.id)));
+  }
+
+  function check(op: OpsOf<'check'>, add: Add): void {
+    const where = `key_id = '' AND digest = ${blob(NO_DIGEST)}`;
+    add(
+      `INSERT IGNORE INTO idempotency_keys (key_id, digest, fingerprint, request_id, created_at) VALUES ('', ${blob(NO_DIGEST)}, ${blob(NO_DIGEST)}, '', 0)`,
+    );
+    add(`DELETE FROM idempotency_keys WHERE ${where}`, () => op.resolve());
   }
 
   function renew(op: OpsOf<'renew'>, mark: number, add: Add): void {
