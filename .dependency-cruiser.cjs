@@ -28,7 +28,7 @@ module.exports = {
       name: 'rooms-know-ports-not-adapters',
       severity: 'error',
       comment: 'A room knows the port (engines/<port>/<port>.ts). Only engines.ts chooses an adapter.',
-      from: { path: F, pathNot: ['[.]test[.]ts$', '/testing/'] },
+      from: { path: F, pathNot: '([.]test[.]ts|/testing/[^/]+[.]ts)$' },
       to: { path: '^packages/broker/src/engines/', pathNot: 'engines/([^/]+)/\\1[.]ts$' },
     },
     {
@@ -63,7 +63,7 @@ module.exports = {
       name: 'packages-meet-at-index',
       severity: 'error',
       comment: 'The CLI talks to the broker through the SDK, and to the SDK through its index.',
-      from: { path: '^packages/([^/]+)/', pathNot: '[.]test[.]ts$' },
+      from: { path: '^packages/([^/]+)/', pathNot: '([.]test[.]ts|/testing/[^/]+[.]ts)$' },
       to: {
         path: '^packages/',
         pathNot: ['^packages/$1/', '^packages/(sdk|broker)/src/index[.]ts$', '^packages/php-bridge-spec/'],

@@ -7,13 +7,27 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll } from 'vitest';
+import { afterAll, afterEach } from 'vitest';
 
 export const CLI = join(import.meta.dirname, '../../packages/cli/bin/fila.js');
 const START_TIMEOUT_MS = 30_000;
 
 const alive = new Set<ChildProcess>();
 const folders = new Set<string>();
+
+const logs = new Map<ChildProcess, () => string>();
+const TOLD_LINES = 30;
+
+/** What the daemons of a failed test complained of. */
+afterEach(({ task }) => {
+  if (task.result?.state !== 'fail') return;
+  for (const [child, log] of logs) {
+    const complaints = log()
+      .split('\n')
+      .filter((line) => line !== '' && !/"level":"(info|debug)"/.test(line));
+    console.error(`daemon ${child.pid} said:\n${complaints.slice(-TOLD_LINES).join('\n')}`);
+  }
+});
 
 afterAll(async () => {
   for (const child of alive) child.kill('SIGKILL');
@@ -74,6 +88,7 @@ export async function startDaemon(environment: Environment, dataDir?: string): P
     return code as number | null;
   });
   let log = '';
+  logs.set(child, () => log);
   child.stderr!.setEncoding('utf8').on('data', (text: string) => (log += text));
   const lines = createInterface({ input: child.stdout! });
   const url = await new Promise<string>((resolve, reject) => {

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import type { Settings } from './config/settings.ts';
 import { SettingsError } from './config/load-settings.ts';
 import { openDataDir, type DataDir } from './engines/data-dir/data-dir.ts';
-import type { EngineState } from './engines/circuit/circuit.ts';
 import { openDatabase } from './engines/database/database.ts';
 import { migrateDatabase, type Migration } from './engines/database/migrate.ts';
 import { createEngines, type Engines } from './engines/engines.ts';
 import { VaultError } from './engines/vault/vault.ts';
+import { engineChecks, whyUnavailable } from './features/health/engine-checks.ts';
 import { createHealth, type HealthCheck } from './features/health/health.ts';
 import { healthRoutes } from './features/health/health-routes.ts';
 import { keyRoutes } from './features/keys/key-routes.ts';
@@ -18,6 +18,8 @@ import { createModels } from './features/models/models.ts';
 import { requestRoutes } from './features/requests/request-routes.ts';
 import { createRequests } from './features/requests/requests.ts';
 import { createUpstreams, isCloudModel, type Upstreams } from './features/upstreams/upstreams.ts';
+import { createVerify } from './features/verify/verify.ts';
+import { verifyRoutes } from './features/verify/verify-routes.ts';
 import { callModel, createWorker } from './features/worker/worker.ts';
 import { keyOf } from './http/authenticate.ts';
 import { createServer } from './http/server.ts';
@@ -135,10 +137,11 @@ function assemble({ settings, engines, dataDir, logger, run, adminToken }: Parts
   const server = createServer({
     ...{ host: settings.host, port: settings.port, maxBodyBytes: settings.maxBodyBytes, adminToken, logger },
     acceptKey: (secret) => keys.accept(secret),
-    whyUnavailable: () => whyUnavailable(engines),
+    whyUnavailable: () => whyUnavailable(engines.states()),
     routes: [
       healthRoutes(health),
       keyRoutes({ keys, keyOf }),
+      verifyRoutes(createVerify({ ledger, activeLanes, logger })),
       requestRoutes({
         requests,
         arrive: inOrder(arrival({ models, requests })),
@@ -163,20 +166,9 @@ function timersOf(settings: Settings) {
   };
 }
 
-/** What a caller reads while nothing can be accepted; null when all is well. */
-function whyUnavailable(engines: Engines): string | null {
-  const database = engines.states().find((state) => state.name === 'database');
-  return database?.isUp ? null : 'The database is out of reach. Nothing was accepted.';
-}
-
-/** Without the database nothing can be accepted; without the others it is accepted and waits. */
 function checksOf(engines: Engines, upstreams: Upstreams): HealthCheck[] {
   return [
-    ...engines.states().map(({ name }) => ({
-      name,
-      needed: name === 'database',
-      run: async () => engineCheck(engines.states().find((state) => state.name === name)!),
-    })),
+    ...engineChecks(engines.states),
     ...upstreams.states().map(({ id }) => ({
       name: `upstream ${id}`,
       needed: false,
@@ -188,11 +180,6 @@ function checksOf(engines: Engines, upstreams: Upstreams): HealthCheck[] {
       },
     })),
   ];
-}
-
-function engineCheck({ isUp, why, since }: EngineState): Awaited<ReturnType<HealthCheck['run']>> {
-  const detail = why === null ? {} : { detail: why };
-  return { status: isUp ? 'ok' : 'down', since: new Date(since).toISOString(), ...detail };
 }
 
 /** 43 characters of chance. */

@@ -115,6 +115,13 @@ function addDaemon(program: Command, run: Run): void {
 
 function addMeta(program: Command, run: Run, host: Host): void {
   program
+    .command('verify')
+    .description('look whether everything that is stored fits together; ends with 8 when it does not')
+    .option('--fix', 'mend what can be mended without a person')
+    .action((options, command) =>
+      run(command, async (context) => (await import('./commands/verify.ts')).verify(context, options)),
+    );
+  program
     .command('version')
     .description('print the version')
     .action((_options, command) =>

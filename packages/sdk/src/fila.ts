@@ -5,6 +5,7 @@ import { createSend, type Attempt, type CallOptions, type FetchLike, type Send }
 import { createHealth, type Health } from './resources/health.ts';
 import { createKeys, type Keys } from './resources/keys.ts';
 import { createRequests, type Requests } from './resources/requests.ts';
+import { createVerify, type Verify } from './resources/verify.ts';
 import { sleep, type Sleep } from './sleep.ts';
 import type { Authentication } from './types.generated.ts';
 
@@ -47,6 +48,7 @@ export class Fila {
   readonly requests: Requests;
   readonly keys: Keys;
   readonly health: Health;
+  readonly verify: Verify;
   /** Private, and the keys behind it in a closure: printing a client shows none of them. */
   readonly #send: Send;
 
@@ -69,6 +71,7 @@ export class Fila {
     this.requests = createRequests(this.#send, wait);
     this.keys = createKeys(this.#send);
     this.health = createHealth(this.#send);
+    this.verify = createVerify(this.#send);
   }
 
   /**

@@ -26,6 +26,7 @@ export type {
   GetRequestOptions,
   Requests,
 } from './resources/requests.ts';
+export type { Verify } from './resources/verify.ts';
 export type { WaitOptions } from './resources/wait.ts';
 export type {
   ApiKey,
@@ -43,4 +44,5 @@ export type {
   RequestList,
   RequestStatus,
   UpdateApiKey,
+  Verification,
 } from './types.generated.ts';

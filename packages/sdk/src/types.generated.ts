@@ -345,3 +345,30 @@ export interface Request {
    */
   retried_as: string | null;
 }
+/**
+ * Whether everything that is stored fits together.
+ */
+export interface Verification {
+  /**
+   * inconsistent: at least one problem is still there.
+   */
+  status: 'consistent' | 'inconsistent';
+  problems: {
+    rule: string;
+    about: string;
+    /**
+     * How many rows break the rule.
+     */
+    count: number;
+    /**
+     * Ids of the first ten.
+     */
+    sample: string[];
+    can_fix: boolean;
+    fixed: number;
+  }[];
+  /**
+   * Lanes that had work and had lost their turn.
+   */
+  lanes_reactivated: number;
+}

@@ -87,13 +87,13 @@ function find(
       return undefined;
     }
   }
-  const value = file[name];
+  const value = Object.hasOwn(file, name) ? (file[name] ?? undefined) : undefined;
   if (value === undefined) return undefined;
-  return {
-    origin: 'file',
-    text: Array.isArray(value) ? value.join(',') : String(value),
-    from: `"${name}" in fila.config.json`,
-  };
+  const from = `"${name}" in fila.config.json`;
+  const parts = [value].flat();
+  if (parts.every((part) => typeof part !== 'object')) return { origin: 'file', text: parts.join(','), from };
+  problems.push(`${from} must be ${row.kind.expects}; it is an object`);
+  return undefined;
 }
 
 function readConfigFile(sources: SettingSources, problems: string[]): Record<string, unknown> {
@@ -135,7 +135,7 @@ function unknownNames(env: SettingSources['env'], file: Readonly<Record<string, 
   return [
     ...strangers.map((key) => `${key} is not a setting of Fila`),
     ...Object.keys(file)
-      .filter((key) => !(key in SETTINGS))
+      .filter((key) => !Object.hasOwn(SETTINGS, key))
       .map((key) => `"${key}" in fila.config.json is not a setting of Fila`),
   ];
 }

@@ -43,7 +43,9 @@ export function url(...protocols: readonly string[]): SettingKind<string | null>
   return {
     expects: `a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
     parse: (value) =>
-      URL.canParse(value) && protocols.includes(new URL(value).protocol) ? value : undefined,
+      URL.canParse(value) && protocols.some((protocol) => value.toLowerCase().startsWith(`${protocol}//`))
+        ? value
+        : undefined,
   };
 }
 
@@ -68,9 +70,11 @@ export const upstreamUrls: SettingKind<readonly UpstreamUrl[]> = {
 
 function upstreamUrl(value: string): UpstreamUrl | undefined {
   if (!URL.canParse(value)) return undefined;
-  const { protocol, origin, pathname, hash, username, search } = new URL(value);
+  const { protocol, origin, pathname, hash, username, password, search } = new URL(value);
   const slots = hash === '' ? DEFAULT_SLOTS : integer(1, 256).parse(/^#slots=(\d+)$/.exec(hash)?.[1] ?? '');
   const plain =
-    (protocol === 'http:' || protocol === 'https:') && pathname === '/' && username === '' && search === '';
+    (protocol === 'http:' || protocol === 'https:') &&
+    `${username}${password}${search}` === '' &&
+    pathname === '/';
   return plain && slots !== undefined ? { url: origin, slots } : undefined;
 }

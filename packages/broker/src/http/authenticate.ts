@@ -3,6 +3,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AcceptedKey } from '../features/keys/keys.ts';
 import { fail } from '../kernel/errors.ts';
+import { UNAVAILABLE_RETRY_S } from './error-answer.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -22,9 +23,6 @@ interface Authenticators {
   readonly whyUnavailable?: () => string | null;
 }
 
-/** Time in which an engine that was restarted is back. */
-const RETRY_S = 2;
-
 /** Deny by default: a route that does not say who may call it stops the start. */
 export function authenticate(
   app: FastifyInstance,
@@ -40,14 +38,16 @@ export function authenticate(
 
   app.addHook('onRequest', async (request) => {
     const { access } = request.routeOptions.config;
-    // Before the key is looked up: also one that is remembered changes nothing.
-    const why = access === 'anyone' ? null : (whyUnavailable?.() ?? null);
-    if (why !== null) throw fail('unavailable', { detail: why, retryAfter: RETRY_S });
+    if (access === 'anyone' || access === undefined) return;
+    // Before the key is looked up: one that is remembered changes nothing.
+    const why = whyUnavailable?.() ?? null;
+    if (why !== null) throw fail('unavailable', { detail: why, retryAfter: UNAVAILABLE_RETRY_S });
+    const secret = secretOf(request);
+    if (!secret) throw fail('unauthorized');
     if (access === 'admin') {
-      if (!timingSafeEqual(digest(secretOf(request) ?? ''), adminDigest)) throw fail('unauthorized');
-    } else if (access === 'key') {
-      const secret = secretOf(request);
-      request.apiKey = secret === null ? null : await acceptKey(secret);
+      if (!timingSafeEqual(digest(secret), adminDigest)) throw fail('unauthorized');
+    } else {
+      request.apiKey = await acceptKey(secret);
       if (!request.apiKey) throw fail('unauthorized');
     }
   });

@@ -16,13 +16,14 @@ import readiness from '@fila/php-bridge-spec/schemas/responses/readiness.json' w
 import requestList from '@fila/php-bridge-spec/schemas/responses/request-list.json' with { type: 'json' };
 import requestStatus from '@fila/php-bridge-spec/schemas/responses/request-status.json' with { type: 'json' };
 import request from '@fila/php-bridge-spec/schemas/responses/request.json' with { type: 'json' };
+import verification from '@fila/php-bridge-spec/schemas/responses/verification.json' with { type: 'json' };
 import { fail, type FilaError } from '../kernel/errors.ts';
 
 /** In the order in which they may refer to each other. */
 export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
   ...[createRequest, requestStatus, request, requestList, listRequestsQuery],
   ...[apiKey, createdApiKey, apiKeyList, createApiKey, updateApiKey, listApiKeysQuery],
-  ...[authentication, liveness, readiness, problem],
+  ...[authentication, liveness, readiness, verification, problem],
 ];
 
 /** Bodies are taken as they are; only what came as text in a URL is turned into numbers. */
@@ -54,7 +55,8 @@ export function validationFailed(errors: readonly ErrorObject[], part: string | 
   const said = new Map<string, string>();
   for (const error of errors.filter(isTelling)) {
     const place = pointerOf(error, part);
-    if (!said.has(place)) said.set(place, sentenceOf(error));
+    // What is of the wrong type is wrong in other ways too, which only distract.
+    if (!said.has(place) || error.keyword === 'type') said.set(place, sentenceOf(error));
   }
   const list = [...said].slice(0, MOST_NAMED).map(([pointer, detail]) => ({ pointer, detail }));
   const [first] = list;
@@ -79,16 +81,14 @@ function pointerOf(error: ErrorObject, part: string | undefined): string {
   return part === 'body' ? pointer : pointer.slice(1);
 }
 
-function sentenceOf({ keyword, params, message, parentSchema, instancePath }: ErrorObject): string {
+function sentenceOf({ keyword, params, message, instancePath }: ErrorObject): string {
   if (keyword === 'additionalProperties') return 'is not a known field';
   if (keyword === 'required') return 'is missing';
   if (keyword === 'enum')
     return `must be one of ${(params as { allowedValues: unknown[] }).allowedValues.join(', ')}`;
-  if (keyword === 'false schema') return 'must not be here';
   if (keyword === 'oneOf' && instancePath === '')
     return 'must have either prompt (with or without system) or messages';
   if (keyword === 'anyOf' || keyword === 'oneOf') return 'is not of any allowed form';
-  if (keyword === 'pattern')
-    return `must match ${String((parentSchema as { pattern?: string } | undefined)?.pattern ?? 'its pattern')}`;
+  if (keyword === 'pattern') return `must match ${(params as { pattern: string }).pattern}`;
   return message ?? 'is not valid';
 }

@@ -34,7 +34,7 @@ export function problemOf(error: FilaError, requestId: string): Problem {
 
 export function answerError(logger: Logger) {
   return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-    const error = asFilaError(thrown as ThrownByFastify);
+    const error = asFilaError(thrown);
     if (error.code === 'internal_error')
       logger.error({ err: thrown, http: request.id }, 'a call failed by a defect of ours');
     // That an engine is away is said once by those who watch it, not with every call.
@@ -52,10 +52,15 @@ export function sendProblem(error: FilaError, request: FastifyRequest, reply: Fa
   return reply.code(error.status).type(PROBLEM_TYPE).send(problemOf(error, request.id));
 }
 
-const UNAVAILABLE_RETRY_S = 2;
+/** Time for another broker to take over, or for this one to be back. */
+export const UNAVAILABLE_RETRY_S = 2;
 
-function asFilaError(thrown: ThrownByFastify): FilaError {
+function asFilaError(thrown: unknown): FilaError {
   if (thrown instanceof FilaError) return thrown;
+  return thrown instanceof Error ? ofForeignError(thrown) : fail('internal_error', { cause: thrown });
+}
+
+function ofForeignError(thrown: ThrownByFastify): FilaError {
   if (thrown.validation) return validationFailed(thrown.validation, thrown.validationContext);
   if (isDatabaseAway(thrown))
     return fail('unavailable', {

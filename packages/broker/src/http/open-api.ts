@@ -4,6 +4,7 @@ import errors from '@fila/php-bridge-spec/errors.json' with { type: 'json' };
 import { healthRoutes } from '../features/health/health-routes.ts';
 import { keyRoutes } from '../features/keys/key-routes.ts';
 import { requestRoutes } from '../features/requests/request-routes.ts';
+import { verifyRoutes } from '../features/verify/verify-routes.ts';
 import { silentLogger } from '../kernel/logger.ts';
 import { keyOf } from './authenticate.ts';
 import { SCHEMAS } from './contract.ts';
@@ -41,6 +42,7 @@ export async function openApiDocument(): Promise<object> {
       routes: [
         healthRoutes(NO_ROOM),
         keyRoutes({ keys: NO_ROOM, keyOf }),
+        verifyRoutes(NO_ROOM),
         requestRoutes({ requests: NO_ROOM, arrive: NO_ROOM, keyOf, maxWaitSeconds: 0 }),
       ],
     },

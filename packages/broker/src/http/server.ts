@@ -8,7 +8,7 @@ import type { Logger } from '../kernel/logger.ts';
 import type { Service } from '../kernel/service.ts';
 import { authenticate } from './authenticate.ts';
 import { createValidators } from './contract.ts';
-import { answerError, problemOf, PROBLEM_TYPE, sendProblem } from './error-answer.ts';
+import { answerError, problemOf, PROBLEM_TYPE, sendProblem, UNAVAILABLE_RETRY_S } from './error-answer.ts';
 import { parseJsonBody } from './json-body.ts';
 import type { AcceptedKey } from '../features/keys/keys.ts';
 
@@ -39,7 +39,7 @@ const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 30_000;
 const MAX_HEADER_BYTES = 16 * 1024;
-const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 const SAFE_HEADERS = {
   'x-content-type-options': 'nosniff',
   'cache-control': 'no-store',
@@ -51,6 +51,15 @@ export function createServer(deps: ServerDeps): Server {
   const { logger } = deps;
   let stopping = false;
   const app = buildApp(deps);
+  const connections = watchConnections(app);
+
+  app.addHook('onRequest', async () => {
+    if (stopping)
+      throw fail('unavailable', {
+        detail: 'The broker is stopping. Nothing was accepted.',
+        retryAfter: UNAVAILABLE_RETRY_S,
+      });
+  });
 
   app.addHook('onSend', async (_request, reply) => {
     // A kept-alive connection would hold the stop back until its client lets go.
@@ -69,9 +78,34 @@ export function createServer(deps: ServerDeps): Server {
       if (stopping) return;
       stopping = true;
       deps.onStopping?.();
-      const closing = setInterval(() => app.server.closeIdleConnections(), 50);
+      const closing = setInterval(connections.closeIdle, 50);
       await app.close();
       clearInterval(closing);
+    },
+  };
+}
+
+/**
+ * Node's closeIdleConnections spares connections that never sent a whole call (probes, spares of browsers, broken
+ * clients) and would let each of them hold the stop back for half a minute.
+ */
+function watchConnections(app: FastifyInstance): { closeIdle(): void } {
+  const running = new Map<Socket, number>();
+  const count = (socket: Socket, change: number): void => {
+    const calls = running.get(socket);
+    if (calls !== undefined) running.set(socket, calls + change);
+  };
+  app.server.on('connection', (socket: Socket) => {
+    running.set(socket, 0);
+    socket.once('close', () => running.delete(socket));
+  });
+  app.server.on('request', ({ socket }, response) => {
+    count(socket, 1);
+    response.once('close', () => count(socket, -1));
+  });
+  return {
+    closeIdle: () => {
+      for (const [socket, calls] of running) if (calls === 0) socket.destroySoon();
     },
   };
 }
@@ -88,6 +122,8 @@ export function buildApp(deps: ServerDeps, prepare?: (app: FastifyInstance) => v
     bodyLimit: deps.maxBodyBytes,
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    // Fastify's own answer is no problem+json; the hook of createServer gives ours.
+    return503OnClosing: false,
     http: { headersTimeout: HEADERS_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES },
     routerOptions: { maxParamLength: 200 },
     genReqId: requestIds(),

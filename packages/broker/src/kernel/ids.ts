@@ -1,4 +1,4 @@
-/** Time-ordered ids: a prefix, then 26 characters of base32 (48 bits of time, 12 of counter, 68 of chance). */
+/** Time-ordered ids: a prefix, then 26 characters of base32 (48 bits of time, 12 of counter, 65 of chance). */
 import { randomFillSync } from 'node:crypto';
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';

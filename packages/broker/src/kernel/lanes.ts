@@ -9,6 +9,11 @@ export function bandOf(priority: number): number {
   return Math.floor(priority / 2);
 }
 
+/** `llama3` and `llama3:latest` are one model, and must not stand in two lines. */
+export function modelInFull(name: string): string {
+  return name.includes(':', name.lastIndexOf('/') + 1) ? name : `${name}:latest`;
+}
+
 /** One list a (queue, band, model); the name is made of letters that any engine can store. */
 export function listOf(lane: { queue: string; band: number; model: string }): string {
   const known = names.get(`${lane.band}\n${lane.queue}\n${lane.model}`);

@@ -7,11 +7,17 @@ export interface Service {
   stop(): Promise<void>;
 }
 
-/** Starts in the order given, stops in reverse: what others lean on goes last. A failed start stops what already runs. */
+/**
+ * Starts in the order given, stops in reverse: what others lean on goes last. A failed start stops what already runs.
+ * All are stopped, also when one cannot; the first such error is thrown at the end.
+ */
 export function services(list: readonly Service[]): Service {
   const running: Service[] = [];
   async function stop(): Promise<void> {
-    for (let service = running.pop(); service; service = running.pop()) await service.stop();
+    const errors: unknown[] = [];
+    for (let service = running.pop(); service; service = running.pop())
+      await service.stop().catch((error: unknown) => errors.push(error));
+    if (errors.length > 0) throw errors[0];
   }
   async function start(): Promise<void> {
     for (const service of list) {
@@ -19,7 +25,8 @@ export function services(list: readonly Service[]): Service {
       try {
         await service.start();
       } catch (error) {
-        await stop();
+        // Why it did not start says more than what went wrong on the way back.
+        await stop().catch(() => undefined);
         throw error;
       }
     }

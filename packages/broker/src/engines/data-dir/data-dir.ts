@@ -9,7 +9,7 @@ export interface DataDir {
   readonly earlierRuns: readonly string[];
   /** Forgets earlier runs, once what they held was given back. */
   forgetEarlierRuns(): void;
-  /** The content of a secret file; made with `create` when it is not there. */
+  /** The content of a secret file, never empty; made with `create` when it is not there. */
   secret(name: string, create: () => string): string;
   /** Tells the CLI of this machine where the daemon listens. */
   announce(url: string): void;
@@ -19,6 +19,8 @@ export interface DataDir {
 export class DataDirInUse extends Error {
   override readonly name = 'DataDirInUse';
 }
+
+const SQLITE_BUSY = 5;
 
 /**
  * The lock is an exclusive transaction on a small SQLite file: the system takes it back when the process dies, however
@@ -33,6 +35,7 @@ export function openDataDir(path: string, run: string): DataDir {
     );
   } catch (error) {
     lock.close();
+    if (((error as { errcode?: number }).errcode ?? 0) % 256 !== SQLITE_BUSY) throw error;
     throw new DataDirInUse(
       `Another Fila daemon is running in ${path}. Stop it, or give this one its own FILA_DATA_DIR.`,
       { cause: error },
@@ -68,7 +71,11 @@ function makeFolder(path: string): void {
 
 function readOrCreate(file: string, create: () => string): string {
   try {
-    return readFileSync(file, 'utf8').trim();
+    const value = readFileSync(file, 'utf8').trim();
+    // An empty secret would protect nothing, and a new one in its place could not open what the old one sealed.
+    if (value === '')
+      throw new Error(`${file} is empty. Put the secret back, or delete the file for a new one.`);
+    return value;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }

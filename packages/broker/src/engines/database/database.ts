@@ -57,6 +57,8 @@ function openSqlite(file: string): Sequelize {
     dialectModule: nodeSqlite(SQLITE_PRAGMAS),
     storage: file,
     logging: false,
+    // node-sqlite.ts waits for a lock itself; Sequelize would do all of that waiting five times over.
+    retry: { max: 1 },
     // Sequelize passes it on as BEGIN <type>. A deferred transaction that turns into a writing one late can only fail.
     transactionType: 'IMMEDIATE' as never,
   });

@@ -1,5 +1,5 @@
 /** Brings the database to the present schema: every migration once, in order, additive only. */
-import type { QueryInterface } from 'sequelize';
+import { QueryTypes, type QueryInterface } from 'sequelize';
 import { Umzug, SequelizeStorage } from 'umzug';
 import type { Database, Dialect } from './database.ts';
 import * as m0001 from './migrations/0001-requests-keys-and-data-keys.ts';
@@ -25,6 +25,8 @@ const MIGRATIONS: Readonly<Record<string, MigrationModule>> = {
   '0002-idempotency-attempts-and-outbox': m0002,
 };
 
+const MIGRATIONS_TABLE = 'fila_migrations';
+
 /** `dryRun` only says what would be done. Two brokers that start at once wait for each other. */
 export async function migrateDatabase(
   database: Database,
@@ -39,10 +41,16 @@ async function runMigrations(database: Database, dryRun: boolean): Promise<Migra
   const context = { queryInterface: database.sequelize.getQueryInterface(), dialect: database.dialect };
   const umzug = new Umzug({
     migrations: Object.entries(MIGRATIONS).map(([name, { up }]) => ({ name, up: () => up(context) })),
-    storage: new SequelizeStorage({ sequelize: database.sequelize, modelName: 'fila_migrations' }),
+    storage: new SequelizeStorage({
+      sequelize: database.sequelize,
+      modelName: MIGRATIONS_TABLE,
+      tableName: MIGRATIONS_TABLE,
+    }),
     logger: undefined,
   });
-  const executed = new Set((await umzug.executed()).map((one) => one.name));
+  // Umzug makes its table when it is asked, which a dry run must not.
+  const isNew = dryRun && !(await context.queryInterface.tableExists(MIGRATIONS_TABLE));
+  const executed = new Set(isNew ? [] : (await umzug.executed()).map((one) => one.name));
   if (!dryRun) await umzug.up();
   const status = dryRun ? 'pending' : 'applied';
   return Object.keys(MIGRATIONS).map((name) => ({ name, status: executed.has(name) ? 'already' : status }));
@@ -54,7 +62,12 @@ async function whileLocked<T>(database: Database, work: () => Promise<T>): Promi
   if (database.dialect === 'sqlite') return work();
   // The lock belongs to a connection, so the transaction only serves to hold one.
   return database.sequelize.transaction(async (transaction) => {
-    await database.sequelize.query(`SELECT GET_LOCK('fila_migrate', ${LOCK_SECONDS})`, { transaction });
+    const [answer] = await database.sequelize.query<{ isOurs: number | null }>(
+      `SELECT GET_LOCK('fila_migrate', ${LOCK_SECONDS}) AS isOurs`,
+      { transaction, type: QueryTypes.SELECT },
+    );
+    if (answer?.isOurs !== 1)
+      throw new Error(`Another broker has been migrating the database for more than ${LOCK_SECONDS} s.`);
     try {
       return await work();
     } finally {

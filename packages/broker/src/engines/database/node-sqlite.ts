@@ -53,6 +53,7 @@ export function nodeSqlite(pragmas: readonly string[]) {
     readonly filename: string;
     /** Set by Sequelize: 'default' for the shared connection, else the transaction's id. */
     uuid?: string;
+    /** Sequelize uses it only once `opened` was told of no error; it closes what could not be opened, too. */
     #handle!: Handle;
 
     constructor(filename: string, _mode: number, opened: (error: Error | null) => void) {
@@ -147,18 +148,23 @@ export function nodeSqlite(pragmas: readonly string[]) {
     close(done?: (error: Error | null) => void): void {
       const handles = idle.get(this.filename) ?? [];
       idle.set(this.filename, handles);
+      const own: Handle | undefined = this.#handle;
       const ofTransaction = this.uuid !== undefined && this.uuid !== 'default';
       // Opening a handle costs more than an empty transaction, and Sequelize opens one for each.
-      if (ofTransaction && handles.length < KEPT_HANDLES && !this.#handle.db.isTransaction)
-        handles.push(this.#handle);
-      else for (const handle of [this.#handle, ...handles.splice(0)]) handle.db.close();
+      if (own && ofTransaction && handles.length < KEPT_HANDLES && !own.db.isTransaction) handles.push(own);
+      else for (const handle of [own, ...handles.splice(0)]) handle?.db.close();
       queueMicrotask(() => done?.(null));
     }
   }
 
   function open(filename: string): Handle {
     const db = new DatabaseSync(filename, { timeout: 0 });
-    for (const pragma of pragmas) db.exec(`PRAGMA ${pragma}`);
+    try {
+      for (const pragma of pragmas) db.exec(`PRAGMA ${pragma}`);
+    } catch (error) {
+      db.close();
+      throw error;
+    }
     return { db, statements: new Map() };
   }
 

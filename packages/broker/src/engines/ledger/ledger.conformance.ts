@@ -1,28 +1,13 @@
 /** What every ledger must do, run against each adapter on its real engine. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../../kernel/ids.ts';
-import type { Database } from '../database/database.ts';
-import {
-  MAX_DELIVERIES,
-  type Claim,
-  type ClaimedRow,
-  type Ledger,
-  type NewRow,
-  type Settlement,
-} from './ledger.ts';
-
-const KEY = newId('key');
-const OWNER = newId('run');
-const poison = (id: string): Buffer => Buffer.from(`poison of ${id}`);
-
-/** The outbox as it stands; its reader is the webhooks room. */
-export type ReadOutbox = () => Promise<{ requestId: string; type: string }[]>;
+import { MAX_DELIVERIES, type Ledger } from './ledger.ts';
+import { KEY, ledgerHands, OWNER, poison } from './testing/ledger-hands.ts';
 
 /** `make` opens a ledger on one and the same migrated, empty database each time it is called. */
-export function describeLedger(name: string, make: () => Promise<Ledger>, readOutbox: ReadOutbox): void {
+export function describeLedger(name: string, make: () => Promise<Ledger>): void {
   describe(name, () => {
     let ledger: Ledger;
-    let lanes = 0;
 
     beforeAll(async () => {
       ledger = await make();
@@ -31,48 +16,7 @@ export function describeLedger(name: string, make: () => Promise<Ledger>, readOu
       await ledger.close();
     });
 
-    const lane = (model = `m${(lanes += 1)}`): Promise<number> =>
-      ledger.lanes.idOf({ queue: 'default', keyId: KEY, band: 2, model });
-
-    function row(laneId: number, more: Partial<NewRow> = {}): NewRow {
-      const id = newId('req');
-      const body = Buffer.from(`body of ${id}`);
-      return {
-        id,
-        laneId,
-        keyId: KEY,
-        priority: 5,
-        createdAt: Date.now(),
-        runAt: null,
-        deadlineAt: null,
-        body,
-        metadata: null,
-        notify: false,
-        callback: null,
-        retryOf: null,
-        idempotency: null,
-        ...more,
-      };
-    }
-    async function insert(laneId: number, more: Partial<NewRow> = {}): Promise<string> {
-      const one = row(laneId, more);
-      await ledger.insert(one);
-      return one.id;
-    }
-    const claim = (laneId: number, limit = 10, more: Partial<Claim> = {}): Promise<ClaimedRow[]> =>
-      ledger.claim({ laneId, limit, owner: OWNER, leaseMs: 30_000, ...more });
-    const completed = (of: ClaimedRow, more: Partial<Settlement> = {}): Settlement => {
-      return {
-        id: of.id,
-        fence: of.fence,
-        owner: OWNER,
-        to: 'completed',
-        countsAttempt: true,
-        notify: of.notify,
-        result: Buffer.from('answer'),
-        ...more,
-      };
-    };
+    const { lane, row, insert, claim, completed } = ledgerHands(() => ledger);
 
     it('gives a lane one number, whoever asks', async () => {
       const other = await make();
@@ -329,152 +273,6 @@ export function describeLedger(name: string, make: () => Promise<Ledger>, readOu
       expect(await list({ states: ['pending', 'delayed'], model: 'listed' })).toHaveLength(6);
     });
 
-    const outbox = async (ids: readonly string[]): Promise<string[]> => {
-      const events = await readOutbox();
-      return events
-        .filter((one) => ids.includes(one.requestId))
-        .map((one) => `${one.requestId} ${one.type}`)
-        .sort();
-    };
-
-    it('leaves one event in the outbox for every way a request can end, if somebody wants to know', async () => {
-      const laneId = await lane();
-      const ids: string[] = [];
-      for (let n = 0; n < 6; n++) ids.push(await insert(laneId, { notify: n !== 5 }));
-      const [late] = [await insert(laneId, { notify: true, deadlineAt: Date.now() - 1 })];
-      const rows = await claim(laneId, 6, { owner: OWNER });
-      const error = { code: 'upstream_failed', sealed: Buffer.from('why') };
-      await ledger.settle(completed(rows[0]!));
-      await ledger.settle(completed(rows[1]!, { to: 'failed', result: undefined, error }));
-      await ledger.settle(completed(rows[2]!, { to: 'delayed', result: undefined, error, delayMs: 60_000 }));
-      await ledger.cancel(ids[3]!, KEY);
-      await ledger.settle(completed(rows[3]!));
-      await ledger.settle(completed(rows[4]!, { fence: 99 }));
-      await ledger.settle(completed(rows[5]!));
-      await ledger.sweeps.wake();
-      expect(await outbox([...ids, late!])).toEqual(
-        [
-          `${ids[0]} request.completed`,
-          `${ids[1]} request.failed`,
-          `${ids[3]} request.cancelled`,
-          `${late} request.expired`,
-        ].sort(),
-      );
-    });
-
-    it('leaves an event for a request that its workers died of', async () => {
-      const laneId = await lane();
-      const id = await insert(laneId, { notify: true });
-      for (let death = 1; death <= MAX_DELIVERIES; death++) {
-        const owner = newId('run');
-        await claim(laneId, 1, { owner });
-        await ledger.sweeps.rescue({ owner }, poison);
-      }
-      expect(await outbox([id])).toEqual([`${id} request.failed`]);
-    });
-
-    it('remembers each failed attempt with its error, and no other', async () => {
-      const laneId = await lane();
-      const id = await insert(laneId);
-      for (const [index, code] of ['upstream_timeout', 'upstream_failed'].entries()) {
-        const [row] = await claim(laneId);
-        const error = { code, sealed: Buffer.from(`error ${index}`) };
-        await ledger.settle(
-          completed(row!, { to: 'delayed', delayMs: -1, result: undefined, error, upstream: 'gpu:1' }),
-        );
-        await ledger.settle(completed(row!, { to: 'failed', result: undefined, error }));
-        await ledger.sweeps.wake();
-      }
-      const [row] = await claim(laneId);
-      await ledger.settle(completed(row!));
-      expect(await ledger.attempts(id)).toMatchObject([
-        { fence: 1, errorCode: 'upstream_timeout', error: Buffer.from('error 0'), upstream: 'gpu:1' },
-        { fence: 2, errorCode: 'upstream_failed', error: Buffer.from('error 1') },
-      ]);
-    });
-
-    it('gives an idempotency key to one of many inserts, and says to the others who has it', async () => {
-      const laneId = await lane();
-      const other = await make();
-      const idempotency = { digest: Buffer.alloc(32, lanes), fingerprint: Buffer.alloc(32, 1) };
-      const rows = Array.from({ length: 40 }, () => row(laneId, { idempotency }));
-      const answers = await Promise.all(rows.map((one, n) => (n % 2 ? ledger : other).insert(one)));
-      const winners = rows.filter((_, n) => answers[n]!.kind === 'inserted');
-      expect(winners).toHaveLength(1);
-      expect(
-        new Set(answers.filter((one) => one.kind === 'repeated').map((one) => `${one.id} ${one.isSame}`)),
-      ).toEqual(new Set([`${winners[0]!.id} true`]));
-      const found = await Promise.all(rows.map((one) => ledger.find(one.id)));
-      expect(found.filter((one) => one !== null)).toHaveLength(1);
-      const changed = { digest: idempotency.digest, fingerprint: Buffer.alloc(32, 2) };
-      expect(await ledger.insert(row(laneId, { idempotency: changed }))).toEqual({
-        kind: 'repeated',
-        id: winners[0]!.id,
-        isSame: false,
-      });
-      expect(await ledger.insert(row(laneId, { idempotency, keyId: newId('key') }))).toEqual({
-        kind: 'inserted',
-      });
-      await other.close();
-    });
-
-    it('forgets idempotency keys when they are old', async () => {
-      const laneId = await lane();
-      const idempotency = { digest: Buffer.alloc(32, 200), fingerprint: Buffer.alloc(32, 1) };
-      await ledger.insert(row(laneId, { idempotency }));
-      await ledger.sweeps.forgetIdempotencyKeys(60_000);
-      expect((await ledger.insert(row(laneId, { idempotency }))).kind).toBe('repeated');
-      await ledger.sweeps.forgetIdempotencyKeys(-60_000);
-      expect((await ledger.insert(row(laneId, { idempotency }))).kind).toBe('inserted');
-    });
-
-    it('retries a dead letter once, whoever asks, and not one that was discarded', async () => {
-      const laneId = await lane();
-      const dead = await deadLetter(laneId);
-      const retries = Array.from({ length: 10 }, () => row(laneId, { retryOf: dead }));
-      const answers = await Promise.all(retries.map((one) => ledger.insert(one)));
-      expect(answers.map((one) => one.kind).sort()).toEqual([
-        'inserted',
-        ...Array.from({ length: 9 }, () => 'taken'),
-      ]);
-      const winner = retries[answers.findIndex((one) => one.kind === 'inserted')]!;
-      expect(await ledger.find(dead)).toMatchObject({ state: 'failed', retriedAs: winner.id });
-      expect(await ledger.find(winner.id)).toMatchObject({ state: 'pending', retryOf: dead });
-      expect(await ledger.discard(dead, Buffer.from('late'))).toBe(false);
-
-      const useless = await deadLetter(laneId);
-      expect(await ledger.discard(useless, Buffer.from('no use'))).toBe(true);
-      expect(await ledger.discard(useless, Buffer.from('again'))).toBe(false);
-      expect(await ledger.insert(row(laneId, { retryOf: useless }))).toEqual({ kind: 'taken' });
-      expect(await ledger.find(useless)).toMatchObject({ discardReason: Buffer.from('no use') });
-      const alive = await insert(laneId);
-      expect(await ledger.insert(row(laneId, { retryOf: alive }))).toEqual({ kind: 'taken' });
-      expect(await ledger.discard(alive, Buffer.from(''))).toBe(false);
-    });
-
-    it('lists dead letters of all keys, and leaves out what was retried or discarded', async () => {
-      const laneId = await lane();
-      const ids = [await deadLetter(laneId), await deadLetter(laneId), await deadLetter(laneId)];
-      await ledger.discard(ids[1]!, Buffer.from('x'));
-      const model = (await ledger.lanes.nameOf(laneId)).model;
-      const list = async (more: object) =>
-        (await ledger.list({ limit: 100, isDeadLetter: true, model, ...more })).map((one) => one.id);
-      expect(await list({})).toEqual([ids[2], ids[0]]);
-      expect(await list({ errorCode: 'upstream_failed' })).toEqual([ids[2], ids[0]]);
-      expect(await list({ errorCode: 'poison' })).toEqual([]);
-      expect(await list({ keyId: newId('key') })).toEqual([]);
-    });
-
-    async function deadLetter(laneId: number): Promise<string> {
-      const id = await insert(laneId);
-      const rows = await claim(laneId);
-      const error = { code: 'upstream_failed', sealed: Buffer.from('why') };
-      await Promise.all(
-        rows.map((one) => ledger.settle(completed(one, { to: 'failed', result: undefined, error }))),
-      );
-      return id;
-    }
-
     it('rejects one bad write and commits its neighbours', async () => {
       const laneId = await lane();
       const good = [row(laneId), row(laneId)];
@@ -488,11 +286,4 @@ export function describeLedger(name: string, make: () => Promise<Ledger>, readOu
       expect(await ledger.find(good[1]!.id)).not.toBeNull();
     });
   });
-}
-
-export function readOutboxOf(database: Database): ReadOutbox {
-  return async () => {
-    const [rows] = await database.sequelize.query('SELECT request_id AS requestId, type FROM outbox');
-    return rows as { requestId: string; type: string }[];
-  };
 }

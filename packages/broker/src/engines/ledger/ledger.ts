@@ -1,5 +1,9 @@
 /** The port of the requests table: what is written on the path of a request, what is read, what the sweeps need. */
 
+import type { LedgerChecks } from './ledger-checks.ts';
+
+export type { BrokenRule } from './ledger-checks.ts';
+
 /**
  * Guarantees. A promise of a write resolves after the commit is on the disk (fsync), never before. Writes are fenced:
  * a row is changed only in the state, with the fence and by the owner that the caller names. The fence of a row grows
@@ -32,6 +36,7 @@ export interface Ledger {
 
   readonly lanes: LaneBook;
   readonly sweeps: LedgerSweeps;
+  readonly checks: LedgerChecks;
   close(): Promise<void>;
 }
 

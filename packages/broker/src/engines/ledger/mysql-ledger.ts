@@ -2,6 +2,7 @@
 import mysql, { type Connection, type Pool, type PoolConnection, type ResultSetHeader } from 'mysql2/promise';
 import { isOutOfReach } from '../connections/mysql.ts';
 import { laneBook } from './lane-book.ts';
+import { ledgerChecks } from './ledger-checks.ts';
 import { ledgerReads } from './ledger-reads.ts';
 import { ledgerSweeps } from './ledger-sweeps.ts';
 import { LedgerUnavailable, type Ledger } from './ledger.ts';
@@ -16,6 +17,8 @@ const FLUSH_LIMITS = { maxOps: 256, maxBytes: 4 * 1024 * 1024 };
 const CONNECT_TIMEOUT_MS = 1_500;
 /** A server that takes longer counts as away; what it was sent may still happen, which marks and fences bear. */
 const QUERY_TIMEOUT_MS = 5_000;
+/** They read whole tables. */
+const CHECKS_TIMEOUT_MS = 600_000;
 const CLOSE_TIMEOUT_MS = 1_000;
 const MAX_TRIES = 20;
 
@@ -76,6 +79,7 @@ export function openMysqlLedger(url: string): Ledger {
     ...ledgerReads(sql),
     lanes: laneBook(sql),
     sweeps: ledgerSweeps(sql),
+    checks: ledgerChecks(poolRunner(pool, CHECKS_TIMEOUT_MS)),
     close: async () => {
       await writes.idle();
       // A server that hangs does not say goodbye.
@@ -87,13 +91,13 @@ export function openMysqlLedger(url: string): Ledger {
   };
 }
 
-function poolRunner(pool: Pool): SqlRunner {
+function poolRunner(pool: Pool, timeoutMs = QUERY_TIMEOUT_MS): SqlRunner {
   /** Whatever it does may be done twice; a connection that was closed while it lay idle is no outage. */
   async function query<T>(text: string, values: readonly SqlValue[]): Promise<T> {
     for (let tries = 1; ; tries++) {
       const live = await connectionOf(pool);
       try {
-        const result = await run(live, text, values);
+        const result = await run(live, text, { values, timeoutMs });
         live.release();
         return result as T;
       } catch (error) {
@@ -121,7 +125,7 @@ async function transaction(pool: Pool, statements: readonly Statement[]): Promis
       await run(live, 'START TRANSACTION');
       const changed: number[] = [];
       for (const { sql, values } of statements)
-        changed.push(((await run(live, sql, values)) as ResultSetHeader).affectedRows);
+        changed.push(((await run(live, sql, { values })) as ResultSetHeader).affectedRows);
       await run(live, 'COMMIT');
       live.release();
       return changed;
@@ -144,8 +148,12 @@ function connectionOf(pool: Pool): Promise<PoolConnection> {
   });
 }
 
-async function run(live: Connection, sql: string, values: readonly SqlValue[] = []): Promise<unknown> {
-  const [result] = await live.query({ sql, timeout: QUERY_TIMEOUT_MS }, [...values]);
+async function run(
+  live: Connection,
+  sql: string,
+  { values = [], timeoutMs = QUERY_TIMEOUT_MS }: { values?: readonly SqlValue[]; timeoutMs?: number } = {},
+): Promise<unknown> {
+  const [result] = await live.query({ sql, timeout: timeoutMs }, [...values]);
   return result;
 }
 

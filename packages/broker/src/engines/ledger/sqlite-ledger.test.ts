@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { openDatabase } from '../database/database.ts';
 import { migrateDatabase } from '../database/migrate.ts';
-import { describeLedger, readOutboxOf } from './ledger.conformance.ts';
+import { describeLedgerOutcomes, readOutboxOf } from './ledger-outcomes.conformance.ts';
+import { describeLedger } from './ledger.conformance.ts';
 import { openSqliteLedger } from './sqlite-ledger.ts';
 
 const dataDir = await mkdtemp(join(tmpdir(), 'fila-ledger-'));
@@ -16,4 +17,6 @@ afterAll(async () => {
   await rm(dataDir, { recursive: true });
 });
 
-describeLedger('SQLite ledger', async () => openSqliteLedger(database.sqliteFile!), readOutboxOf(database));
+const open = async () => openSqliteLedger(database.sqliteFile!);
+describeLedger('SQLite ledger', open);
+describeLedgerOutcomes('SQLite ledger, outcomes', open, readOutboxOf(database));

@@ -2,6 +2,7 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { SQLITE_PRAGMAS } from '../database/database.ts';
 import { laneBook } from './lane-book.ts';
+import { ledgerChecks } from './ledger-checks.ts';
 import { ledgerReads } from './ledger-reads.ts';
 import { ledgerSweeps } from './ledger-sweeps.ts';
 import { LedgerUnavailable, type Ledger } from './ledger.ts';
@@ -56,6 +57,7 @@ export function openSqliteLedger(file: string): Ledger {
     ...ledgerReads(sql),
     lanes: laneBook(sql),
     sweeps: ledgerSweeps(sql),
+    checks: ledgerChecks(sql),
     close: async () => {
       await writes.idle();
       if (db.isOpen) db.close();

@@ -46,6 +46,10 @@ export function watchedLedger(
     claim: (claim) => watched(() => ledger.claim(claim)),
     settle: (settlement) => watched(() => ledger.settle(settlement)),
     renew: (owner, leaseMs, held) => watched(() => ledger.renew(owner, leaseMs, held)),
+    checks: {
+      find: () => watched(() => ledger.checks.find()),
+      mend: (rule) => watched(() => ledger.checks.mend(rule)),
+    },
     check: () => watched(() => ledger.check()),
     sweeps: {
       lanesWithWork: (laneIds) => watched(() => sweeps.lanesWithWork(laneIds)),

@@ -71,8 +71,10 @@ export function keyStore(sequelize: Sequelize): KeyStore {
     byHash: async (hash) => asKey(await model.findOne({ raw: true, where: { secretHash: hash } })),
     byId: async (id) => asKey(await model.findOne({ raw: true, where: { id } })),
     change: async (id, change, from) => {
-      const [changed] = await model.update(change, { where: { id, status: [...from] } });
-      return changed === 1;
+      const where = { id, status: [...from] };
+      const [changed] = await model.update(change, { where });
+      // MySQL does not count a row in which everything was so before.
+      return changed === 1 || (await model.count({ where: { [Op.and]: [where, change] } })) === 1;
     },
     list: async ({ limit, before, status }) => {
       const where = { ...(before ? { id: { [Op.lt]: before } } : {}), ...(status ? { status } : {}) };

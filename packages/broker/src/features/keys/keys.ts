@@ -69,22 +69,41 @@ export function createKeys({ store, vault, clock, logger }: KeysDeps): Keys {
     const name = hash.toString('base64');
     const known = remembered.get(name);
     if (known && known.until > clock.now()) return known.key;
-    let lookup = lookups.get(name);
-    if (!lookup) {
-      lookup = store.byHash(hash).finally(() => lookups.delete(name));
-      lookups.set(name, lookup);
-    }
-    const key = await lookup;
-    if (remembered.size >= REMEMBERED_KEYS) remembered.clear();
-    remembered.set(name, { key, until: clock.now() + REMEMBERED_MS });
-    return key;
+    return lookups.get(name) ?? readKey(name, hash);
+  }
+
+  function readKey(name: string, hash: Buffer): Promise<StoredKey | null> {
+    const lookup = store
+      .byHash(hash)
+      .then((key) => {
+        if (lookups.get(name) !== lookup) return key;
+        if (remembered.size >= REMEMBERED_KEYS) remembered.clear();
+        remembered.set(name, { key, until: clock.now() + REMEMBERED_MS });
+        return key;
+      })
+      .finally(() => {
+        if (lookups.get(name) === lookup) lookups.delete(name);
+      });
+    lookups.set(name, lookup);
+    return lookup;
+  }
+
+  /** What is being read now may be older than a change: nobody who comes later may be given it. */
+  function forget(): void {
+    remembered.clear();
+    lookups.clear();
   }
 
   async function noteUse(): Promise<void> {
     if (lastUsed.size === 0) return;
     const noted = new Map(lastUsed);
     lastUsed.clear();
-    await store.noteUse(noted);
+    try {
+      await store.noteUse(noted);
+    } catch (error) {
+      for (const [id, at] of noted) if (!lastUsed.has(id)) lastUsed.set(id, at);
+      throw error;
+    }
   }
 
   const noting = every('note use of keys', NOTE_USE_EVERY_MS, noteUse, (error) =>
@@ -143,7 +162,7 @@ export function createKeys({ store, vault, clock, logger }: KeysDeps): Keys {
       throw fail('conflict', {
         detail: `The key is ${(await stored(id)).status}; this is not possible any more.`,
       });
-    remembered.clear();
+    forget();
     logger.info({ keyId: id, change: Object.keys(what), status: what.status }, 'key changed');
     return toWire(await stored(id));
   }
@@ -161,7 +180,7 @@ export function createKeys({ store, vault, clock, logger }: KeysDeps): Keys {
     create,
     get: async (id) => toWire(await stored(id)),
     list: async (filter) => (await store.list(filter)).map(toWire),
-    update: (id, input) =>
+    update: async (id, input) =>
       change(
         id,
         {

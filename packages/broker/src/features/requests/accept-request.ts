@@ -6,7 +6,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { CreateRequest } from '../../kernel/contract.generated.ts';
 import { fail } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
-import { bandOf, DEFAULT_QUEUE, listOf } from '../../kernel/lanes.ts';
+import { bandOf, DEFAULT_QUEUE, listOf, modelInFull } from '../../kernel/lanes.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import { createFingerprints } from './fingerprint.ts';
 import { bodyOf, type RequestContent } from './request-content.ts';
@@ -44,7 +44,8 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
   async function accept({ key, input, idempotencyKey }: Arrival): Promise<Accepted> {
     const now = clock.now();
     const id = newId('req', now);
-    const { metadata, priority = DEFAULT_PRIORITY, model = defaultModel, callback_url: callback } = input;
+    const { metadata, priority = DEFAULT_PRIORITY, callback_url: callback } = input;
+    const model = modelInFull(input.model ?? defaultModel);
     const times = checkedTimes(input, now);
     if (callback !== undefined) checkCallback(callback);
     const lane = { queue: DEFAULT_QUEUE, keyId: key.id, band: bandOf(priority), model };

@@ -8,6 +8,7 @@ import type {
 } from '../../kernel/contract.generated.ts';
 import { fail } from '../../kernel/errors.ts';
 import { isId } from '../../kernel/ids.ts';
+import { modelInFull } from '../../kernel/lanes.ts';
 import type { Stage } from '../../kernel/stage.ts';
 import type { AcceptedKey } from '../keys/keys.ts';
 import type { CallOutcome } from '../upstreams/upstreams.ts';
@@ -130,7 +131,7 @@ export function createRequests(deps: RequestsDeps): Requests {
       limit: limit + 1,
       before: query.cursor,
       states: query.status && statesOf(query.status),
-      model: query.model,
+      model: query.model && modelInFull(query.model),
       createdAfter: query.created_after === undefined ? undefined : Date.parse(query.created_after),
       createdBefore: query.created_before === undefined ? undefined : Date.parse(query.created_before),
     });

@@ -133,7 +133,7 @@ export class Dispatcher {
     }, REST_MS);
   }
 
-  /** Whether anything was claimed: then there may be more. */
+  /** Whether any lane had its turn: then there may be more to do, also when none had rows and its share is still free. */
   async #round(): Promise<boolean> {
     const turns = await this.#turns();
     if (turns.length === 0) return false;
@@ -142,19 +142,17 @@ export class Dispatcher {
       turns.map(({ lane, limit }) => ledger.claim({ laneId: lane.token.lane.id, limit, owner, leaseMs })),
     );
     const empty: Turn[] = [];
-    let claimed = 0;
     for (const [index, turn] of turns.entries()) {
       const answer = answers[index]!;
       const rows = answer.status === 'fulfilled' ? answer.value : [];
       for (const row of rows) this.#deps.start(row, turn.lane.name);
-      claimed += rows.length;
       if (answer.status === 'fulfilled' && rows.length < turn.limit) empty.push(turn);
     }
     await this.#retire(empty);
     await this.#rotate();
     const failed = answers.find((answer) => answer.status === 'rejected');
     if (failed) throw failed.reason;
-    return claimed > 0;
+    return true;
   }
 
   /** Higher bands first; within a list the free slots are shared among the lanes that are held. */

@@ -50,7 +50,7 @@ export function settle(processed: Processed, tools: SettleTools): Settlement | n
   }
   const error = sealed(row.id, { code: outcome.code, message: outcome.message }, tools);
   // No connection: the model never heard of the request, and the server is out of the choice until it answers again.
-  const reached = !(outcome.code === 'upstream_unreachable' && outcome.phase === 'connect');
+  const reached = outcome.phase !== 'connect';
   const attempt = row.attempts + Number(reached);
   if (!outcome.retryable || attempt >= tools.policy.maxAttempts)
     return { ...base, to: 'failed', countsAttempt: reached, error };

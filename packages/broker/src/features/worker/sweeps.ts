@@ -75,18 +75,21 @@ export function createSweeps(deps: SweepsDeps): Sweeps {
     const found = await ledger.sweeps.lanesWithWork();
     const lanes: Lane[] = [];
     const stuck: Lane[] = [];
+    const lists = new Set<string>();
     for (const { laneId, oldest } of found) {
       const name = await ledger.lanes.nameOf(laneId);
-      dispatcher.know(name);
-      if (dispatcher.isHeld(laneId)) continue;
       const lane = { id: laneId, list: listOf(name) };
+      dispatcher.know(name);
+      lists.add(lane.list);
+      if (dispatcher.isHeld(laneId)) continue;
       lanes.push(lane);
       if (oldestBefore.get(laneId) === oldest && upstreams.free(name.model) > 0) stuck.push(lane);
     }
     oldestBefore = new Map(found.map(({ laneId, oldest }) => [laneId, oldest]));
     if (lanes.length > 0) await activeLanes.activate(lanes);
     if (stuck.length > 0) await activeLanes.repair(stuck);
-    for (const list of new Set(lanes.map((lane) => lane.list))) dispatcher.heard(list);
+    // Held lanes as well: nobody else would make a claim again that failed.
+    for (const list of lists) dispatcher.heard(list);
   }
 
   async function forgetIdempotencyKeys(): Promise<void> {

@@ -5,6 +5,7 @@ import type { MigrationContext } from '../migrate.ts';
 /** Ids are ASCII and compared byte by byte; each is a prefix, `_` and 26 characters. */
 const ID = 'CHAR(30) CHARACTER SET ascii COLLATE ascii_bin';
 
+/** Neither engine undoes a CREATE: IF NOT EXISTS lets a migration that was cut off go on at the next start. */
 export async function up({ queryInterface, dialect }: MigrationContext): Promise<void> {
   const statements = dialect === 'mysql' ? MYSQL : SQLITE;
   for (const statement of statements) await queryInterface.sequelize.query(statement);
@@ -22,7 +23,7 @@ export async function up({ queryInterface, dialect }: MigrationContext): Promise
  * Times are milliseconds since 1970. `wake_at` is set only while something has to happen at that time.
  */
 const MYSQL = [
-  `CREATE TABLE lanes (
+  `CREATE TABLE IF NOT EXISTS lanes (
     id INT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
     queue VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     key_id ${ID} NOT NULL,
@@ -30,7 +31,7 @@ const MYSQL = [
     model VARCHAR(200) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     UNIQUE KEY lane (queue, key_id, band, model)
   ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci`,
-  `CREATE TABLE requests (
+  `CREATE TABLE IF NOT EXISTS requests (
     id ${ID} NOT NULL PRIMARY KEY,
     lane_id INT UNSIGNED NOT NULL,
     key_id ${ID} NOT NULL,
@@ -61,7 +62,7 @@ const MYSQL = [
     KEY own (key_id, id),
     KEY wake (wake_at)
   ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci`,
-  `CREATE TABLE api_keys (
+  `CREATE TABLE IF NOT EXISTS api_keys (
     id ${ID} NOT NULL PRIMARY KEY,
     name VARCHAR(100) NOT NULL,
     prefix VARCHAR(24) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -83,12 +84,12 @@ const MYSQL = [
 
 /** A rowid table with time-ordered keys: rows are appended, and partial indexes hold only the rows that are looked for. */
 const SQLITE = [
-  `CREATE TABLE lanes (
+  `CREATE TABLE IF NOT EXISTS lanes (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     queue TEXT NOT NULL, key_id TEXT NOT NULL, band INTEGER NOT NULL, model TEXT NOT NULL,
     UNIQUE (queue, key_id, band, model)
   )`,
-  `CREATE TABLE requests (
+  `CREATE TABLE IF NOT EXISTS requests (
     n INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     lane_id INTEGER NOT NULL,
@@ -105,11 +106,11 @@ const SQLITE = [
     upstream TEXT, error_code TEXT,
     body BLOB NOT NULL, metadata BLOB, result BLOB, error BLOB
   )`,
-  `CREATE INDEX requests_pending ON requests (lane_id, id) WHERE state = 9`,
-  `CREATE INDEX requests_processing ON requests (lane_id, lease_until) WHERE state = 8`,
-  `CREATE INDEX requests_own ON requests (key_id, id)`,
-  `CREATE INDEX requests_wake ON requests (wake_at) WHERE wake_at IS NOT NULL`,
-  `CREATE TABLE api_keys (
+  `CREATE INDEX IF NOT EXISTS requests_pending ON requests (lane_id, id) WHERE state = 9`,
+  `CREATE INDEX IF NOT EXISTS requests_processing ON requests (lane_id, lease_until) WHERE state = 8`,
+  `CREATE INDEX IF NOT EXISTS requests_own ON requests (key_id, id)`,
+  `CREATE INDEX IF NOT EXISTS requests_wake ON requests (wake_at) WHERE wake_at IS NOT NULL`,
+  `CREATE TABLE IF NOT EXISTS api_keys (
     id TEXT NOT NULL PRIMARY KEY,
     name TEXT NOT NULL, prefix TEXT NOT NULL,
     secret_hash BLOB NOT NULL UNIQUE, pepper_version INTEGER NOT NULL, webhook_secret BLOB NOT NULL,

@@ -1,0 +1,181 @@
+/** What a ledger writes beside the request itself: events, failed attempts, idempotency keys, retries of dead letters. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { newId } from '../../kernel/ids.ts';
+import type { Database } from '../database/database.ts';
+import { MAX_DELIVERIES, type Ledger } from './ledger.ts';
+import { KEY, ledgerHands, OWNER, poison } from './testing/ledger-hands.ts';
+
+/** The outbox as it stands; its reader is the webhooks room. */
+export type ReadOutbox = () => Promise<{ requestId: string; type: string }[]>;
+
+/** `make` opens a ledger on one and the same migrated database each time it is called. */
+export function describeLedgerOutcomes(
+  name: string,
+  make: () => Promise<Ledger>,
+  readOutbox: ReadOutbox,
+): void {
+  describe(name, () => {
+    let ledger: Ledger;
+    const { lane, row, insert, claim, completed } = ledgerHands(() => ledger);
+
+    beforeAll(async () => {
+      ledger = await make();
+    });
+    afterAll(async () => {
+      await ledger.close();
+    });
+
+    const outbox = async (ids: readonly string[]): Promise<string[]> => {
+      const events = await readOutbox();
+      return events
+        .filter((one) => ids.includes(one.requestId))
+        .map((one) => `${one.requestId} ${one.type}`)
+        .sort();
+    };
+
+    it('leaves one event in the outbox for every way a request can end, if somebody wants to know', async () => {
+      const laneId = await lane();
+      const ids: string[] = [];
+      for (let n = 0; n < 6; n++) ids.push(await insert(laneId, { notify: n !== 5 }));
+      const [late] = [await insert(laneId, { notify: true, deadlineAt: Date.now() - 1 })];
+      const rows = await claim(laneId, 6, { owner: OWNER });
+      const error = { code: 'upstream_failed', sealed: Buffer.from('why') };
+      await ledger.settle(completed(rows[0]!));
+      await ledger.settle(completed(rows[1]!, { to: 'failed', result: undefined, error }));
+      await ledger.settle(completed(rows[2]!, { to: 'delayed', result: undefined, error, delayMs: 60_000 }));
+      await ledger.cancel(ids[3]!, KEY);
+      await ledger.settle(completed(rows[3]!));
+      await ledger.settle(completed(rows[4]!, { fence: 99 }));
+      await ledger.settle(completed(rows[5]!));
+      await ledger.sweeps.wake();
+      expect(await outbox([...ids, late!])).toEqual(
+        [
+          `${ids[0]} request.completed`,
+          `${ids[1]} request.failed`,
+          `${ids[3]} request.cancelled`,
+          `${late} request.expired`,
+        ].sort(),
+      );
+    });
+
+    it('leaves an event for a request that its workers died of', async () => {
+      const laneId = await lane();
+      const id = await insert(laneId, { notify: true });
+      for (let death = 1; death <= MAX_DELIVERIES; death++) {
+        const owner = newId('run');
+        await claim(laneId, 1, { owner });
+        await ledger.sweeps.rescue({ owner }, poison);
+      }
+      expect(await outbox([id])).toEqual([`${id} request.failed`]);
+    });
+
+    it('remembers each failed attempt with its error, and no other', async () => {
+      const laneId = await lane();
+      const id = await insert(laneId);
+      for (const [index, code] of ['upstream_timeout', 'upstream_failed'].entries()) {
+        const [row] = await claim(laneId);
+        const error = { code, sealed: Buffer.from(`error ${index}`) };
+        await ledger.settle(
+          completed(row!, { to: 'delayed', delayMs: -1, result: undefined, error, upstream: 'gpu:1' }),
+        );
+        await ledger.settle(completed(row!, { to: 'failed', result: undefined, error }));
+        await ledger.sweeps.wake();
+      }
+      const [row] = await claim(laneId);
+      await ledger.settle(completed(row!));
+      expect(await ledger.attempts(id)).toMatchObject([
+        { fence: 1, errorCode: 'upstream_timeout', error: Buffer.from('error 0'), upstream: 'gpu:1' },
+        { fence: 2, errorCode: 'upstream_failed', error: Buffer.from('error 1') },
+      ]);
+    });
+
+    it('gives an idempotency key to one of many inserts, and says to the others who has it', async () => {
+      const laneId = await lane();
+      const other = await make();
+      const idempotency = { digest: Buffer.alloc(32, 100), fingerprint: Buffer.alloc(32, 1) };
+      const rows = Array.from({ length: 40 }, () => row(laneId, { idempotency }));
+      const answers = await Promise.all(rows.map((one, n) => (n % 2 ? ledger : other).insert(one)));
+      const winners = rows.filter((_, n) => answers[n]!.kind === 'inserted');
+      expect(winners).toHaveLength(1);
+      expect(
+        new Set(answers.filter((one) => one.kind === 'repeated').map((one) => `${one.id} ${one.isSame}`)),
+      ).toEqual(new Set([`${winners[0]!.id} true`]));
+      const found = await Promise.all(rows.map((one) => ledger.find(one.id)));
+      expect(found.filter((one) => one !== null)).toHaveLength(1);
+      const changed = { digest: idempotency.digest, fingerprint: Buffer.alloc(32, 2) };
+      expect(await ledger.insert(row(laneId, { idempotency: changed }))).toEqual({
+        kind: 'repeated',
+        id: winners[0]!.id,
+        isSame: false,
+      });
+      expect(await ledger.insert(row(laneId, { idempotency, keyId: newId('key') }))).toEqual({
+        kind: 'inserted',
+      });
+      await other.close();
+    });
+
+    it('forgets idempotency keys when they are old', async () => {
+      const laneId = await lane();
+      const idempotency = { digest: Buffer.alloc(32, 200), fingerprint: Buffer.alloc(32, 1) };
+      await ledger.insert(row(laneId, { idempotency }));
+      await ledger.sweeps.forgetIdempotencyKeys(60_000);
+      expect((await ledger.insert(row(laneId, { idempotency }))).kind).toBe('repeated');
+      await ledger.sweeps.forgetIdempotencyKeys(-60_000);
+      expect((await ledger.insert(row(laneId, { idempotency }))).kind).toBe('inserted');
+    });
+
+    it('retries a dead letter once, whoever asks, and not one that was discarded', async () => {
+      const laneId = await lane();
+      const dead = await deadLetter(laneId);
+      const retries = Array.from({ length: 10 }, () => row(laneId, { retryOf: dead }));
+      const answers = await Promise.all(retries.map((one) => ledger.insert(one)));
+      expect(answers.map((one) => one.kind).sort()).toEqual([
+        'inserted',
+        ...Array.from({ length: 9 }, () => 'taken'),
+      ]);
+      const winner = retries[answers.findIndex((one) => one.kind === 'inserted')]!;
+      expect(await ledger.find(dead)).toMatchObject({ state: 'failed', retriedAs: winner.id });
+      expect(await ledger.find(winner.id)).toMatchObject({ state: 'pending', retryOf: dead });
+      expect(await ledger.discard(dead, Buffer.from('late'))).toBe(false);
+
+      const useless = await deadLetter(laneId);
+      expect(await ledger.discard(useless, Buffer.from('no use'))).toBe(true);
+      expect(await ledger.discard(useless, Buffer.from('again'))).toBe(false);
+      expect(await ledger.insert(row(laneId, { retryOf: useless }))).toEqual({ kind: 'taken' });
+      expect(await ledger.find(useless)).toMatchObject({ discardReason: Buffer.from('no use') });
+      const alive = await insert(laneId);
+      expect(await ledger.insert(row(laneId, { retryOf: alive }))).toEqual({ kind: 'taken' });
+      expect(await ledger.discard(alive, Buffer.from(''))).toBe(false);
+    });
+
+    it('lists dead letters of all keys, and leaves out what was retried or discarded', async () => {
+      const laneId = await lane();
+      const ids = [await deadLetter(laneId), await deadLetter(laneId), await deadLetter(laneId)];
+      await ledger.discard(ids[1]!, Buffer.from('x'));
+      const model = (await ledger.lanes.nameOf(laneId)).model;
+      const list = async (more: object) =>
+        (await ledger.list({ limit: 100, isDeadLetter: true, model, ...more })).map((one) => one.id);
+      expect(await list({})).toEqual([ids[2], ids[0]]);
+      expect(await list({ errorCode: 'upstream_failed' })).toEqual([ids[2], ids[0]]);
+      expect(await list({ errorCode: 'poison' })).toEqual([]);
+      expect(await list({ keyId: newId('key') })).toEqual([]);
+    });
+
+    async function deadLetter(laneId: number): Promise<string> {
+      const id = await insert(laneId);
+      const rows = await claim(laneId);
+      const error = { code: 'upstream_failed', sealed: Buffer.from('why') };
+      await Promise.all(
+        rows.map((one) => ledger.settle(completed(one, { to: 'failed', result: undefined, error }))),
+      );
+      return id;
+    }
+  });
+}
+
+export function readOutboxOf(database: Database): ReadOutbox {
+  return async () => {
+    const [rows] = await database.sequelize.query('SELECT request_id AS requestId, type FROM outbox');
+    return rows as { requestId: string; type: string }[];
+  };
+}

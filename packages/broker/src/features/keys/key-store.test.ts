@@ -1,0 +1,119 @@
+/** Keys in the database: what goes in comes out, on SQLite and on MariaDB alike. */
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mariadbAvailable, needMariadb } from '../../../../../test/services/need.ts';
+import { openDatabase, type Database } from '../../engines/database/database.ts';
+import { migrateDatabase } from '../../engines/database/migrate.ts';
+import { temporaryDatabase } from '../../engines/ledger/testing/temporary-database.ts';
+import { newId } from '../../kernel/ids.ts';
+import { keyStore, type KeyStore, type StoredKey } from './key-store.ts';
+
+const NOW = 1_800_000_000_123;
+
+function newKey(more: Partial<StoredKey> = {}): StoredKey {
+  return {
+    ...{ id: newId('key'), name: 'Intranet ção 🔑', prefix: 'fila_live_abcdefgh', status: 'active' },
+    ...{ secretHash: randomBytes(32), webhookSecret: randomBytes(80), pepperVersion: 1, flags: 0 },
+    ...{ limitMinute: 1, limitHour: 2, limitDay: 1_000_000_000 },
+    ...{ expiresAt: NOW + 1, lastUsedAt: null, createdAt: NOW, revokedAt: null },
+    ...more,
+  };
+}
+
+function describeKeyStore(name: string, open: () => Promise<Database>): void {
+  describe(`keys in ${name}`, () => {
+    let store: KeyStore;
+    beforeAll(async () => {
+      store = keyStore((await open()).sequelize);
+    });
+
+    async function inserted(more: Partial<StoredKey> = {}): Promise<StoredKey> {
+      const key = newKey(more);
+      await store.insert(key);
+      return key;
+    }
+
+    it('come back exactly as they were stored, by hash and by id', async () => {
+      const key = await inserted();
+      const bare = await inserted({ expiresAt: null });
+      expect(await store.byHash(key.secretHash)).toEqual(key);
+      expect(await store.byId(key.id)).toEqual(key);
+      expect(await store.byId(bare.id)).toEqual(bare);
+    });
+
+    it('are null for a hash, or an id, that nobody has', async () => {
+      const { secretHash } = await inserted();
+      const almost = Buffer.from(secretHash);
+      almost[31]! ^= 1;
+      expect(await store.byHash(almost)).toBeNull();
+      expect(await store.byId(newId('key'))).toBeNull();
+    });
+
+    it('never share a hash', async () => {
+      const { secretHash } = await inserted();
+      await expect(inserted({ secretHash })).rejects.toThrow();
+    });
+
+    it('change only what is named, and only in the states that are named', async () => {
+      const key = await inserted();
+      expect(await store.change(key.id, { status: 'suspended', limitDay: 7 }, ['active'])).toBe(true);
+      expect(await store.byId(key.id)).toEqual({ ...key, status: 'suspended', limitDay: 7 });
+      expect(await store.change(key.id, { name: 'no' }, ['active', 'revoked'])).toBe(false);
+      expect(await store.change(newId('key'), { name: 'no' }, ['active'])).toBe(false);
+      expect((await store.byId(key.id))?.name).toBe(key.name);
+      expect(await store.change(key.id, { expiresAt: null }, ['suspended'])).toBe(true);
+      expect((await store.byId(key.id))?.expiresAt).toBeNull();
+    });
+
+    it('count as changed also when everything was so before', async () => {
+      const key = await inserted();
+      expect(await store.change(key.id, { status: 'active' }, ['active'])).toBe(true);
+      expect(await store.change(key.id, { name: key.name }, ['active', 'suspended'])).toBe(true);
+    });
+
+    it('go through one of two changes at the same moment that exclude each other', async () => {
+      const { id } = await inserted();
+      const changes = await Promise.all([
+        store.change(id, { status: 'revoked', revokedAt: NOW }, ['active']),
+        store.change(id, { status: 'suspended' }, ['active']),
+      ]);
+      expect(changes.filter(Boolean)).toHaveLength(1);
+    });
+
+    it('are listed newest first, page by page, by state', async () => {
+      const keys: StoredKey[] = [];
+      for (let i = 0; i < 5; i++) keys.push(await inserted({ status: i % 2 ? 'revoked' : 'active' }));
+      const ids = keys.map((key) => key.id).reverse();
+      const listed = async (filter: Parameters<KeyStore['list']>[0]): Promise<string[]> =>
+        (await store.list(filter)).map((key) => key.id);
+      expect(await listed({ limit: 3 })).toEqual(ids.slice(0, 3));
+      expect(await listed({ limit: 2, before: ids[2] })).toEqual(ids.slice(3));
+      expect(await listed({ limit: 2, status: 'revoked' })).toEqual([ids[1], ids[3]]);
+      expect((await store.list({ limit: 1 }))[0]).toEqual(keys.at(-1));
+    });
+
+    it('note many uses at once, and never turn a time back', async () => {
+      const keys = [await inserted(), await inserted(), await inserted({ lastUsedAt: 900 })];
+      const [a, b, c] = keys.map((key) => key.id) as [string, string, string];
+      await store.noteUse(new Map([[a, 500], [b, 600], [c, 500]])); // prettier-ignore
+      await store.noteUse(new Map([[a, 400], [b, 700]])); // prettier-ignore
+      await store.noteUse(new Map([[newId('key'), 1]]));
+      expect(await Promise.all(keys.map(async ({ id }) => (await store.byId(id))?.lastUsedAt))).toEqual([
+        500, 700, 900,
+      ]);
+    });
+  });
+}
+
+describeKeyStore('SQLite', () => temporaryDatabase());
+
+describe.skipIf(!mariadbAvailable)('with MariaDB', () => {
+  let database: Database | undefined;
+  afterAll(() => database?.close());
+  describeKeyStore('MariaDB', async () => {
+    const mariadb = await needMariadb();
+    database = openDatabase({ databaseUrl: await mariadb.createDatabase(), dataDir: '' });
+    await migrateDatabase(database);
+    return database;
+  });
+});

@@ -1,0 +1,287 @@
+/** Requests on a real ledger, a real vault and real lanes: what is accepted, shown, waited for and cancelled. */
+import { randomBytes } from 'node:crypto';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { memoryActiveLanes } from '../../engines/active-lanes/memory-active-lanes.ts';
+import type { Database } from '../../engines/database/database.ts';
+import { temporaryDatabase, temporaryLedger } from '../../engines/ledger/testing/temporary-database.ts';
+import type { ClaimedRow, Ledger, Settlement } from '../../engines/ledger/ledger.ts';
+import { dataKeyStore } from '../../engines/vault/data-key-store.ts';
+import { openVault, type Vault } from '../../engines/vault/vault.ts';
+import type { CreateRequest, Request } from '../../kernel/contract.generated.ts';
+import { newId } from '../../kernel/ids.ts';
+import { listOf } from '../../kernel/lanes.ts';
+import { silentLogger } from '../../kernel/logger.ts';
+import type { CallOutcome } from '../upstreams/upstreams.ts';
+import type { Job } from '../worker/worker.ts';
+import { createRequests, type Accepted, type Arrival } from './requests.ts';
+
+const OWNER = newId('run');
+const nobody = async (): Promise<Accepted> => {
+  throw new Error('Accepting is the last stage.');
+};
+const iso = (at: number): string => new Date(at).toISOString();
+
+let database: Database;
+let ledger: Ledger;
+let vault: Vault;
+beforeAll(async () => {
+  database = await temporaryDatabase();
+  ledger = await temporaryLedger(database);
+  vault = await openVault(randomBytes(32), dataKeyStore(database.sequelize));
+});
+
+function open() {
+  const activeLanes = memoryActiveLanes();
+  const lines: string[] = [];
+  const log = (_fields: object, message: string): void => void lines.push(message);
+  const logger = { ...silentLogger, warn: log, error: log };
+  const clock = { now: () => Date.now() };
+  const requests = createRequests({
+    ...{ ledger, activeLanes, vault, clock, logger, defaultModel: 'usual:1b' },
+    hasReceivers: async () => false,
+    problemOfCallback: () => null,
+  });
+  const keyId = newId('key');
+  const accept = async (input: Partial<CreateRequest> = {}): Promise<Request> =>
+    (
+      await requests.accept(
+        { key: { id: keyId }, input: { prompt: 'Hi', ...input }, idempotencyKey: null } as Arrival,
+        nobody,
+      )
+    ).request;
+
+  async function claim(model = 'usual:1b'): Promise<ClaimedRow> {
+    const laneId = await ledger.lanes.idOf({ queue: 'default', keyId, band: 2, model });
+    const [row] = await ledger.claim({ laneId, limit: 1, owner: OWNER, leaseMs: 30_000 });
+    return row!;
+  }
+  async function end(row: ClaimedRow, more: Partial<Settlement> = {}): Promise<void> {
+    const result = requests.sealResult(row.id, { text: 'Hello', finish_reason: 'stop' });
+    const how = {
+      to: 'completed',
+      countsAttempt: true,
+      notify: false,
+      result,
+      processingMs: 12,
+      ...more,
+    } as const;
+    await ledger.settle({ id: row.id, fence: row.fence, owner: OWNER, ...how });
+    requests.ended(row.id);
+  }
+  return { requests, activeLanes, keyId, accept, claim, end, lines };
+}
+
+describe('a request that is accepted', () => {
+  it('is shown as it was asked for, and the same when it is looked up', async () => {
+    const { requests, accept, keyId } = open();
+    const [runAt, deadline] = [iso(Date.now() + 60_000), iso(Date.now() + 120_000)];
+    const input = { model: 'm:1b', priority: 9, metadata: { a: [1, 'é'] }, run_at: runAt, deadline };
+    const request = await accept(input);
+    expect(request).toMatchObject({ ...input, status: 'pending', attempts: 0, result: null, error: null });
+    expect(await requests.find(keyId, request.id)).toEqual(request);
+  });
+
+  it('has the usual model and priority when it names none', async () => {
+    const { accept } = open();
+    expect(await accept()).toMatchObject({ model: 'usual:1b', priority: 5, metadata: null, run_at: null });
+  });
+
+  it('has its lane made active, but only when it may run now', async () => {
+    const { accept, activeLanes } = open();
+    const next = (model: string, band: number) =>
+      activeLanes.next(listOf({ queue: 'default', band, model: `${model}:latest` }), 9);
+    await accept({ model: 'later', run_at: iso(Date.now() + 60_000) });
+    await accept({ model: 'now', run_at: iso(Date.now() - 60_000), priority: 9 });
+    expect(await next('later', 2)).toEqual([]);
+    expect(await next('now', 4)).toHaveLength(1);
+  });
+
+  it('is accepted all the same when the active lanes are away', async () => {
+    const { requests, accept, activeLanes, keyId, lines } = open();
+    activeLanes.activate = () => Promise.reject(new Error('Redis is away'));
+    const { id } = await accept();
+    expect((await requests.find(keyId, id)).status).toBe('pending');
+    expect(lines).toHaveLength(1);
+  });
+
+  it('is refused with a deadline that has passed or comes before its time, and with too much metadata', async () => {
+    const { requests, accept, keyId } = open();
+    const later = iso(Date.now() + 60_000);
+    const wrong: [Partial<CreateRequest>, string][] = [
+      [{ deadline: iso(Date.now() - 1) }, '/deadline'],
+      [{ deadline: later, run_at: later }, '/deadline'],
+      [{ metadata: { much: 'x'.repeat(16 * 1024) } }, '/metadata'],
+    ];
+    for (const [input, pointer] of wrong)
+      await expect(accept(input)).rejects.toMatchObject({
+        code: 'validation_failed',
+        details: { errors: [{ pointer }] },
+      });
+    expect((await requests.list(keyId, {})).items).toEqual([]);
+  });
+
+  it('may have exactly 16 KiB of metadata, counted as JSON', async () => {
+    const { accept } = open();
+    const of = (bytes: number) => ({ metadata: { a: 'x'.repeat(bytes - '{"a":""}'.length) } });
+    expect((await accept(of(16 * 1024))).metadata).not.toBeNull();
+    await expect(accept(of(16 * 1024 + 1))).rejects.toMatchObject({ code: 'validation_failed' });
+  });
+
+  it('is nowhere readable in the database', async () => {
+    const { accept, keyId, claim, end } = open();
+    const { id } = await accept({ prompt: 'canary-prompt', metadata: { tag: 'canary-metadata' } });
+    await end(await claim());
+    const row = await ledger.find(id);
+    const stored = Buffer.concat([row!.metadata!, row!.result!]);
+    expect(stored.includes('canary') || stored.includes('Hello')).toBe(false);
+    expect(row?.keyId).toBe(keyId);
+  });
+});
+
+describe('a request that is looked up', () => {
+  it('is shown with its answer, usage and times when it has ended', async () => {
+    const { requests, accept, claim, end, keyId } = open();
+    const { id } = await accept();
+    await end(await claim(), { promptTokens: 3, completionTokens: 4 });
+    const request = await requests.find(keyId, id);
+    expect(request).toMatchObject({
+      ...{ status: 'completed', attempts: 1, processing_time: 12, error: null },
+      result: { text: 'Hello', finish_reason: 'stop' },
+      usage: { prompt_tokens: 3, completion_tokens: 4, total_tokens: 7 },
+    });
+    expect(Date.parse(request.completed_at!)).toBeGreaterThanOrEqual(Date.parse(request.started_at!));
+  });
+
+  it('says why it failed, why it waits again, and that its deadline passed', async () => {
+    const { requests, accept, claim, end, keyId } = open();
+    const why = { code: 'upstream_failed', message: 'It broke.' } as const;
+    const error = (id: string) => ({ code: why.code, sealed: requests.sealError(id, why) });
+    for (const to of ['failed', 'delayed'] as const) {
+      const { id } = await accept();
+      await end(await claim(), { to, delayMs: 60_000, result: undefined, error: error(id) });
+      const status = to === 'failed' ? 'failed' : 'pending';
+      expect(await requests.find(keyId, id)).toMatchObject({ status, error: why, attempts: 1 });
+    }
+    const { id } = await accept({ deadline: iso(Date.now() + 2) });
+    while ((await requests.find(keyId, id)).status === 'pending') await ledger.sweeps.wake();
+    const found = await requests.find(keyId, id);
+    expect(found).toMatchObject({ status: 'expired', error: { code: 'deadline_exceeded' }, result: null });
+  });
+
+  it('says so when its workers died', async () => {
+    const { requests, accept, claim, keyId } = open();
+    const { id } = await accept();
+    for (let death = 0; death < 3; death++) {
+      await claim();
+      await ledger.sweeps.rescue({ owner: OWNER }, requests.poisonError);
+    }
+    expect(await requests.find(keyId, id)).toMatchObject({ status: 'failed', error: { code: 'poison' } });
+  });
+
+  it('is not found by another key, nor under an id that is none', async () => {
+    const { requests, accept, keyId } = open();
+    const { id } = await accept();
+    await expect(requests.find(newId('key'), id)).rejects.toMatchObject({ code: 'not_found' });
+    for (const other of [newId('req'), newId('key'), "' OR 1=1", ''])
+      await expect(requests.find(keyId, other)).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  it('with time to wait is answered at its end, or as it is when the time is over or the daemon stops', async () => {
+    const { requests, accept, claim, end, keyId } = open();
+    const [first, second] = [await accept(), await accept()];
+    const waiting = requests.find(keyId, first.id, { waitMs: 20_000 });
+    await end(await claim());
+    expect((await waiting).status).toBe('completed');
+    expect((await requests.find(keyId, second.id, { waitMs: 5 })).status).toBe('pending');
+    const long = requests.find(keyId, second.id, { waitMs: 20_000 });
+    requests.releaseWaiting();
+    expect((await long).status).toBe('pending');
+  });
+});
+
+describe('requests that are listed', () => {
+  it('come newest first, page by page, each once, and only those of the key', async () => {
+    const [one, other] = [open(), open()];
+    const ids: string[] = [];
+    for (let i = 0; i < 5; i++) ids.unshift((await one.accept({ model: i % 2 ? 'odd' : 'even' })).id);
+    await other.accept();
+    const seen: string[] = [];
+    let cursor: string | null | undefined;
+    while (cursor !== null) {
+      const page = await one.requests.list(one.keyId, { limit: 2, cursor });
+      expect(page.items.length).toBeLessThanOrEqual(2);
+      seen.push(...page.items.map((item) => item.id));
+      cursor = page.next_cursor;
+    }
+    expect(seen).toEqual(ids);
+    const { items } = await one.requests.list(one.keyId, { model: 'odd' });
+    expect(items.map((item) => item.id)).toEqual([ids[1], ids[3]]);
+    expect((await one.requests.list(one.keyId, { created_after: iso(Date.now() + 1_000) })).items).toEqual(
+      [],
+    );
+  });
+
+  it('under pending are those that wait for their next attempt, too', async () => {
+    const { requests, accept, claim, end, keyId } = open();
+    const ids = [await accept(), await accept(), await accept()].map((request) => request.id);
+    await end(await claim());
+    await end(await claim(), { to: 'delayed', delayMs: 60_000, result: undefined });
+    const { items } = await requests.list(keyId, { status: 'pending' });
+    expect(items.map((item) => item.id)).toEqual([ids[2], ids[1]]);
+  });
+
+  it('are refused with a cursor that is none', async () => {
+    const { requests, keyId } = open();
+    for (const cursor of ['x', newId('key')])
+      await expect(requests.list(keyId, { cursor })).rejects.toMatchObject({ code: 'invalid_cursor' });
+  });
+});
+
+describe('a request that is cancelled', () => {
+  it('tells whoever runs it and whoever waits for it, and may be cancelled again', async () => {
+    const { requests, accept, claim, keyId } = open();
+    const heard: string[] = [];
+    requests.onCancel((one) => void heard.push(one));
+    const { id } = await accept();
+    const waiting = requests.find(keyId, id, { waitMs: 20_000 });
+    await claim();
+    expect((await requests.cancel(keyId, id)).status).toBe('cancelled');
+    expect((await waiting).status).toBe('cancelled');
+    expect((await requests.cancel(keyId, id)).status).toBe('cancelled');
+    expect(heard).toEqual([id]);
+  });
+
+  it('is a conflict after any other end, and not found for another key', async () => {
+    const { requests, accept, claim, end, keyId } = open();
+    const { id } = await accept();
+    await expect(requests.cancel(newId('key'), id)).rejects.toMatchObject({ code: 'not_found' });
+    await end(await claim());
+    await expect(requests.cancel(keyId, id)).rejects.toMatchObject({ code: 'conflict' });
+    expect((await requests.find(keyId, id)).status).toBe('completed');
+  });
+});
+
+describe('a request that is opened for a call', () => {
+  const outcome: CallOutcome = { kind: 'busy', message: 'full' };
+  const jobOf = (row: ClaimedRow): Job => ({ row, lane: { model: 'm:1b' } }) as unknown as Job;
+
+  it('asks the model what was asked, and nothing of what is only ours', async () => {
+    const { requests, accept, claim } = open();
+    await accept({ prompt: 'Why?', system: 'Be brief.', parameters: { seed: 1 }, metadata: { a: 1 } });
+    const seen: Job[] = [];
+    const next = async (job: Job): Promise<CallOutcome> => (seen.push(job), outcome);
+    expect(await requests.unseal(jobOf(await claim()), next)).toBe(outcome);
+    const call = { model: 'm:1b', prompt: 'Why?', system: 'Be brief.', parameters: { seed: 1 } };
+    expect(seen.map((job) => job.call)).toEqual([call]);
+  });
+
+  it('fails for good, without a call, when it cannot be decrypted', async () => {
+    const { requests, accept, claim, lines } = open();
+    await accept();
+    const row = await claim();
+    const moved = jobOf({ ...row, id: newId('req') });
+    const never = (): Promise<CallOutcome> => Promise.reject(new Error('must not be called'));
+    expect(await requests.unseal(moved, never)).toMatchObject({ code: 'unreadable', retryable: false });
+    expect(lines).toEqual(['a stored prompt cannot be decrypted']);
+  });
+});

@@ -1,0 +1,258 @@
+/** Whose turn it is, on a real ledger and real lanes: nothing is lost, nothing runs twice, nobody waits without need. */
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { listOf } from '../../kernel/lanes.ts';
+import { openBench, type BenchBroker } from './testing/bench.ts';
+
+const LIST = listOf({ queue: 'default', band: 2, model: 'm' });
+const first = (broker: BenchBroker): string => [...broker.running.keys()][0]!;
+
+describe('a dispatcher', () => {
+  it('starts as many rows as there are slots, the oldest first, and the next when one is free', async () => {
+    const { broker, arrive, rest } = await openBench();
+    const here = broker({ m: 2 });
+    const ids = await arrive({}, 5);
+    await rest();
+    expect([...here.running.keys()]).toEqual(ids.slice(0, 2));
+    await here.finish(ids[0]!);
+    await rest();
+    expect([...here.running.keys()]).toEqual(ids.slice(1, 3));
+  });
+
+  it('claims nothing while no slot is free', async () => {
+    const { broker, arrive, rest, claims, lanes } = await openBench();
+    const here = broker({ m: 0 });
+    await arrive({}, 3);
+    await rest();
+    expect(here.starts).toEqual([]);
+    expect(claims.count).toBe(0);
+    expect(lanes.calls.next).toBe(0);
+  });
+
+  it('takes higher bands first, whatever came first', async () => {
+    const { broker, arrive, rest } = await openBench();
+    const here = broker({ m: 1 });
+    await arrive({ key: 'running' });
+    await rest();
+    for (const band of [0, 3, 1, 4]) await arrive({ key: `band ${band}`, band }, 2);
+    here.finishAll();
+    await rest();
+    const bands = [4, 4, 3, 3, 1, 1, 0, 0].map((band) => `band ${band}`);
+    expect(here.starts).toEqual(['running', ...bands]);
+  });
+
+  it('lets a lane whose model has no free slot block nobody else, also in a lower band', async () => {
+    const { broker, arrive, rest } = await openBench();
+    const here = broker({ full: 1, open: 1, down: 0 });
+    await arrive({ key: 'full', model: 'full', band: 4 }, 3);
+    await arrive({ key: 'down', model: 'down', band: 4 }, 3);
+    await arrive({ key: 'open', model: 'open', band: 0 });
+    await rest();
+    expect(here.starts.sort()).toEqual(['full', 'open']);
+  });
+
+  it('does not let 500 rows of one key keep the single row of another waiting', async () => {
+    const { broker, arrive, rest } = await openBench();
+    const here = broker({ m: 1 });
+    await arrive({ key: 'many' }, 500);
+    await rest();
+    await arrive({ key: 'one' });
+    for (let calls = 0; calls < 3; calls++) {
+      await here.finish(first(here));
+      await rest();
+    }
+    expect(here.starts).toContain('one');
+  });
+
+  it('gives every one of many lanes its turns, also when calls are long and slots few', async () => {
+    const { broker, arrive, rest } = await openBench();
+    const here = broker({ m: 2 });
+    const keys = Array.from({ length: 6 }, (_, i) => `key ${i}`);
+    for (const key of keys) await arrive({ key }, 50);
+    await rest();
+    let nowMs = performance.now();
+    const now = vi.spyOn(performance, 'now').mockImplementation(() => nowMs);
+    onTestFinished(() => now.mockRestore());
+    for (let calls = 0; calls < 36; calls++) {
+      nowMs += 30;
+      await here.finish(first(here));
+      await rest();
+    }
+    const shares = keys.map((key) => here.starts.filter((one) => one === key).length);
+    expect(Math.min(...shares)).toBeGreaterThanOrEqual(4);
+  });
+
+  it('empties more lanes than there are slots and comes to rest, at few calls a row', async () => {
+    const { broker, arrive, rest, completed, claims, lanes } = await openBench();
+    const here = broker({ m: 4 });
+    for (let i = 0; i < 200; i++) await arrive({ key: `key ${i}` }, 3);
+    await rest();
+    const before = lanes.allCalls;
+    here.finishAll();
+    await rest();
+    expect(completed.size).toBe(600);
+    expect(here.most).toBe(4);
+    expect(claims.count).toBeLessThan(600 * 3);
+    expect(lanes.allCalls - before).toBeLessThan(600 * 6);
+  });
+
+  it('fetches one token more than it has slots, not the whole line', async () => {
+    const { broker, arrive, rest, ledger, lane } = await openBench();
+    const here = broker({ m: 2 });
+    const keys = Array.from({ length: 10 }, (_, i) => `key ${i}`);
+    for (const key of keys) await arrive({ key }, 2);
+    await rest();
+    const ids = await Promise.all(keys.map((key) => ledger.lanes.idOf(lane({ key }))));
+    expect(ids.filter((id) => here.dispatcher.isHeld(id)).length).toBeLessThanOrEqual(3);
+  });
+
+  it('goes on to the next lane when the first ones turn out to be empty', async () => {
+    const { broker, arrive, rest, ledger, lane } = await openBench();
+    const here = broker({ m: 1 });
+    await arrive({ key: 'running' });
+    await rest();
+    for (const key of ['gone 1', 'gone 2', 'gone 3', 'gone 4']) {
+      const [id] = await arrive({ key });
+      await ledger.cancel(id!, lane({ key }).keyId);
+    }
+    await arrive({ key: 'waiting' });
+    await arrive({ key: 'lower', band: 0 });
+    here.finishAll();
+    await rest();
+    expect(here.starts).toEqual(['running', 'waiting', 'lower']);
+  });
+
+  it('does not lose a lane that is refilled while it is being retired', async () => {
+    const { broker, arrive, rest, lanes } = await openBench();
+    const here = broker({ m: 3 });
+    lanes.before.retire = async () => {
+      delete lanes.before.retire;
+      await arrive({ key: 'a' });
+    };
+    await arrive({ key: 'a' });
+    await rest();
+    expect(here.starts).toEqual(['a', 'a']);
+  });
+});
+
+describe('two dispatchers on one store of lanes', () => {
+  it('share the work, and no row runs twice', async () => {
+    const { broker, arrive, rest, completed } = await openBench();
+    const brokers = [broker({ m: 2 }), broker({ m: 2 })];
+    const ids: string[] = [];
+    for (let i = 0; i < 30; i++) ids.push(...(await arrive({ key: `key ${i % 10}` }, 5)));
+    await rest();
+    for (const one of brokers) expect(one.running.size).toBe(2);
+    for (const one of brokers) one.finishAll();
+    await rest();
+    expect([...completed.keys()].sort()).toEqual([...ids].sort());
+    expect(new Set(completed.values())).toEqual(new Set([1]));
+    for (const one of brokers) expect(one.starts.length).toBeGreaterThan(20);
+  });
+
+  it('pass a lane on: who has no free slot gives its tokens back for the other', async () => {
+    const { broker, arrive, rest } = await openBench();
+    const here = broker({ m: 1 });
+    await arrive({}, 3);
+    await rest();
+    const slots = { m: 0 };
+    const there = broker(slots);
+    await arrive({});
+    slots.m = 1;
+    await here.dispatcher.keepTokens();
+    await rest();
+    expect(here.running.size).toBe(1);
+    expect(there.running.size).toBe(1);
+  });
+
+  it('take over the lane of one that died, once its token has expired', async () => {
+    const { broker, arrive, rest, clock } = await openBench();
+    const dead = broker({ m: 1 });
+    await arrive({}, 2);
+    await rest();
+    expect(dead.running.size).toBe(1);
+    const there = broker({ m: 1 });
+    await arrive({});
+    there.dispatcher.heard(LIST);
+    await rest();
+    expect(there.running.size).toBe(0);
+    clock.nowMs += 3_000;
+    there.dispatcher.heard(LIST);
+    await rest();
+    expect(there.running.size).toBe(1);
+  });
+});
+
+describe('a dispatcher in trouble', () => {
+  it('keeps its lanes while the database is away, and claims from them soon after it is back', async () => {
+    const { broker, arrive, rest, claims, clock, lanes, ledger, lane } = await openBench();
+    const here = broker({ m: 5 });
+    claims.isAway = () => true;
+    await arrive({}, 2);
+    await rest();
+    expect(here.starts).toEqual([]);
+    expect(here.dispatcher.isHeld(await ledger.lanes.idOf(lane({})))).toBe(true);
+    for (let seconds = 0; seconds < 5; seconds++) {
+      clock.nowMs += 1_000;
+      await here.dispatcher.keepTokens();
+    }
+    expect(await lanes.next(LIST, 5)).toEqual([]);
+    claims.isAway = () => false;
+    await expect.poll(() => here.running.size, { timeout: 3_000 }).toBe(2);
+  });
+
+  it('starts what the other lanes gave when one cannot be claimed from', async () => {
+    const { broker, arrive, rest, claims, ledger, lane } = await openBench();
+    const here = broker({ m: 1 });
+    await arrive({ key: 'running' });
+    await rest();
+    const bad = await ledger.lanes.idOf(lane({ key: 'bad' }));
+    claims.isAway = (laneId) => laneId === bad;
+    await arrive({ key: 'bad' });
+    await arrive({ key: 'good' });
+    const wide = broker({ m: 4 });
+    await arrive({ key: 'other' });
+    await rest();
+    expect(wide.starts.sort()).toEqual(['good', 'other']);
+    expect(here.running.size).toBe(1);
+  });
+
+  it('goes on when the lanes fail in the middle of a round and somebody wakes it later', async () => {
+    const { broker, arrive, rest, lanes, completed } = await openBench();
+    const here = broker({ m: 2 });
+    for (const step of ['next', 'retire', 'giveBack'] as const) {
+      lanes.before[step] = () => {
+        delete lanes.before[step];
+        throw new Error('Redis is away');
+      };
+    }
+    const ids = [...(await arrive({ key: 'a' }, 3)), ...(await arrive({ key: 'b' }, 3))];
+    here.finishAll();
+    await rest();
+    await arrive({ key: 'c' });
+    await rest();
+    lanes.lose();
+    for (const key of ['a', 'b']) ids.push(...(await arrive({ key })));
+    await rest();
+    expect(ids.filter((id) => !completed.has(id))).toEqual([]);
+  });
+
+  it('gives back all it holds when it stops, and claims nothing any more', async () => {
+    const { broker, arrive, rest, ledger, lane, claims } = await openBench();
+    const here = broker({ m: 1 });
+    await arrive({ key: 'a' }, 3);
+    await arrive({ key: 'b' }, 3);
+    await rest();
+    await here.dispatcher.stop();
+    for (const key of ['a', 'b'])
+      expect(here.dispatcher.isHeld(await ledger.lanes.idOf(lane({ key })))).toBe(false);
+    const before = claims.count;
+    await here.finish(first(here));
+    await arrive({ key: 'c' });
+    await rest();
+    expect(claims.count).toBe(before);
+    const there = broker({ m: 10 });
+    await arrive({ key: 'd' });
+    await rest();
+    expect(there.running.size).toBe(7);
+  });
+});

@@ -1,0 +1,261 @@
+/** Requests that run here, on a real ledger: settled as the call ended, stopped in time, never leaving a slot taken. */
+import { describe, expect, it, vi } from 'vitest';
+import {
+  LedgerUnavailable,
+  type ClaimedRow,
+  type Ledger,
+  type RequestRow,
+  type Settlement,
+} from '../../engines/ledger/ledger.ts';
+import { newId } from '../../kernel/ids.ts';
+import { silentLogger } from '../../kernel/logger.ts';
+import type { CallOutcome } from '../upstreams/upstreams.ts';
+import { Jobs, type Job, type JobsDeps } from './jobs.ts';
+import { openBench } from './testing/bench.ts';
+
+const OWNER = newId('run');
+const TIMERS = { connectMs: 1_000, firstTokenMs: 1_000, gapMs: 1_000, totalMs: 60_000 };
+const ANSWER: CallOutcome = {
+  ...{ kind: 'answered', text: 'Hello', finishReason: 'stop', promptTokens: 1, completionTokens: 2 },
+  durations: { totalMs: 0, loadMs: 0, promptMs: 0, evalMs: 0, hiddenQueueMs: 0 },
+};
+const FAILURE: CallOutcome = {
+  ...{ kind: 'failed', code: 'upstream_failed', message: 'It broke.', retryable: true, phase: 'stream' },
+};
+
+interface Call {
+  readonly job: Job;
+  end(outcome: CallOutcome): void;
+  break(error: Error): void;
+}
+
+/** Jobs whose calls end when the test says so; an aborted call ends as cancelled, as Ollama's do. */
+async function openJobs(settle?: (real: Ledger['settle']) => Ledger['settle']) {
+  const { ledger, insert, lane } = await openBench();
+  const calls: Call[] = [];
+  const told = { ended: [] as string[], delayed: [] as number[], errors: [] as string[] };
+  const slots = { taken: 0 };
+  const execute = (job: Job): Promise<CallOutcome> =>
+    new Promise((end, fail) => {
+      job.signal.addEventListener('abort', () => end({ kind: 'cancelled' }));
+      calls.push({ job, end, break: fail });
+    });
+  const kept: { settlement: Settlement; resolve(written: boolean | null): void }[] = [];
+  let isLetGo = false;
+  const spool: JobsDeps['spool'] = {
+    keep: (settlement) =>
+      new Promise((resolve) => {
+        kept.push({ settlement, resolve });
+        if (isLetGo) resolve(null);
+      }),
+    letGo: () => {
+      isLetGo = true;
+      for (const { resolve } of kept) resolve(null);
+    },
+  };
+  const jobs = new Jobs({
+    spool,
+    ledger: settle ? { ...ledger, settle: settle(ledger.settle) } : ledger,
+    requests: {
+      sealResult: (_id, { text }) => Buffer.from(text),
+      sealError: (_id, { code }) => Buffer.from(code),
+      ended: (id) => void told.ended.push(id),
+    },
+    ...{ execute, clock: { now: () => Date.now() }, owner: OWNER, timers: TIMERS },
+    policy: { maxAttempts: 3, baseMs: 1_000, capMs: 30_000 },
+    random: () => 0.5,
+    onDelayed: (delayMs) => void told.delayed.push(delayMs),
+    logger: { ...silentLogger, error: (_fields, message) => void told.errors.push(message) },
+  });
+
+  async function claim(deadlineAt: number | null = null): Promise<ClaimedRow> {
+    await insert({});
+    const laneId = await ledger.lanes.idOf(lane({}));
+    const [row] = await ledger.claim({ laneId, limit: 1, owner: OWNER, leaseMs: 30_000 });
+    return { ...row!, deadlineAt };
+  }
+
+  function start(row: ClaimedRow, hasSlot = true): void {
+    let isReleased = false;
+    const release = (): void => {
+      if (!isReleased) slots.taken -= 1;
+      isReleased = true;
+    };
+    if (hasSlot) slots.taken += 1;
+    jobs.start(row, lane({}), hasSlot ? { upstream: 'gpu:11434', run: async () => ANSWER, release } : null);
+  }
+
+  const found = (row: ClaimedRow): Promise<RequestRow | null> => ledger.find(row.id);
+  /** Resolves when nothing runs any more. */
+  const over = (): Promise<void> => jobs.stopAll(60_000);
+  return { ledger, lane, jobs, calls, told, slots, kept, claim, start, found, over };
+}
+
+describe('a request that runs', () => {
+  it('is completed with its answer, frees its slot and wakes who waits', async () => {
+    const { jobs, calls, told, slots, claim, start, found, over } = await openJobs();
+    const row = await claim();
+    start(row);
+    expect(jobs.size).toBe(1);
+    expect(jobs.held()).toEqual([{ id: row.id, fence: row.fence }]);
+    calls[0]!.end(ANSWER);
+    await over();
+    expect(await found(row)).toMatchObject({ state: 'completed', result: Buffer.from('Hello'), attempts: 1 });
+    expect(told.ended).toEqual([row.id]);
+    expect([jobs.size, slots.taken]).toEqual([0, 0]);
+  });
+
+  it('waits for its next attempt after a failure, and whoever sweeps is told how long', async () => {
+    const { calls, told, slots, claim, start, found, over } = await openJobs();
+    const row = await claim();
+    start(row);
+    calls[0]!.end(FAILURE);
+    await over();
+    expect(await found(row)).toMatchObject({ state: 'delayed', attempts: 1, errorCode: 'upstream_failed' });
+    expect(told).toMatchObject({ ended: [], delayed: [500] });
+    expect(slots.taken).toBe(0);
+  });
+
+  it('goes back at no cost when there was no slot after all', async () => {
+    const { calls, told, claim, start, found, over } = await openJobs();
+    const row = await claim();
+    start(row, false);
+    await over();
+    expect(await found(row)).toMatchObject({ state: 'pending', attempts: 0 });
+    expect([calls, told.ended]).toEqual([[], []]);
+  });
+
+  it('is expired without a call when its deadline passed while it waited', async () => {
+    const { calls, told, slots, claim, start, found, over } = await openJobs();
+    const row = await claim(Date.now() - 1);
+    start(row);
+    await over();
+    expect(await found(row)).toMatchObject({ state: 'expired', errorCode: 'deadline_exceeded', attempts: 0 });
+    expect([calls, told.ended, slots.taken]).toEqual([[], [row.id], 0]);
+  });
+
+  it('may take no longer than what is left until its deadline', async () => {
+    const { calls, claim, start, over } = await openJobs();
+    start(await claim(Date.now() + 5_000));
+    start(await claim());
+    const [short, long] = calls.map(({ job }) => job.timers.totalMs);
+    expect(short).toBeGreaterThan(4_000);
+    expect(short).toBeLessThanOrEqual(5_000);
+    expect(long).toBe(60_000);
+    for (const call of calls) call.end(ANSWER);
+    await over();
+  });
+
+  it('frees its slot also when a stage throws, and stays with its lease', async () => {
+    const { jobs, calls, told, slots, claim, start, found, over } = await openJobs();
+    const row = await claim();
+    start(row);
+    calls[0]!.break(new Error('a defect'));
+    await over();
+    expect(told.errors).toHaveLength(1);
+    expect([jobs.size, slots.taken]).toEqual([0, 0]);
+    expect((await found(row))?.state).toBe('processing');
+  });
+});
+
+describe('a request that is stopped', () => {
+  it.each(['cancelled', 'lost'] as const)('because it was %s writes nothing', async (why) => {
+    const { ledger, jobs, calls, told, slots, claim, start, found, over } = await openJobs();
+    const row = await claim();
+    start(row);
+    if (why === 'cancelled') await ledger.cancel(row.id, row.keyId);
+    const before = await found(row);
+    jobs.stop(row.id, why);
+    expect(calls[0]!.job.signal.aborted).toBe(true);
+    await over();
+    expect(await found(row)).toEqual(before);
+    expect([told.ended, slots.taken]).toEqual([[], 0]);
+  });
+
+  it('is no longer told of, also when its answer comes too late for the lease', async () => {
+    const { ledger, calls, told, claim, start, found, over } = await openJobs();
+    const row = await claim();
+    start(row);
+    await ledger.sweeps.rescue({ owner: OWNER }, () => Buffer.from('poison'));
+    calls[0]!.end(ANSWER);
+    await over();
+    expect(await found(row)).toMatchObject({ state: 'pending', result: null });
+    expect(told.ended).toEqual([]);
+  });
+
+  it('goes back at no cost when the daemon stops, after the grace and not before', async () => {
+    const { jobs, calls, claim, start, found } = await openJobs();
+    const rows = [await claim(), await claim()];
+    for (const row of rows) start(row);
+    const stopped = jobs.stopAll(50);
+    calls[0]!.end(ANSWER);
+    expect(calls[1]!.job.signal.aborted).toBe(false);
+    await stopped;
+    expect((await found(rows[0]!))?.state).toBe('completed');
+    expect(await found(rows[1]!)).toMatchObject({ state: 'pending', attempts: 0 });
+    expect(jobs.size).toBe(0);
+  });
+
+  it('that runs here a second time after its lease was lost is held under the new fence only', async () => {
+    let settled = (): void => {};
+    const first = new Promise<void>((resolve) => (settled = resolve));
+    const { ledger, lane, jobs, calls, claim, start, found, over } = await openJobs(
+      (real) => (settlement) => real(settlement).finally(() => setImmediate(settled)),
+    );
+    const row = await claim();
+    start(row);
+    await ledger.sweeps.rescue({ owner: OWNER }, () => Buffer.from('poison'));
+    const laneId = await ledger.lanes.idOf(lane({}));
+    const [again] = await ledger.claim({ laneId, limit: 1, owner: OWNER, leaseMs: 30_000 });
+    start(again!);
+    expect(jobs.held()).toEqual([{ id: row.id, fence: row.fence + 1 }]);
+    calls[0]!.end(FAILURE);
+    await first;
+    expect(jobs.held()).toEqual([{ id: row.id, fence: row.fence + 1 }]);
+    calls[1]!.end(ANSWER);
+    await over();
+    expect(await found(row)).toMatchObject({ state: 'completed', attempts: 1 });
+  });
+});
+
+describe('an outcome while the database is away', () => {
+  const away: Ledger['settle'] = () => Promise.reject(new LedgerUnavailable('away'));
+
+  it('is given to the spool and stays held, with its slot free, until it was written', async () => {
+    const { jobs, calls, told, slots, kept, claim, start, over } = await openJobs(() => away);
+    const row = await claim();
+    start(row);
+    calls[0]!.end(ANSWER);
+    await vi.waitFor(() => expect(kept).toHaveLength(1));
+    expect(kept[0]!.settlement).toMatchObject({
+      id: row.id,
+      fence: row.fence,
+      owner: OWNER,
+      to: 'completed',
+    });
+    expect([slots.taken, jobs.held().length]).toEqual([0, 1]);
+    kept[0]!.resolve(true);
+    await over();
+    expect([jobs.size, told.errors]).toEqual([0, []]);
+  });
+
+  it('does not hold a stop back: the spool lets go, and the next run writes it', async () => {
+    const { jobs, calls, told, claim, start } = await openJobs(() => away);
+    start(await claim());
+    calls[0]!.end(ANSWER);
+    await jobs.stopAll(60_000);
+    expect([jobs.size, told.errors]).toEqual([0, []]);
+  });
+
+  it('is not tried again when the database refuses it for good', async () => {
+    let tries = 0;
+    const { calls, told, claim, start, over } = await openJobs(() => () => {
+      tries += 1;
+      return Promise.reject(new Error('a constraint'));
+    });
+    start(await claim());
+    calls[0]!.end(ANSWER);
+    await over();
+    expect([tries, told.errors.length]).toEqual([1, 1]);
+  });
+});

@@ -1,0 +1,147 @@
+import Fastify, { type FastifyInstance } from 'fastify';
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { AcceptedKey } from '../features/keys/keys.ts';
+import { silentLogger } from '../kernel/logger.ts';
+import { authenticate, keyOf } from './authenticate.ts';
+import { answerError } from './error-answer.ts';
+
+const ADMIN = 'fila_admin_0123456789abcdefghijklmnopqrstuv';
+const CLIENT = 'fila_live_client';
+const key: AcceptedKey = {
+  ...{ id: 'key_1', name: 'client', expiresAt: null, limitMinute: 0, limitHour: 0, limitDay: 0 },
+};
+
+const apps: FastifyInstance[] = [];
+afterEach(() => Promise.all(apps.splice(0).map((app) => app.close())));
+
+function newApp(adminToken = ADMIN, asked: string[] = []): FastifyInstance {
+  const app = Fastify().setErrorHandler(answerError(silentLogger));
+  apps.push(app);
+  authenticate(app, {
+    adminToken,
+    acceptKey: async (secret) => {
+      asked.push(secret);
+      return secret === CLIENT ? key : null;
+    },
+  });
+  app.get('/client', { config: { access: 'key' } }, async (request) => ({ id: keyOf(request).id }));
+  app.get('/careless', { config: { access: 'key' } }, async () => 'never asks whose key it is');
+  app.get('/admin', { config: { access: 'admin' } }, async (request) => ({ key: request.apiKey }));
+  app.get('/open', { config: { access: 'anyone' } }, async (request) => ({ key: request.apiKey }));
+  app.get('/wrong', { config: { access: 'anyone' } }, async (request) => ({ id: keyOf(request).id }));
+  return app;
+}
+
+type Headers = Record<string, string>;
+const statusOf = async (app: FastifyInstance, url: string, headers: Headers = {}) =>
+  (await app.inject({ url, headers })).statusCode;
+const bearer = (secret: string): Headers => ({ authorization: `Bearer ${secret}` });
+
+describe('a route', () => {
+  it.each([undefined, {}, { config: {} }])(
+    'that does not say who may call it stops the start: %j',
+    (options) => {
+      const app = newApp();
+      expect(() => app.get('/forgotten', options ?? {}, async () => 'secret')).toThrow(
+        'GET /forgotten does not say who may call it.',
+      );
+    },
+  );
+
+  it('in a plugin that does not say who may call it stops the start, too', async () => {
+    const app = newApp();
+    void app.register(async (inner) => void inner.post('/forgotten', async () => 'secret'));
+    await expect(async () => app.ready()).rejects.toThrow('POST /forgotten does not say who may call it.');
+  });
+});
+
+describe('a route for clients', () => {
+  it('takes the key as Bearer or as X-API-Key, and knows whose it is', async () => {
+    const app = newApp();
+    for (const headers of [
+      bearer(CLIENT),
+      { authorization: `bearer   ${CLIENT}` },
+      { 'x-api-key': CLIENT },
+      { 'x-api-key': CLIENT, authorization: 'Basic YTpi' },
+    ]) {
+      const answer = await app.inject({ url: '/client', headers });
+      expect(answer.json(), JSON.stringify(headers)).toEqual({ id: 'key_1' });
+    }
+  });
+
+  it.each([
+    {},
+    bearer('fila_live_other'),
+    bearer(ADMIN),
+    { authorization: CLIENT },
+    { authorization: `Basic ${CLIENT}` },
+    { authorization: `Bearer ${CLIENT} ${CLIENT}` },
+    { authorization: `Bearer${CLIENT}` },
+    { authorization: 'Bearer ' },
+    { 'x-api-key': '' },
+    { 'x-api-key': 'fila_live_other' },
+    { 'x-api-key': CLIENT, ...bearer('fila_live_other') },
+  ])('refuses %j, always in the same words', async (headers) => {
+    const app = newApp();
+    const answer = await app.inject({ url: '/client', headers: headers as Headers });
+    expect(await statusOf(app, '/careless', headers as Headers)).toBe(401);
+    expect(answer.statusCode).toBe(401);
+    expect(answer.headers['www-authenticate']).toBe('Bearer');
+    expect(answer.json()).toMatchObject({
+      ...{ code: 'unauthorized', detail: 'The key is missing or not accepted' },
+    });
+  });
+
+  it('does not ask about a key that is not there', async () => {
+    const asked: string[] = [];
+    const app = newApp(ADMIN, asked);
+    await statusOf(app, '/client');
+    await statusOf(app, '/client', { 'x-api-key': '' });
+    await statusOf(app, '/open', bearer(CLIENT));
+    await statusOf(app, '/admin', bearer(CLIENT));
+    expect(asked).toEqual([]);
+  });
+});
+
+describe('a route for operators', () => {
+  it('takes the admin token, and no key of a client', async () => {
+    const app = newApp();
+    expect(await statusOf(app, '/admin', bearer(ADMIN))).toBe(200);
+    expect(await statusOf(app, '/admin', { 'x-api-key': ADMIN })).toBe(200);
+    expect(await statusOf(app, '/admin', bearer(CLIENT))).toBe(401);
+    expect(await statusOf(app, '/admin')).toBe(401);
+  });
+
+  it('takes nothing but the whole token', async () => {
+    const app = newApp();
+    await fc.assert(
+      fc.asyncProperty(fc.nat(ADMIN.length - 1), fc.stringMatching(/^[!-~]?$/), async (at, character) => {
+        const guess = ADMIN.slice(0, at) + character + ADMIN.slice(at + 1);
+        expect(await statusOf(app, '/admin', bearer(guess))).toBe(guess === ADMIN ? 200 : 401);
+        expect(await statusOf(app, '/admin', bearer(`${ADMIN}${character || '0'}`))).toBe(401);
+      }),
+    );
+  });
+
+  it('is closed to everyone when there is no admin token', async () => {
+    const app = newApp('');
+    for (const headers of [{}, { 'x-api-key': '' }, { authorization: 'Bearer ' }] as Headers[])
+      expect(await statusOf(app, '/admin', headers), JSON.stringify(headers)).toBe(401);
+  });
+});
+
+describe('a route for anyone', () => {
+  it('asks for nothing, and knows no key even when one is sent', async () => {
+    const app = newApp();
+    expect((await app.inject({ url: '/open', headers: bearer(CLIENT) })).json()).toEqual({ key: null });
+    expect(await statusOf(app, '/open', bearer('nonsense'))).toBe(200);
+    expect(await statusOf(app, '/wrong', bearer(CLIENT))).toBe(401);
+  });
+
+  it('keeps no key from one call to the next', async () => {
+    const app = newApp();
+    await statusOf(app, '/client', bearer(CLIENT));
+    expect((await app.inject('/open')).json()).toEqual({ key: null });
+  });
+});
