@@ -44,7 +44,7 @@ describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment }) => {
       const { status, checks } = await admin.health.ready({ verbose: true });
       expect({ status, checks }).toMatchObject({
         status: 'ok',
-        checks: expect.arrayContaining([{ name: 'database', status: 'ok' }]),
+        checks: expect.arrayContaining([expect.objectContaining({ name: 'database', status: 'ok' })]),
       });
       expect(await admin.health.live()).toEqual({ status: 'ok' });
     });

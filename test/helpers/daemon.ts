@@ -16,7 +16,7 @@ const alive = new Set<ChildProcess>();
 const folders = new Set<string>();
 
 const logs = new Map<ChildProcess, () => string>();
-const TOLD_LINES = 30;
+const TOLD_LINES = 12;
 
 /** What the daemons of a failed test complained of. */
 afterEach(({ task }) => {
@@ -25,7 +25,7 @@ afterEach(({ task }) => {
     const complaints = log()
       .split('\n')
       .filter((line) => line !== '' && !/"level":"(info|debug)"/.test(line));
-    console.error(`daemon ${child.pid} said:\n${complaints.slice(-TOLD_LINES).join('\n')}`);
+    console.error(`daemon ${child.pid} said:\n${complaints.slice(-TOLD_LINES).map((line) => line.slice(0, 400)).join('\n')}`);
   }
 });
 

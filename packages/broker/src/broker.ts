@@ -1,14 +1,11 @@
 /** The composition root: builds every room from the settings and hands each what it needs. The only file that knows them all. */
-import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import type { Settings } from './config/settings.ts';
-import { SettingsError } from './config/load-settings.ts';
-import { openDataDir, type DataDir } from './engines/data-dir/data-dir.ts';
-import { openDatabase } from './engines/database/database.ts';
-import { migrateDatabase, type Migration } from './engines/database/migrate.ts';
-import { openEngines, type Engines } from './engines/engines.ts';
-import { VaultError } from './engines/vault/vault.ts';
+import type { DataDir } from './engines/data-dir/data-dir.ts';
+import type { Engines } from './engines/engines.ts';
 import { deadLetterRoutes } from './features/dead-letters/dead-letter-routes.ts';
 import { createDeadLetters } from './features/dead-letters/dead-letters.ts';
+import { engineChecks, whyUnavailable } from './features/health/engine-checks.ts';
 import { createHealth, type HealthCheck } from './features/health/health.ts';
 import { healthRoutes } from './features/health/health-routes.ts';
 import { keyRoutes } from './features/keys/key-routes.ts';
@@ -34,79 +31,12 @@ import { createWebhooks, type Webhooks } from './features/webhooks/webhooks.ts';
 import { keyOf } from './http/authenticate.ts';
 import { createServer } from './http/server.ts';
 import { systemClock } from './kernel/clock.ts';
-import { newId } from './kernel/ids.ts';
 import type { Logger } from './kernel/logger.ts';
 import { services } from './kernel/service.ts';
 import { inOrder } from './kernel/stage.ts';
-import { processLogger } from './process-logger.ts';
 import { arrival, execution } from './stages.ts';
 
-export interface RunningBroker {
-  readonly url: string;
-  readonly adminToken: string;
-  /** Accepts nothing new, lets running calls end within the grace, hands the rest back. May be called twice. */
-  stop(): Promise<void>;
-}
-
-/** Rejects, with nothing left running, when it cannot start. */
-export async function startBroker(
-  settings: Settings,
-  logger: Logger = processLogger(settings.logLevel),
-): Promise<RunningBroker> {
-  const run = newId('run');
-  const dataDir = openDataDir(settings.dataDir, run);
-  const adminToken = settings.adminToken ?? dataDir.secret('admin.token', newAdminToken);
-  try {
-    const engines = await openOwnEngines(settings, dataDir, logger);
-    const broker = assemble({ settings, engines, dataDir, logger, run, adminToken });
-    await broker.all.start().catch(async (error: unknown) => {
-      await engines.close();
-      throw error;
-    });
-    dataDir.announce(broker.server.url());
-    let stopped: Promise<void> | undefined;
-    const stop = async (): Promise<void> => {
-      await broker.all.stop();
-      await engines.close();
-      dataDir.close();
-      logger.info({}, 'stopped');
-    };
-    return { url: broker.server.url(), adminToken, stop: () => (stopped ??= stop()) };
-  } catch (error) {
-    dataDir.close();
-    throw error;
-  }
-}
-
-/** Brings the database of these settings to the present schema. */
-export async function migrate(settings: Settings, options: { dryRun?: boolean } = {}): Promise<Migration[]> {
-  const dataDir = settings.databaseUrl === null ? openDataDir(settings.dataDir, newId('run')) : null;
-  const database = openDatabase(settings);
-  try {
-    return await migrateDatabase(database, options);
-  } finally {
-    await database.close();
-    dataDir?.close();
-  }
-}
-
-async function openOwnEngines(settings: Settings, dataDir: DataDir, logger: Logger): Promise<Engines> {
-  const masterKey =
-    settings.masterKey ?? dataDir.secret('master.key', () => randomBytes(32).toString('base64'));
-  try {
-    return await openEngines(
-      { ...settings, masterKey: Buffer.from(masterKey, 'base64') },
-      systemClock,
-      logger,
-    );
-  } catch (error) {
-    if (error instanceof VaultError)
-      throw new SettingsError([`FILA_MASTER_KEY (or master.key): ${error.message}`]);
-    throw error;
-  }
-}
-
-interface Parts {
+export interface Parts {
   readonly settings: Settings;
   readonly engines: Engines;
   readonly dataDir: DataDir;
@@ -115,7 +45,7 @@ interface Parts {
   readonly adminToken: string;
 }
 
-function assemble({ settings, engines, dataDir, logger, run, adminToken }: Parts) {
+export function assemble({ settings, engines, dataDir, logger, run, adminToken }: Parts) {
   const clock = systemClock;
   const { ledger, activeLanes, vault, database } = engines;
   const upstreams = createUpstreams({
@@ -151,6 +81,7 @@ function assemble({ settings, engines, dataDir, logger, run, adminToken }: Parts
   requests.onEnded(() => webhooks.wake());
   const worker = createWorker({
     ...{ ledger, activeLanes, requests, upstreams, clock, logger, owner: run },
+    spoolFile: join(settings.dataDir, 'outcomes.spool'),
     ...{ earlierRuns: dataDir.earlierRuns, forgetEarlierRuns: () => dataDir.forgetEarlierRuns() },
     ...{ leaseMs: settings.leaseMs, stopGraceMs: settings.stopGraceMs },
     execute: inOrder(execution({ requests, worker: { callModel: callModel(settings) } })),
@@ -161,6 +92,7 @@ function assemble({ settings, engines, dataDir, logger, run, adminToken }: Parts
   const server = createServer({
     ...{ host: settings.host, port: settings.port, maxBodyBytes: settings.maxBodyBytes, adminToken, logger },
     acceptKey: (secret) => keys.accept(secret),
+    whyUnavailable: () => whyUnavailable(engines.states()),
     routes: [
       healthRoutes(health),
       keyRoutes({ keys, keyOf }),
@@ -181,7 +113,10 @@ function assemble({ settings, engines, dataDir, logger, run, adminToken }: Parts
       requests.releaseWaiting();
     },
   });
-  return { server, all: services([upstreams, upstreamRegistry, keys, webhooks, worker, operations, server]) };
+  return {
+    server,
+    all: services([engines, upstreams, upstreamRegistry, keys, webhooks, worker, operations, server]),
+  };
 }
 
 function timersOf(settings: Settings) {
@@ -193,16 +128,9 @@ function timersOf(settings: Settings) {
   };
 }
 
-/** Without the database nothing can be accepted; without the others it is accepted and waits. */
 function checksOf(engines: Engines, upstreams: Upstreams): HealthCheck[] {
-  const { pingRedis } = engines;
-  const ok = async (work: Promise<void>) => work.then(() => ({ status: 'ok' as const }));
-  const redis: HealthCheck[] = pingRedis
-    ? [{ name: 'redis', needed: false, run: () => ok(pingRedis()) }]
-    : [];
   return [
-    { name: 'database', needed: true, run: () => ok(engines.database.ping()) },
-    ...redis,
+    ...engineChecks(engines.states),
     ...upstreams.states().map(({ id }) => ({
       name: `upstream ${id}`,
       needed: false,
@@ -214,9 +142,4 @@ function checksOf(engines: Engines, upstreams: Upstreams): HealthCheck[] {
       },
     })),
   ];
-}
-
-/** 43 characters of chance. */
-function newAdminToken(): string {
-  return `fila_admin_${randomBytes(32).toString('base64url')}`;
 }

@@ -1,5 +1,5 @@
 /** What the broker package offers: the daemon itself, its settings and its migrations. */
-export { migrate, startBroker, type RunningBroker } from './broker.ts';
+export { migrate, startBroker, type RunningBroker } from './start-broker.ts';
 export {
   describeSettings,
   loadSettings,

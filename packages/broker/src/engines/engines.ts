@@ -1,17 +1,23 @@
 /** Chooses the adapters: embedded when no URL is given, shared engines when there is one. The only file that names them all. */
 import type { Clock } from '../kernel/clock.ts';
+import { inTime } from '../kernel/in-time.ts';
 import type { Logger } from '../kernel/logger.ts';
+import type { Service } from '../kernel/service.ts';
 import type { ActiveLanes } from './active-lanes/active-lanes.ts';
+import { fallbackActiveLanes } from './active-lanes/fallback-active-lanes.ts';
 import { memoryActiveLanes } from './active-lanes/memory-active-lanes.ts';
 import { rsmqActiveLanes } from './active-lanes/rsmq-active-lanes.ts';
-import { openRedis } from './connections/redis.ts';
+import { createCircuit, type Circuit, type EngineState } from './circuit/circuit.ts';
+import { explainDatabase, explainRedis } from './circuit/explain.ts';
+import { openRedis, probeRedis } from './connections/redis.ts';
 import { openDatabase, type Database } from './database/database.ts';
 import { migrateDatabase } from './database/migrate.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import { openMysqlLedger } from './ledger/mysql-ledger.ts';
 import { openSqliteLedger } from './ledger/sqlite-ledger.ts';
+import { watchedLedger } from './ledger/watched-ledger.ts';
 import { dataKeyStore } from './vault/data-key-store.ts';
-import { openVault, type Vault } from './vault/vault.ts';
+import { lockedVault, VaultError, type LockedVault, type Vault } from './vault/vault.ts';
 
 export interface EngineSettings {
   readonly databaseUrl: string | null;
@@ -21,57 +27,143 @@ export interface EngineSettings {
   readonly masterKey: Buffer;
 }
 
-export interface Engines {
+/**
+ * All of them may be handed out before they are there. `start` asks each once and waits a little; what does not answer
+ * then is asked again until it does. It rejects, as `opened` does later, when asking again is of no use.
+ */
+export interface Engines extends Service {
   readonly database: Database;
   readonly ledger: Ledger;
   readonly activeLanes: ActiveLanes;
   readonly vault: Vault;
-  /** Rejects when Redis does not answer; null without Redis. */
-  readonly pingRedis: (() => Promise<void>) | null;
-  close(): Promise<void>;
+  /** Resolves when the database was brought to its present form and its data keys are known. */
+  readonly opened: Promise<void>;
+  /** Of each engine that can be away: the database first. */
+  states(): EngineState[];
 }
 
-export async function openEngines(settings: EngineSettings, clock: Clock, logger: Logger): Promise<Engines> {
+/** A migration may take minutes; the daemon listens before, and says that it is not ready. */
+const START_PATIENCE_MS = 3_000;
+const CHECK_TIMEOUT_MS = 1_500;
+const CLOSE_TIMEOUT_MS = 1_000;
+
+interface OpenDeps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export function createEngines(settings: EngineSettings, clock: Clock, logger: Logger): Engines {
   const database = openDatabase(settings);
-  const closing: (() => Promise<unknown>)[] = [() => database.close()];
-  const close = async (): Promise<void> => {
-    for (let next = closing.pop(); next; next = closing.pop()) await next();
+  const vault = lockedVault(settings.masterKey, dataKeyStore(database.sequelize));
+  const ledger =
+    database.mysqlUrl === null ? openSqliteLedger(database.sqliteFile!) : openMysqlLedger(database.mysqlUrl);
+  const { circuit, opened } = watchDatabase(settings, { database, vault, ledger }, { clock, logger });
+  const lanes = openActiveLanes(settings.redisUrl, { clock, logger });
+  const circuits = lanes.circuit ? [circuit, lanes.circuit] : [circuit];
+
+  async function close(): Promise<void> {
+    await lanes.close();
+    await ledger.close();
+    await inTime(database.close(), CLOSE_TIMEOUT_MS, () => new Error('It does not say goodbye.')).catch(
+      () => undefined,
+    );
+  }
+
+  return {
+    name: 'engines',
+    database,
+    vault,
+    ledger: watchedLedger(ledger, circuit),
+    activeLanes: lanes.activeLanes,
+    opened,
+    states: () => circuits.map((one) => one.state()),
+    start: async () => {
+      const asked = Promise.all(circuits.map((one) => one.start()));
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise((resolve) => (timer = setTimeout(resolve, START_PATIENCE_MS)));
+      const hopeless = new Promise((_, reject) => opened.catch(reject));
+      await Promise.race([asked, hopeless, late]).finally(() => clearTimeout(timer));
+    },
+    stop: async () => {
+      for (const one of circuits) await one.stop();
+      await close();
+    },
   };
+}
+
+interface OpenDatabase {
+  readonly database: Database;
+  readonly vault: LockedVault;
+  readonly ledger: Ledger;
+}
+
+function watchDatabase(
+  settings: EngineSettings,
+  { database, vault, ledger }: OpenDatabase,
+  { clock, logger }: OpenDeps,
+): { circuit: Circuit; opened: Promise<void> } {
+  const opened = Promise.withResolvers<void>();
+  let isOpened = false;
+  // Whoever needs to know waits for it; nobody has to.
+  opened.promise.catch(() => undefined);
+
+  async function openFirst(): Promise<void> {
+    try {
+      await database.ping();
+      await migrate(settings, database);
+      await vault.unlock();
+    } catch (error) {
+      // Another master key stays another one, and there is nobody to wait for who would put a file right.
+      if (error instanceof VaultError || database.dialect === 'sqlite') opened.reject(error);
+      throw error;
+    }
+    isOpened = true;
+    opened.resolve();
+  }
+
+  const circuit = createCircuit({
+    ...{ name: 'database', explain: explainDatabase, clock, logger },
+    probe: () => database.ping(),
+    recover: () =>
+      isOpened ? inTime(ledger.check(), CHECK_TIMEOUT_MS, () => new Error('no answer in time')) : openFirst(),
+  });
+  return { circuit, opened: opened.promise };
+}
+
+async function migrate(settings: EngineSettings, database: Database): Promise<void> {
+  if (database.dialect === 'sqlite') return void (await migrateDatabase(database));
+  const patient = openDatabase(settings, { isPatient: true });
   try {
-    await migrateDatabase(database);
-    const vault = await openVault(settings.masterKey, dataKeyStore(database.sequelize));
-    const ledger =
-      database.mysqlUrl === null
-        ? openSqliteLedger(database.sqliteFile!)
-        : openMysqlLedger(database.mysqlUrl);
-    closing.push(() => ledger.close());
-    const lanes = openActiveLanes(settings.redisUrl, clock, logger);
-    closing.push(() => lanes.close());
-    return { database, ledger, vault, activeLanes: lanes.activeLanes, pingRedis: lanes.ping, close };
-  } catch (error) {
-    await close();
-    throw error;
+    await migrateDatabase(patient);
+  } finally {
+    await patient.close();
   }
 }
 
 interface OpenLanes {
   readonly activeLanes: ActiveLanes;
-  readonly ping: (() => Promise<void>) | null;
+  readonly circuit: Circuit | null;
   close(): Promise<void>;
 }
 
-function openActiveLanes(redisUrl: string | null, clock: Clock, logger: Logger): OpenLanes {
-  if (redisUrl === null) {
-    const activeLanes = memoryActiveLanes({ clock });
-    return { activeLanes, ping: null, close: () => activeLanes.close() };
-  }
-  const redis = openRedis(redisUrl, logger);
-  const activeLanes = rsmqActiveLanes(redis);
+function openActiveLanes(redisUrl: string | null, { clock, logger }: OpenDeps): OpenLanes {
+  const memory = memoryActiveLanes({ clock });
+  if (redisUrl === null) return { activeLanes: memory, circuit: null, close: () => memory.close() };
+  const redis = openRedis(redisUrl);
+  const activeLanes = fallbackActiveLanes({
+    ...{
+      name: 'redis',
+      primary: rsmqActiveLanes(redis),
+      secondary: memory,
+      explain: explainRedis,
+      clock,
+      logger,
+    },
+    probe: () => probeRedis(redis),
+  });
   return {
     activeLanes,
-    ping: async () => {
-      await redis.ping();
-    },
+    circuit: activeLanes.circuit,
     close: async () => {
       await activeLanes.close();
       redis.disconnect();

@@ -3,6 +3,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AcceptedKey } from '../features/keys/keys.ts';
 import { fail } from '../kernel/errors.ts';
+import { UNAVAILABLE_RETRY_S } from './error-answer.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -18,10 +19,15 @@ declare module 'fastify' {
 interface Authenticators {
   acceptKey(secret: string): Promise<AcceptedKey | null>;
   readonly adminToken: string;
+  /** Why no call can be answered now, or null. */
+  readonly whyUnavailable?: () => string | null;
 }
 
 /** Deny by default: a route that does not say who may call it stops the start. */
-export function authenticate(app: FastifyInstance, { acceptKey, adminToken }: Authenticators): void {
+export function authenticate(
+  app: FastifyInstance,
+  { acceptKey, adminToken, whyUnavailable }: Authenticators,
+): void {
   const adminDigest = digest(adminToken);
   app.decorateRequest('apiKey', null);
 
@@ -33,6 +39,9 @@ export function authenticate(app: FastifyInstance, { acceptKey, adminToken }: Au
   app.addHook('onRequest', async (request) => {
     const { access } = request.routeOptions.config;
     if (access === 'anyone' || access === undefined) return;
+    // Before the key is looked up: one that is remembered changes nothing.
+    const why = whyUnavailable?.() ?? null;
+    if (why !== null) throw fail('unavailable', { detail: why, retryAfter: UNAVAILABLE_RETRY_S });
     const secret = secretOf(request);
     if (!secret) throw fail('unauthorized');
     if (access === 'admin') {

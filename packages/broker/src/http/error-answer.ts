@@ -37,7 +37,8 @@ export function answerError(logger: Logger) {
     const error = asFilaError(thrown);
     if (error.code === 'internal_error')
       logger.error({ err: thrown, http: request.id }, 'a call failed by a defect of ours');
-    else if (error.status >= 500)
+    // That an engine is away is said once by those who watch it, not with every call.
+    else if (error.status >= 500 && error.code !== 'unavailable')
       logger.warn({ err: thrown, http: request.id }, 'a call could not be answered');
     return sendProblem(error, request, reply);
   };
@@ -63,7 +64,9 @@ function ofForeignError(thrown: ThrownByFastify): FilaError {
   if (thrown.validation) return validationFailed(thrown.validation, thrown.validationContext);
   if (isDatabaseAway(thrown))
     return fail('unavailable', {
-      detail: 'The database is out of reach. Nothing was accepted.',
+      // A write whose end was not heard may have happened.
+      detail:
+        'The database is out of reach. Send it again; an Idempotency-Key keeps it from being done twice.',
       retryAfter: UNAVAILABLE_RETRY_S,
       cause: thrown,
     });
@@ -76,10 +79,15 @@ function ofForeignError(thrown: ThrownByFastify): FilaError {
     : fail('internal_error', { cause: thrown });
 }
 
-/** Sequelize's names for "no connection", without importing it here. */
-function isDatabaseAway(thrown: Error): boolean {
+/** Sequelize's names for "no connection", without importing it here; the driver's own error is its `original`. */
+function isDatabaseAway(thrown: Error & { original?: { code?: string; fatal?: boolean } }): boolean {
   return (
     thrown instanceof LedgerUnavailable ||
-    /^Sequelize(Connection|HostNot|AccessDenied|Timeout)/.test(thrown.name)
+    /^Sequelize(Connection|HostNot|AccessDenied|Timeout)/.test(thrown.name) ||
+    thrown.original?.fatal === true ||
+    OUT_OF_REACH.test(thrown.original?.code ?? '')
   );
 }
+
+const OUT_OF_REACH =
+  /^(PROTOCOL_|ECONN|EPIPE|ETIMEDOUT|SQLITE_(FULL|READONLY|IOERR|CANTOPEN|BUSY)|ER_(DISK_FULL|RECORD_FILE_FULL|OPTION_PREVENTS|SERVER_SHUTDOWN|QUERY_INTERRUPTED|CON_COUNT))/;

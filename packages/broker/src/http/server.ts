@@ -21,6 +21,8 @@ export interface ServerDeps {
   readonly maxBodyBytes: number;
   readonly adminToken: string;
   readonly acceptKey: (secret: string) => Promise<AcceptedKey | null>;
+  /** Why no call but those for anyone can be answered now, or null. */
+  readonly whyUnavailable?: () => string | null;
   readonly routes: readonly Routes[];
   readonly logger: Logger;
   /** Called first when the server stops: waiting calls should answer now. */

@@ -787,6 +787,10 @@ export interface Readiness {
     name: string;
     status: 'ok' | 'degraded' | 'down';
     detail?: string;
+    /**
+     * When it became so, where that is known.
+     */
+    since?: string;
   }[];
 }
 /**

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { mariadbAvailable, needMariadb } from '../../../../test/services/need.ts';
-import { openEngines, type Engines } from '../engines/engines.ts';
+import { createEngines, type Engines } from '../engines/engines.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { silentLogger } from '../kernel/logger.ts';
 
@@ -35,7 +35,9 @@ async function open(databaseUrl: string | null): Promise<Engines> {
   const dataDir = await mkdtemp(join(tmpdir(), 'fila-rooms-'));
   closing.push(() => rm(dataDir, { recursive: true, force: true }));
   const settings = { databaseUrl, redisUrl: null, dataDir, masterKey: randomBytes(32) };
-  const engines = await openEngines(settings, systemClock, silentLogger);
-  closing.push(() => engines.close());
+  const engines = createEngines(settings, systemClock, silentLogger);
+  closing.push(() => engines.stop());
+  await engines.start();
+  await engines.opened;
   return engines;
 }

@@ -22,7 +22,7 @@ beforeEach(async () => {
 });
 afterEach(() => broker.stop());
 
-const find = () => devKey({ url: broker.url, adminToken: 'admin', stop: async () => {} }, dataDir);
+const find = () => devKey({ url: broker.url, adminToken: 'admin' }, dataDir);
 
 it('takes the key of last time while the broker accepts it', async () => {
   writeFileSync(join(dataDir, 'dev.key'), 'fila_live_old\n');

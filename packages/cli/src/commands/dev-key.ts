@@ -6,7 +6,10 @@ import type { Fila } from '@fila/sdk';
 
 const FILE = 'dev.key';
 
-export async function devKey({ url, adminToken }: RunningBroker, dataDir: string): Promise<string> {
+export async function devKey(
+  { url, adminToken }: Pick<RunningBroker, 'url' | 'adminToken'>,
+  dataDir: string,
+): Promise<string> {
   const { Fila } = await import('@fila/sdk');
   const path = join(dataDir, FILE);
   const known = await readFile(path, 'utf8').catch(() => '');

@@ -47,7 +47,8 @@ async function startAll(loaded: LoadedSettings): Promise<RunningDev> {
     if (found.simulated) started.push(found.simulated);
     const broker = await startDaemon(settingsFor(loaded, found.ollama), 'dev');
     started.push(broker);
-    return { broker, ollama: found.ollama, key: await devKey(broker, loaded.settings.dataDir), stop };
+    const { failed } = broker;
+    return { broker, failed, ollama: found.ollama, key: await devKey(broker, loaded.settings.dataDir), stop };
   } catch (error) {
     await stop();
     throw error;

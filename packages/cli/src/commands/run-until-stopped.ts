@@ -3,6 +3,8 @@ import type { Host } from '../cli-context.ts';
 import { EXIT } from '../output/exit-codes.ts';
 
 export interface Running {
+  /** Rejects when it has found out that it can never work. */
+  readonly failed?: Promise<never>;
   stop(): Promise<void>;
 }
 
@@ -30,7 +32,7 @@ export async function runUntilStopped<T extends Running>(
     const running = await run.start();
     try {
       if (count === 0) await run.onStarted(running);
-      await asked.promise;
+      await Promise.race([asked.promise, running.failed ?? asked.promise]);
     } finally {
       await running.stop();
     }

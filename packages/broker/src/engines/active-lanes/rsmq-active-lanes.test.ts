@@ -3,7 +3,6 @@ import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { needRedis, redisAvailable } from '../../../../../test/services/need.ts';
 import { startRedis } from '../../../../../test/services/redis-service.ts';
-import { silentLogger } from '../../kernel/logger.ts';
 import { openRedis } from '../connections/redis.ts';
 import { describeActiveLanes } from './active-lanes.conformance.ts';
 import type { ActiveLanes, Lane, Token } from './active-lanes.ts';
@@ -13,7 +12,7 @@ const lane = (id: number): Lane => ({ id, list: 'a' });
 const ids = (tokens: readonly Token[]) => tokens.map((token) => token.lane.id);
 
 async function connect(url: string): Promise<Redis> {
-  const redis = openRedis(url, silentLogger);
+  const redis = openRedis(url);
   await hasStatus(redis, 'ready');
   return redis;
 }

@@ -3,23 +3,25 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { needRedis, redisAvailable } from '../../../../../test/services/need.ts';
 import { freePort } from '../../../../../test/services/daemon.ts';
 import { startRedis } from '../../../../../test/services/redis-service.ts';
-import type { Logger } from '../../kernel/logger.ts';
-import { openRedis } from './redis.ts';
-
-function recordingLogger(lines: string[]): Logger {
-  const record = (level: string) => (_fields: object, message: string) =>
-    void lines.push(`${level} ${message}`);
-  return { debug: record('debug'), info: record('info'), warn: record('warn'), error: record('error') };
-}
+import { explainRedis } from '../circuit/explain.ts';
+import { openRedis, probeRedis } from './redis.ts';
 
 async function hasStatus(redis: Redis, status: Redis['status']): Promise<void> {
   await vi.waitFor(() => expect(redis.status).toBe(status), 5000);
 }
 
+/** What an operator would read. */
+async function trouble(redis: Redis): Promise<string | null> {
+  return probeRedis(redis).then(
+    () => null,
+    (error: unknown) => explainRedis(error),
+  );
+}
+
 describe.skipIf(!redisAvailable)('the connection to Redis', () => {
   const opened: { disconnect(): void }[] = [];
-  const open = (url: string, lines: string[] = []) => {
-    const redis = openRedis(url, recordingLogger(lines));
+  const open = (url: string) => {
+    const redis = openRedis(url);
     opened.push(redis);
     return redis;
   };
@@ -27,33 +29,35 @@ describe.skipIf(!redisAvailable)('the connection to Redis', () => {
     for (const redis of opened.splice(0)) redis.disconnect();
   });
 
-  it('rejects commands at once while there is no Redis, and says so once', async () => {
-    const lines: string[] = [];
-    const redis = open(`redis://127.0.0.1:${await freePort()}`, lines);
+  it('rejects commands at once while there is no Redis, and knows why', async () => {
+    const redis = open(`redis://127.0.0.1:${await freePort()}`);
     let attempts = 0;
     redis.on('reconnecting', () => attempts++);
     await vi.waitFor(() => expect(attempts).toBe(3), 5000);
     const startMs = Date.now();
     await expect(redis.get('a')).rejects.toThrow(/Stream isn't writeable/);
+    expect(await trouble(redis)).toBe('Nobody listens at the address of FILA_REDIS_URL.');
     expect(Date.now() - startMs).toBeLessThan(100);
-    expect(lines).toEqual(['warn Redis is away; going on without it']);
   });
 
-  it('rejects what was in flight when Redis dies, comes back by itself and tells both', async () => {
+  it('can be asked before it is there: the answer is that of the first try', async () => {
+    expect(await trouble(open((await needRedis()).url))).toBeNull();
+    expect(await trouble(open(`redis://127.0.0.1:${await freePort()}`))).toMatch(/Nobody listens/);
+  });
+
+  it('rejects what was in flight when Redis dies, and comes back by itself', async () => {
     const service = await startRedis();
-    const lines: string[] = [];
-    const redis = open(service.url, lines);
+    const redis = open(service.url);
     await hasStatus(redis, 'ready');
-    expect(lines).toEqual([]);
     const inFlight = redis.blpop('nothing', 0);
     inFlight.catch(() => {});
     await redis.client('ID');
     await service.kill();
     await expect(inFlight).rejects.toThrow();
+    await vi.waitFor(async () => expect(await trouble(redis)).toMatch(/Nobody listens/), 5000);
     await service.restart();
     await hasStatus(redis, 'ready');
-    expect(await redis.ping()).toBe('PONG');
-    expect(lines.map((line) => line.split(' ')[0])).toEqual(['warn', 'info']);
+    expect(await trouble(redis)).toBeNull();
     await service.kill();
   });
 
@@ -72,12 +76,19 @@ describe.skipIf(!redisAvailable)('the connection to Redis', () => {
     await service.kill();
   });
 
-  it('leaves no line in the log when it is closed on purpose', async () => {
-    const lines: string[] = [];
-    const redis = open((await needRedis()).url, lines);
-    await hasStatus(redis, 'ready');
-    redis.disconnect();
-    await hasStatus(redis, 'end');
-    expect(lines).toEqual([]);
+  it('tells a Redis that answers from one that also takes changes', async () => {
+    const service = await startRedis({ args: ['--requirepass', 'right'] });
+    expect(await trouble(open(service.url))).toMatch(/refuses the user or the password/);
+    const redis = open(service.url.replace('//', '//:right@'));
+    expect(await trouble(redis)).toBeNull();
+    await redis.config('SET', 'maxmemory', '1');
+    expect(await trouble(redis)).toMatch(/memory is full/);
+    await redis.config('SET', 'maxmemory', '0');
+    expect(await trouble(redis)).toBeNull();
+    await redis.replicaof('127.0.0.1', '1');
+    expect(await trouble(redis)).toMatch(/can only be read/);
+    await redis.replicaof('NO', 'ONE');
+    expect(await trouble(redis)).toBeNull();
+    await service.kill();
   });
 });

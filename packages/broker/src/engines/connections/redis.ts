@@ -1,17 +1,20 @@
 /** Opens the connection to Redis with the settings that everything of ours on Redis counts on. */
 import { Redis } from 'ioredis';
-import type { Logger } from '../../kernel/logger.ts';
 
 const CONNECT_TIMEOUT_MS = 2000;
 const COMMAND_TIMEOUT_MS = 2000;
 const SILENT_SOCKET_TIMEOUT_MS = 5000;
-const MAX_RECONNECT_DELAY_MS = 2000;
+const MAX_RECONNECT_DELAY_MS = 1000;
+const PROBE_KEY = '{fila}:probe';
+
+/** What the connection itself said: why it is not there, and when it first said anything. */
+const lastWords = new WeakMap<Redis, { trouble: Error | null; readonly first: Promise<void> }>();
 
 /**
  * Connects in the background and reconnects for ever. Redis is only an index of the rows, so a command never waits for
  * it: without a ready connection it is rejected at once, also before the first `ready`.
  */
-export function openRedis(url: string, logger: Logger): Redis {
+export function openRedis(url: string): Redis {
   const redis = new Redis(url, {
     connectTimeout: CONNECT_TIMEOUT_MS,
     retryStrategy: (attempt) => Math.min(50 * attempt, MAX_RECONNECT_DELAY_MS),
@@ -25,24 +28,35 @@ export function openRedis(url: string, logger: Logger): Redis {
     // What is asked for in one tick travels in one round trip.
     enableAutoPipelining: true,
   });
-  logOutages(redis, logger);
+  listen(redis);
   return redis;
 }
 
-/** One line when it goes and one when it is back, however often reconnecting fails between. */
-function logOutages(redis: Redis, logger: Logger): void {
-  let isAway = false;
-  redis.on('error', (error) => {
-    if (!isAway) logger.warn({ err: error }, 'Redis is away; going on without it');
-    isAway = true;
+function listen(redis: Redis): void {
+  const first = Promise.withResolvers<void>();
+  const words = { trouble: null as Error | null, first: first.promise };
+  lastWords.set(redis, words);
+  redis.on('error', (error: Error) => {
+    words.trouble = error;
+    first.resolve();
   });
   redis.on('close', () => {
-    if (!isAway && redis.status !== 'end')
-      logger.warn({}, 'Redis closed the connection; going on without it');
-    isAway = true;
+    words.trouble ??= new Error('The connection was closed.');
+    first.resolve();
   });
   redis.on('ready', () => {
-    if (isAway) logger.info({}, 'Redis is back');
-    isAway = false;
+    words.trouble = null;
+    first.resolve();
   });
+}
+
+/** Rejects with what is wrong unless Redis takes changes now. A PING would also please a replica or a full one. */
+export async function probeRedis(redis: Redis): Promise<void> {
+  const words = lastWords.get(redis);
+  if (redis.status !== 'ready') await words?.first;
+  try {
+    await redis.set(PROBE_KEY, '1', 'PX', 1000);
+  } catch (error) {
+    throw words?.trouble ?? error;
+  }
 }

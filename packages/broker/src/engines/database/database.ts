@@ -1,6 +1,7 @@
 /** Opens the database: SQLite in the data folder, or MySQL/MariaDB. Sequelize serves models, migrations and admin queries. */
 import { join } from 'node:path';
 import { Sequelize } from 'sequelize';
+import { mysqlWithin } from '../connections/mysql.ts';
 import { nodeSqlite } from './node-sqlite.ts';
 
 export interface DatabaseSettings {
@@ -30,10 +31,14 @@ export const SQLITE_PRAGMAS = [
   'journal_size_limit=67108864',
 ];
 
-export function openDatabase(settings: DatabaseSettings): Database {
+const MYSQL_TIMEOUT_MS = 1_500;
+
+/** `isPatient`: a statement may take as long as it takes, as a migration's may. */
+export function openDatabase(settings: DatabaseSettings, options: { isPatient?: boolean } = {}): Database {
   const { databaseUrl } = settings;
   const sqliteFile = databaseUrl === null ? join(settings.dataDir, 'fila.sqlite') : null;
-  const sequelize = databaseUrl === null ? openSqlite(sqliteFile!) : openMysql(databaseUrl);
+  const sequelize =
+    databaseUrl === null ? openSqlite(sqliteFile!) : openMysql(databaseUrl, options.isPatient ?? false);
   return {
     dialect: databaseUrl === null ? 'sqlite' : 'mysql',
     sequelize,
@@ -59,12 +64,17 @@ function openSqlite(file: string): Sequelize {
   });
 }
 
-function openMysql(url: string): Sequelize {
+function openMysql(url: string, isPatient: boolean): Sequelize {
   return new Sequelize(url.replace(/^mariadb:/, 'mysql:'), {
     dialect: 'mysql',
+    ...(isPatient ? {} : { dialectModule: mysqlWithin(MYSQL_TIMEOUT_MS) }),
     logging: false,
-    pool: { max: 5, min: 0, idle: 10_000, acquire: 5_000 },
-    dialectOptions: { connectTimeout: 5_000, charset: 'utf8mb4_unicode_ci', supportBigNumbers: true },
+    pool: { max: 5, min: 0, idle: 10_000, acquire: MYSQL_TIMEOUT_MS },
+    dialectOptions: {
+      connectTimeout: MYSQL_TIMEOUT_MS,
+      charset: 'utf8mb4_unicode_ci',
+      supportBigNumbers: true,
+    },
     define: { charset: 'utf8mb4', collate: 'utf8mb4_unicode_ci' },
   });
 }

@@ -11,6 +11,7 @@ export type LedgerOp =
   | ({ readonly kind: 'claim'; readonly claim: Claim } & Answered<ClaimedRow[]>)
   | ({ readonly kind: 'settle'; readonly settlement: Settlement } & Answered<boolean>)
   | ({ readonly kind: 'discard'; readonly id: string; readonly reason: Buffer } & Answered<boolean>)
+  | ({ readonly kind: 'check' } & Answered<void>)
   | ({ readonly kind: 'cancel'; readonly id: string; readonly keyId: string } & Answered<boolean>)
   | ({
       readonly kind: 'renew';

@@ -1,5 +1,5 @@
 /** The statements of the sweeps, each a compare-and-set that any broker may repeat. */
-import { eventOf, MAX_DELIVERIES, STATE, type LedgerSweeps } from './ledger.ts';
+import { eventOf, MAX_DELIVERIES, STATE, type Held, type LedgerSweeps } from './ledger.ts';
 import type { SqlRunner, Statement } from './sql-runner.ts';
 
 /** Rows that one statement names. */
@@ -65,11 +65,19 @@ export function ledgerSweeps(sql: SqlRunner): LedgerSweeps {
     return rescued;
   }
 
+  async function heldBy(owner: string): Promise<Held[]> {
+    const rows = await sql.all<{ id: string; fence: number }>(
+      `SELECT r.id, r.fence FROM lanes l JOIN requests r ON r.lane_id = l.id AND r.state = ${processing} WHERE r.lease_owner = ?`,
+      [owner],
+    );
+    return rows.map(({ id, fence }) => ({ id, fence: Number(fence) }));
+  }
+
   async function forgetIdempotencyKeys(olderThanMs: number): Promise<void> {
     await sql.run(`DELETE FROM idempotency_keys WHERE created_at < ${sql.nowMs} - ?`, [olderThanMs]);
   }
 
-  return { lanesWithWork, wake, rescue, forgetIdempotencyKeys };
+  return { lanesWithWork, wake, rescue, heldBy, forgetIdempotencyKeys };
 }
 
 function expire(sql: SqlRunner, ids: readonly string[]): Statement[] {

@@ -3,7 +3,7 @@ import type { Ledger } from './ledger.ts';
 import type { LedgerOp } from './ledger-ops.ts';
 import type { SelfClockedFlush } from './self-clocked-flush.ts';
 
-type Writes = Pick<Ledger, 'insert' | 'claim' | 'settle' | 'cancel' | 'discard' | 'renew'>;
+type Writes = Pick<Ledger, 'insert' | 'claim' | 'settle' | 'cancel' | 'discard' | 'renew' | 'check'>;
 
 export function ledgerWrites(flush: SelfClockedFlush<LedgerOp>): Writes {
   return {
@@ -13,6 +13,7 @@ export function ledgerWrites(flush: SelfClockedFlush<LedgerOp>): Writes {
       new Promise((resolve, reject) => flush.add({ kind: 'settle', settlement, resolve, reject })),
     discard: (id, reason) =>
       new Promise((resolve, reject) => flush.add({ kind: 'discard', id, reason, resolve, reject })),
+    check: () => new Promise((resolve, reject) => flush.add({ kind: 'check', resolve, reject })),
     cancel: (id, keyId) =>
       new Promise((resolve, reject) => flush.add({ kind: 'cancel', id, keyId, resolve, reject })),
     renew: (owner, leaseMs, held) =>

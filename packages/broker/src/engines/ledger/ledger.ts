@@ -22,6 +22,8 @@ export interface Ledger {
   discard(id: string, reason: Buffer): Promise<boolean>;
   /** Extends leases; resolves with the ids that are still held. */
   renew(owner: string, leaseMs: number, held: readonly Held[]): Promise<Set<string>>;
+  /** Resolves when something could be written for good and taken away again: the database takes changes. */
+  check(): Promise<void>;
 
   /** Rows asked for in the same moment are read together. */
   find(id: string): Promise<RequestRow | null>;
@@ -52,6 +54,8 @@ export interface LedgerSweeps {
   wake(): Promise<{ expired: string[]; nextInMs: number | null }>;
   /** Gives back what a dead worker held: leases over for `graceMs`, or of the owner named. Three deaths: failed, poison. */
   rescue(dead: { graceMs: number } | { owner: string }, poisonError: (id: string) => Buffer): Promise<number>;
+  /** What is processing under this owner's name. */
+  heldBy(owner: string): Promise<Held[]>;
   /** Forgets idempotency keys older than this. */
   forgetIdempotencyKeys(olderThanMs: number): Promise<void>;
 }

@@ -1,5 +1,6 @@
 /** The ledger on MySQL or MariaDB: one dedicated connection, one packet, one transaction and one fsync a flush. */
-import mysql, { type Connection, type Pool, type ResultSetHeader } from 'mysql2/promise';
+import mysql, { type Connection, type Pool, type PoolConnection, type ResultSetHeader } from 'mysql2/promise';
+import { isOutOfReach } from '../connections/mysql.ts';
 import { laneBook } from './lane-book.ts';
 import { ledgerChecks } from './ledger-checks.ts';
 import { ledgerReads } from './ledger-reads.ts';
@@ -13,7 +14,12 @@ import type { SqlRunner, SqlValue, Statement } from './sql-runner.ts';
 
 const NOW = 'CAST(ROUND(UNIX_TIMESTAMP(NOW(3)) * 1000) AS SIGNED)';
 const FLUSH_LIMITS = { maxOps: 256, maxBytes: 4 * 1024 * 1024 };
-const CONNECT_TIMEOUT_MS = 5_000;
+const CONNECT_TIMEOUT_MS = 1_500;
+/** A server that takes longer counts as away; what it was sent may still happen, which marks and fences bear. */
+const QUERY_TIMEOUT_MS = 5_000;
+/** They read whole tables. */
+const CHECKS_TIMEOUT_MS = 600_000;
+const CLOSE_TIMEOUT_MS = 1_000;
 const MAX_TRIES = 20;
 
 const SESSION = [
@@ -44,11 +50,7 @@ export function openMysqlLedger(url: string): Ledger {
       packet.answer(results);
     } catch (error) {
       if (ops.length > 1 && !isOutOfReach(error)) for (const op of ops) await flush([op]);
-      else
-        for (const op of ops)
-          op.reject(
-            isOutOfReach(error) ? new LedgerUnavailable((error as Error).message, { cause: error }) : error,
-          );
+      else for (const op of ops) op.reject(asLedgerError(error));
     }
   }
 
@@ -57,14 +59,14 @@ export function openMysqlLedger(url: string): Ledger {
     for (let tries = 1; ; tries++) {
       const live = await connection.get();
       try {
-        const [results] = await live.query(sql);
+        const [results] = await live.query({ sql, timeout: QUERY_TIMEOUT_MS });
         return results as unknown[];
       } catch (error) {
         if (isOutOfReach(error)) connection.drop(live);
-        else await live.query('ROLLBACK').catch(() => connection.drop(live));
+        else await run(live, 'ROLLBACK').catch(() => connection.drop(live));
         const again = AGAIN.has((error as { code?: string }).code ?? '')
           ? tries < MAX_TRIES
-          : isOutOfReach(error) && tries === 1;
+          : isOutOfReach(error) && !isTimeout(error) && tries === 1;
         if (!again) throw error;
       }
     }
@@ -77,22 +79,32 @@ export function openMysqlLedger(url: string): Ledger {
     ...ledgerReads(sql),
     lanes: laneBook(sql),
     sweeps: ledgerSweeps(sql),
-    checks: ledgerChecks(sql),
+    checks: ledgerChecks(poolRunner(pool, CHECKS_TIMEOUT_MS)),
     close: async () => {
       await writes.idle();
-      await connection.close();
-      await pool.end();
+      // A server that hangs does not say goodbye.
+      await Promise.race([
+        Promise.all([connection.close(), pool.end()]),
+        new Promise((resolve) => setTimeout(resolve, CLOSE_TIMEOUT_MS).unref()),
+      ]);
     },
   };
 }
 
-function poolRunner(pool: Pool): SqlRunner {
+function poolRunner(pool: Pool, timeoutMs = QUERY_TIMEOUT_MS): SqlRunner {
+  /** Whatever it does may be done twice; a connection that was closed while it lay idle is no outage. */
   async function query<T>(text: string, values: readonly SqlValue[]): Promise<T> {
-    try {
-      const [result] = await pool.query(text, [...values]);
-      return result as T;
-    } catch (error) {
-      throw isOutOfReach(error) ? new LedgerUnavailable((error as Error).message, { cause: error }) : error;
+    for (let tries = 1; ; tries++) {
+      const live = await connectionOf(pool);
+      try {
+        const result = await run(live, text, { values, timeoutMs });
+        live.release();
+        return result as T;
+      } catch (error) {
+        if (!isOutOfReach(error)) live.release();
+        else live.destroy();
+        if (!isOutOfReach(error) || isTimeout(error) || tries > 1) throw asLedgerError(error);
+      }
     }
   }
   return {
@@ -108,27 +120,50 @@ function poolRunner(pool: Pool): SqlRunner {
 /** Deadlocks and lock waits are run again; the sweeps that use it can also simply come again. */
 async function transaction(pool: Pool, statements: readonly Statement[]): Promise<number[]> {
   for (let tries = 1; ; tries++) {
-    const live = await pool.getConnection().catch((error: unknown) => {
-      throw new LedgerUnavailable((error as Error).message, { cause: error });
-    });
+    const live = await connectionOf(pool);
     try {
-      await live.query('SET TRANSACTION ISOLATION LEVEL READ COMMITTED');
-      await live.beginTransaction();
+      await run(live, 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED');
+      await run(live, 'START TRANSACTION');
       const changed: number[] = [];
-      for (const { sql, values } of statements) {
-        const [result] = await live.query<ResultSetHeader>(sql, [...values]);
-        changed.push(result.affectedRows);
-      }
-      await live.commit();
+      for (const { sql, values } of statements)
+        changed.push(((await run(live, sql, { values })) as ResultSetHeader).affectedRows);
+      await run(live, 'COMMIT');
+      live.release();
       return changed;
     } catch (error) {
-      await live.rollback().catch(() => live.destroy());
+      if (isOutOfReach(error)) live.destroy();
+      else
+        await run(live, 'ROLLBACK').then(
+          () => live.release(),
+          () => live.destroy(),
+        );
       if (AGAIN.has((error as { code?: string }).code ?? '') && tries < MAX_TRIES) continue;
-      throw isOutOfReach(error) ? new LedgerUnavailable((error as Error).message, { cause: error }) : error;
-    } finally {
-      live.release();
+      throw asLedgerError(error);
     }
   }
+}
+
+function connectionOf(pool: Pool): Promise<PoolConnection> {
+  return pool.getConnection().catch((error: unknown) => {
+    throw new LedgerUnavailable((error as Error).message, { cause: error });
+  });
+}
+
+async function run(
+  live: Connection,
+  sql: string,
+  { values = [], timeoutMs = QUERY_TIMEOUT_MS }: { values?: readonly SqlValue[]; timeoutMs?: number } = {},
+): Promise<unknown> {
+  const [result] = await live.query({ sql, timeout: timeoutMs }, [...values]);
+  return result;
+}
+
+function asLedgerError(error: unknown): unknown {
+  return isOutOfReach(error) ? new LedgerUnavailable((error as Error).message, { cause: error }) : error;
+}
+
+function isTimeout(error: unknown): boolean {
+  return (error as { code?: string }).code === 'PROTOCOL_SEQUENCE_TIMEOUT';
 }
 
 /** Opens the connection of the flush when it is first needed and again after it broke. */
@@ -144,7 +179,7 @@ function flushConnection(url: string) {
       supportBigNumbers: true,
     });
     live.on('error', () => drop(live));
-    await live.query(SESSION);
+    await run(live, SESSION);
     current = live;
     return live;
   }
@@ -163,15 +198,4 @@ function flushConnection(url: string) {
       await live?.end();
     },
   };
-}
-
-function isOutOfReach(error: unknown): boolean {
-  const { code = '', fatal = false } = error as { code?: string; fatal?: boolean };
-  return (
-    fatal ||
-    /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_|EHOST|ENET|PROTOCOL_|ER_CON_COUNT|ER_SERVER_SHUTDOWN|ER_DISK_FULL|ER_OPTION_PREVENTS)/.test(
-      code,
-    ) ||
-    error instanceof LedgerUnavailable
-  );
 }

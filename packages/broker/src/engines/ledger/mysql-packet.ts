@@ -6,6 +6,7 @@ import { blob, id, idsWhere, isLiteralId, number, text, type Row, type Writing }
 import { settles } from './mysql-settles.ts';
 
 const { pending, processing, delayed, cancelled, failed } = STATE;
+const NO_DIGEST = Buffer.alloc(32);
 /** A cursor is forgotten after this time: a row with a smaller id may have been committed later or handed back. */
 const CURSOR_MS = 1_000;
 
@@ -39,6 +40,7 @@ export function mysqlPacket(nowMs: string, addToNext: (op: LedgerOp) => void) {
     settles(opsOf(ops, 'settle'), writing);
     for (const op of opsOf(ops, 'cancel')) cancel(op, writing);
     for (const op of opsOf(ops, 'discard')) discard(op, writing);
+    for (const op of opsOf(ops, 'check')) check(op, writing);
     for (const op of opsOf(ops, 'renew')) renew(op, writing);
     statements.push('COMMIT');
     return { sql: statements.join(';\n'), answer: (results) => readers.forEach((read) => read(results)) };
@@ -146,6 +148,14 @@ function discard(op: OpsOf<'discard'>, { add, mark, nowMs }: Writing): void {
   idsWhere(`id = ${id(op.id)} AND write_mark = ${mark} AND discarded_at IS NOT NULL`, add, (done) =>
     op.resolve(done.has(op.id)),
   );
+}
+
+function check(op: OpsOf<'check'>, { add }: Writing): void {
+  const nothing = blob(NO_DIGEST);
+  add(
+    `INSERT IGNORE INTO idempotency_keys (key_id, digest, fingerprint, request_id, created_at) VALUES ('', ${nothing}, ${nothing}, '', 0)`,
+  );
+  add(`DELETE FROM idempotency_keys WHERE key_id = '' AND digest = ${nothing}`, () => op.resolve());
 }
 
 /** Leaves no mark: a packet that runs a second time would take what it renewed for claimed. */

@@ -48,8 +48,8 @@ export function openSqliteLedger(file: string): Ledger {
       const answers = await whenFree(() => transaction(db, () => ops.map((op) => write(op))));
       for (const [index, op] of ops.entries()) op.resolve(answers[index] as never);
     } catch (error) {
-      if (ops.length > 1 && !isBusy(error)) for (const op of ops) await flush([op]);
-      else for (const op of ops) op.reject(asLedgerError(error));
+      if (ops.length > 1 && !(error instanceof LedgerUnavailable)) for (const op of ops) await flush([op]);
+      else for (const op of ops) op.reject(error);
     }
   }
 
@@ -85,7 +85,7 @@ async function whenFree<T>(work: () => T): Promise<T> {
     try {
       return work();
     } catch (error) {
-      if (!isBusy(error) || Date.now() > giveUpAt) throw error;
+      if (!isBusy(error) || Date.now() > giveUpAt) throw asLedgerError(error);
     }
     await new Promise((resolve) => setTimeout(resolve, BUSY_PAUSE_MS));
   }

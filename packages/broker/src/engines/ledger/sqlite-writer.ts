@@ -52,6 +52,10 @@ const DISCARD = `UPDATE requests SET discarded_at = ${NOW}, discard_reason = ?
 
 const RENEW = `UPDATE requests SET lease_until = ${NOW} + ? WHERE id = ? AND state = ${processing} AND fence = ? AND lease_owner = ?`;
 
+const CHECK = `INSERT OR REPLACE INTO idempotency_keys (key_id, digest, fingerprint, request_id, created_at) VALUES ('check', x'00', x'00', '', 0)`;
+
+const UNCHECK = `DELETE FROM idempotency_keys WHERE key_id = 'check'`;
+
 type Prepare = (sql: string) => StatementSync;
 
 export function sqliteWriter(prepare: Prepare): (op: LedgerOp) => unknown {
@@ -69,6 +73,7 @@ export function sqliteWriter(prepare: Prepare): (op: LedgerOp) => unknown {
     if (op.kind === 'claim') return claim(prepare, op.claim);
     if (op.kind === 'settle') return settle(prepare, op.settlement);
     if (op.kind === 'cancel') return cancel(op.id, op.keyId);
+    if (op.kind === 'check') return void [CHECK, UNCHECK].forEach((sql) => prepare(sql).run());
     if (op.kind === 'discard') return didChange(DISCARD, op.reason, op.id);
     const still = op.held.filter(({ id, fence }) => didChange(RENEW, op.leaseMs, id, fence, op.owner));
     return new Set(still.map(({ id }) => id));

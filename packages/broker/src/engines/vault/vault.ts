@@ -49,14 +49,26 @@ const TAG_BYTES = 16;
 const HEADER_BYTES = 1 + 4 + NONCE_BYTES;
 const NONCES_DRAWN = 1024;
 
-/** Opens the vault with the newest data key, or makes the first one. Rejects when the master key is another one. */
+/** A vault that knows its master key and not yet its data keys: it can derive, but neither seal nor open. */
+export interface LockedVault extends Vault {
+  /** Takes the newest data key, or makes the first one. Rejects with VaultError when the master key is another one. */
+  unlock(): Promise<void>;
+}
+
 export async function openVault(masterKey: Buffer, store: DataKeyStore): Promise<Vault> {
+  const vault = lockedVault(masterKey, store);
+  await vault.unlock();
+  return vault;
+}
+
+export function lockedVault(masterKey: Buffer, store: DataKeyStore): LockedVault {
   const master = createSecretKey(masterKey);
   const derive = (purpose: string): Buffer =>
     Buffer.from(hkdfSync('sha256', masterKey, '', `fila:${purpose}`, 32));
   const masterKeyId = createHmac('sha256', derive('master key id')).digest('hex').slice(0, 16);
   const nonces = noncePool();
   const dataKeys = new Map<number, KeyObject>();
+  let newest = -1;
 
   function unwrap(stored: StoredDataKey): KeyObject {
     if (stored.masterKeyId !== masterKeyId)
@@ -69,19 +81,25 @@ export async function openVault(masterKey: Buffer, store: DataKeyStore): Promise
       if (!dataKeys.has(stored.id)) dataKeys.set(stored.id, unwrap(stored));
   }
 
-  await load();
-  if (dataKeys.size === 0) {
-    const secret = randomBytes(32);
-    await store.add(masterKeyId, (id) =>
-      encrypt(master, { id: 0, aad: aadOfKey(id), nonce: nonces() }, secret),
-    );
+  async function unlock(): Promise<void> {
     await load();
+    if (dataKeys.size === 0) {
+      const secret = randomBytes(32);
+      await store.add(masterKeyId, (id) =>
+        encrypt(master, { id: 0, aad: aadOfKey(id), nonce: nonces() }, secret),
+      );
+      await load();
+    }
+    newest = Math.max(...dataKeys.keys());
   }
-  const newest = Math.max(...dataKeys.keys());
-  const current = dataKeys.get(newest)!;
 
   return {
-    seal: (place, plain) => encrypt(current, { id: newest, aad: aadOf(place), nonce: nonces() }, plain),
+    unlock,
+    seal: (place, plain) => {
+      const key = dataKeys.get(newest);
+      if (!key) throw new VaultError('The data keys are not known yet.');
+      return encrypt(key, { id: newest, aad: aadOf(place), nonce: nonces() }, plain);
+    },
     derive,
     open: async (place, sealed) => {
       const id = sealed.length > HEADER_BYTES ? sealed.readUInt32BE(1) : -1;

@@ -3,11 +3,18 @@ import type { Readiness } from '../../kernel/contract.generated.ts';
 
 export type CheckStatus = 'ok' | 'degraded' | 'down';
 
+export interface Checked {
+  readonly status: CheckStatus;
+  readonly detail?: string;
+  /** When it became so. */
+  readonly since?: string;
+}
+
 export interface HealthCheck {
   readonly name: string;
   /** Whether requests can be accepted without it. */
   readonly needed: boolean;
-  run(): Promise<{ status: CheckStatus; detail?: string }>;
+  run(): Promise<Checked>;
 }
 
 export interface Health {
@@ -21,9 +28,7 @@ const CHECK_TIMEOUT_MS = 2_000;
 export function createHealth(checks: readonly HealthCheck[]): Health {
   let isStopping = false;
 
-  async function runCheck(
-    check: HealthCheck,
-  ): Promise<{ name: string; status: CheckStatus; detail?: string }> {
+  async function runCheck(check: HealthCheck): Promise<Checked & { name: string }> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error('no answer')), CHECK_TIMEOUT_MS);

@@ -60,7 +60,7 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
     };
     const inserted = await ledger.insert(row);
     if (inserted.kind === 'repeated') return repeated(inserted);
-    if (times.runAt === null) await activate({ id: laneId, list: listOf(lane) });
+    if (times.runAt === null) activate({ id: laneId, list: listOf(lane) });
     const known = { model, priority, metadata: metadata ?? null, createdAt: now, retryOf: null, ...times };
     return { request: newView(id, known), isRepeated: false };
   }
@@ -92,7 +92,7 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
       notify: dead.callback !== null || (await deps.hasReceivers(dead.keyId)),
     });
     if (inserted.kind !== 'inserted') return null;
-    await activate({ id: dead.laneId, list: listOf(await ledger.lanes.nameOf(dead.laneId)) });
+    activate({ id: dead.laneId, list: listOf(await ledger.lanes.nameOf(dead.laneId)) });
     return id;
   }
 
@@ -107,13 +107,13 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
     if (problem !== null) throw wrong('/callback_url', problem);
   }
 
-  /** The row is accepted already: when the active lanes are away, the sweep finds it. */
-  async function activate(lane: Lane): Promise<void> {
-    try {
-      await deps.activeLanes.activate([lane]);
-    } catch (error) {
-      logger.warn({ err: error, lane: lane.id }, 'a lane could not be made active; the sweep will do it');
-    }
+  /** Not waited for: the row is accepted already, and when the active lanes are away the sweep finds it. */
+  function activate(lane: Lane): void {
+    deps.activeLanes
+      .activate([lane])
+      .catch((error: unknown) =>
+        logger.warn({ err: error, lane: lane.id }, 'a lane could not be made active; the sweep will do it'),
+      );
   }
 
   return { accept, retry };

@@ -43,6 +43,7 @@ async function startMember(bench: Bench, slots: Record<string, number>): Promise
     requests: { poisonError: () => Buffer.from('poison'), ended: () => {} },
     upstreams: { free: broker.free },
     dispatcher: broker.dispatcher,
+    ...{ writeKeptOutcomes: async () => {}, giveBackLostClaims: async () => {} },
     ...{ logger: silentLogger, leaseMs: 30_000, earlierRuns: [], forgetEarlierRuns: () => {} },
   });
   await sweeps.start();

@@ -44,6 +44,8 @@ interface Turn {
   readonly limit: number;
 }
 
+/** After the database was found away. The sweep wakes us sooner or later anyway; this keeps others from doing it often. */
+const REST_MS = 1_000;
 /** A lane goes back to the end of the line after this time, if others wait there: by time, so that a row costs no rotation. */
 const HOLD_MS = 20;
 
@@ -57,6 +59,7 @@ export class Dispatcher {
   #running: Promise<void> | null = null;
   #again = false;
   #stopped = false;
+  #rest: NodeJS.Timeout | null = null;
 
   constructor(deps: DispatcherDeps) {
     this.#deps = deps;
@@ -87,15 +90,14 @@ export class Dispatcher {
   /** Something changed: a slot is free, a lane became active. */
   wake(): void {
     this.#again = true;
-    this.#running ??= this.#run();
+    if (!this.#rest) this.#running ??= this.#run();
   }
 
   /** Keeps tokens that will be used; those whose model has no free slot go back, for another broker may have one. */
   async keepTokens(): Promise<void> {
     for (const list of this.#lists.values()) {
       if (list.held.length === 0) continue;
-      if (this.#deps.free(list.model) > 0)
-        await this.#deps.activeLanes.renew(list.held.map((one) => one.token));
+      if (this.#deps.free(list.model) > 0) await this.#renew(list, list.held);
       else await this.#giveBack(list, list.held);
     }
   }
@@ -103,26 +105,32 @@ export class Dispatcher {
   /** Claims nothing any more and gives back what it holds. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    clearTimeout(this.#rest ?? undefined);
     await this.#running;
     for (const list of this.#lists.values()) await this.#giveBack(list, list.held);
   }
 
   async #run(): Promise<void> {
-    while (this.#again && !this.#stopped) {
+    while (this.#again && !this.#stopped && !this.#rest) {
       this.#again = false;
       try {
         if (await this.#round()) this.#again = true;
       } catch (error) {
-        // The sweep wakes us again in a moment; until then there is nothing to be done about a store that is away.
-        const message =
-          error instanceof LedgerUnavailable
-            ? 'the database is away: nothing is claimed'
-            : 'a dispatch failed';
-        this.#deps.logger.warn({ err: error }, message);
+        // That the database is away was said by those who watch it.
+        if (error instanceof LedgerUnavailable) this.#takeRest();
+        else this.#deps.logger.warn({ err: error }, 'a dispatch failed');
       }
     }
     this.#running = null;
     if (this.#again && !this.#stopped) this.wake();
+  }
+
+  #takeRest(): void {
+    this.#again = true;
+    this.#rest = setTimeout(() => {
+      this.#rest = null;
+      this.wake();
+    }, REST_MS);
   }
 
   /** Whether any lane had its turn: then there may be more to do, also when none had rows and its share is still free. */
@@ -206,6 +214,13 @@ export class Dispatcher {
           list.held.filter((lane) => lane.since < before),
         );
     }
+  }
+
+  /** A token that is no longer ours stands in line again, or will at the next sweep. */
+  async #renew(list: ActiveList, lanes: readonly HeldLane[]): Promise<void> {
+    const kept = await this.#deps.activeLanes.renew(lanes.map((lane) => lane.token));
+    const receipts = new Set(kept.map((token) => token.receipt));
+    list.held = list.held.filter((lane) => !lanes.includes(lane) || receipts.has(lane.token.receipt));
   }
 
   async #giveBack(list: ActiveList, lanes: readonly HeldLane[]): Promise<void> {

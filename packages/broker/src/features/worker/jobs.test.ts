@@ -1,15 +1,16 @@
 /** Requests that run here, on a real ledger: settled as the call ended, stopped in time, never leaving a slot taken. */
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   LedgerUnavailable,
   type ClaimedRow,
   type Ledger,
   type RequestRow,
+  type Settlement,
 } from '../../engines/ledger/ledger.ts';
 import { newId } from '../../kernel/ids.ts';
 import { silentLogger } from '../../kernel/logger.ts';
 import type { CallOutcome } from '../upstreams/upstreams.ts';
-import { Jobs, type Job } from './jobs.ts';
+import { Jobs, type Job, type JobsDeps } from './jobs.ts';
 import { openBench } from './testing/bench.ts';
 
 const OWNER = newId('run');
@@ -39,7 +40,21 @@ async function openJobs(settle?: (real: Ledger['settle']) => Ledger['settle']) {
       job.signal.addEventListener('abort', () => end({ kind: 'cancelled' }));
       calls.push({ job, end, break: fail });
     });
+  const kept: { settlement: Settlement; resolve(written: boolean | null): void }[] = [];
+  let isLetGo = false;
+  const spool: JobsDeps['spool'] = {
+    keep: (settlement) =>
+      new Promise((resolve) => {
+        kept.push({ settlement, resolve });
+        if (isLetGo) resolve(null);
+      }),
+    letGo: () => {
+      isLetGo = true;
+      for (const { resolve } of kept) resolve(null);
+    },
+  };
   const jobs = new Jobs({
+    spool,
     ledger: settle ? { ...ledger, settle: settle(ledger.settle) } : ledger,
     requests: {
       sealResult: (_id, { text }) => Buffer.from(text),
@@ -73,7 +88,7 @@ async function openJobs(settle?: (real: Ledger['settle']) => Ledger['settle']) {
   const found = (row: ClaimedRow): Promise<RequestRow | null> => ledger.find(row.id);
   /** Resolves when nothing runs any more. */
   const over = (): Promise<void> => jobs.stopAll(60_000);
-  return { ledger, lane, jobs, calls, told, slots, claim, start, found, over };
+  return { ledger, lane, jobs, calls, told, slots, kept, claim, start, found, over };
 }
 
 describe('a request that runs', () => {
@@ -204,35 +219,32 @@ describe('a request that is stopped', () => {
 });
 
 describe('an outcome while the database is away', () => {
-  it('is written as soon as it is back; the slot is free meanwhile', async () => {
-    let tries = 0;
-    const { calls, told, slots, claim, start, found, over } = await openJobs((real) => async (settlement) => {
-      tries += 1;
-      if (tries < 3) throw new LedgerUnavailable('away');
-      return real(settlement);
-    });
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    onTestFinished(() => void vi.useRealTimers());
+  const away: Ledger['settle'] = () => Promise.reject(new LedgerUnavailable('away'));
+
+  it('is given to the spool and stays held, with its slot free, until it was written', async () => {
+    const { jobs, calls, told, slots, kept, claim, start, over } = await openJobs(() => away);
     const row = await claim();
     start(row);
     calls[0]!.end(ANSWER);
-    await vi.advanceTimersByTimeAsync(1);
-    expect([tries, slots.taken, told.ended]).toEqual([1, 0, []]);
-    await vi.advanceTimersByTimeAsync(5_000);
-    vi.useRealTimers();
+    await vi.waitFor(() => expect(kept).toHaveLength(1));
+    expect(kept[0]!.settlement).toMatchObject({
+      id: row.id,
+      fence: row.fence,
+      owner: OWNER,
+      to: 'completed',
+    });
+    expect([slots.taken, jobs.held().length]).toEqual([0, 1]);
+    kept[0]!.resolve(true);
     await over();
-    expect(tries).toBe(3);
-    expect((await found(row))?.state).toBe('completed');
+    expect([jobs.size, told.errors]).toEqual([0, []]);
   });
 
-  it('is given up when the daemon stops, so that stopping always ends', async () => {
-    const away: Ledger['settle'] = () => Promise.reject(new LedgerUnavailable('away'));
+  it('does not hold a stop back: the spool lets go, and the next run writes it', async () => {
     const { jobs, calls, told, claim, start } = await openJobs(() => away);
     start(await claim());
     calls[0]!.end(ANSWER);
-    await jobs.stopAll(10);
-    expect(told.errors).toHaveLength(1);
-    expect(jobs.size).toBe(0);
+    await jobs.stopAll(60_000);
+    expect([jobs.size, told.errors]).toEqual([0, []]);
   });
 
   it('is not tried again when the database refuses it for good', async () => {

@@ -6,6 +6,7 @@ import type { Logger } from '../../kernel/logger.ts';
 import type { Requests } from '../requests/requests.ts';
 import type { CallOutcome, CallTimers, ModelCall, Slot } from '../upstreams/upstreams.ts';
 import { handBack, settle, settleExpired, type SettleTools } from './settle.ts';
+import type { OutcomeSpool } from './outcome-spool.ts';
 import type { RetryPolicy } from './retry-delay.ts';
 
 /** One processing of a request, as the stages of execution see it. */
@@ -22,6 +23,7 @@ export interface Job {
 export interface JobsDeps {
   readonly ledger: Ledger;
   readonly requests: Pick<Requests, 'sealResult' | 'sealError' | 'ended'>;
+  readonly spool: Pick<OutcomeSpool, 'keep' | 'letGo'>;
   readonly execute: (job: Job) => Promise<CallOutcome>;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -41,14 +43,16 @@ interface Running {
   why?: Why;
 }
 
-/** Between two tries to write an outcome while the database is away. */
-const WRITE_AGAIN_MS = 500;
+const SETTLED = new Map<boolean | null, string>([
+  [true, 'request settled'],
+  [false, 'the request had been taken away'],
+  [null, 'the outcome is left to the next run'],
+]);
 
 export class Jobs {
   readonly #deps: JobsDeps;
   readonly #running = new Map<string, Running>();
   readonly #ends = new Set<Promise<void>>();
-  #givesUp = false;
 
   constructor(deps: JobsDeps) {
     this.#deps = deps;
@@ -87,10 +91,10 @@ export class Jobs {
     running.controller.abort();
   }
 
-  /** Lets running calls end within the grace, then takes them back at no cost. */
+  /** Lets running calls end within the grace, then takes them back at no cost. Nobody waits for a database that is away. */
   async stopAll(graceMs: number): Promise<void> {
+    this.#deps.spool.letGo();
     const over = setTimeout(() => {
-      this.#givesUp = true;
       for (const id of this.#running.keys()) this.stop(id, 'stopping');
     }, graceMs);
     while (this.#ends.size > 0) await Promise.all(this.#ends);
@@ -131,10 +135,7 @@ export class Jobs {
     if (settlement === null) return logger.info({ ...fields, why: running.why }, 'a call was given up');
     const written = await this.#write(settlement);
     const code = outcome.kind === 'failed' ? { code: outcome.code } : {};
-    logger.info(
-      { ...fields, ...code, to: settlement.to, written },
-      written ? 'request settled' : 'the request had been taken away',
-    );
+    logger.info({ ...fields, ...code, to: settlement.to, written }, SETTLED.get(written)!);
   }
 
   /** The slot is free again when this returns, however it went. */
@@ -146,24 +147,23 @@ export class Jobs {
     }
   }
 
-  /** False when the row is no longer ours. While the database is away it is tried again; the fence makes that safe. */
-  async #write(settlement: Settlement): Promise<boolean> {
-    for (;;) {
-      try {
-        const written = await this.#deps.ledger.settle(settlement);
-        if (written && settlement.to !== 'pending' && settlement.to !== 'delayed')
-          this.#deps.requests.ended(settlement.id);
-        if (written && settlement.to === 'delayed') this.#deps.onDelayed?.(settlement.delayMs ?? 0);
-        return written;
-      } catch (error) {
-        if (!(error instanceof LedgerUnavailable) || this.#givesUp) throw error;
-        this.#deps.logger.warn(
-          { err: error, requestId: settlement.id },
-          'an outcome could not be written yet',
-        );
-      }
-      await new Promise((resolve) => setTimeout(resolve, WRITE_AGAIN_MS));
+  /** While the database is away the outcome waits on the disk; null when the daemon stops before it is back. */
+  async #write(settlement: Settlement): Promise<boolean | null> {
+    try {
+      return await this.settle(settlement);
+    } catch (error) {
+      if (!(error instanceof LedgerUnavailable)) throw error;
+      return this.#deps.spool.keep(settlement);
     }
+  }
+
+  /** Writes an outcome and tells who waits for it; false when the row is no longer ours. */
+  async settle(settlement: Settlement): Promise<boolean> {
+    const { ledger, requests, onDelayed } = this.#deps;
+    const written = await ledger.settle(settlement);
+    if (written && settlement.to === 'delayed') onDelayed?.(settlement.delayMs ?? 0);
+    else if (written && settlement.to !== 'pending') requests.ended(settlement.id);
+    return written;
   }
 
   #tools(): SettleTools {

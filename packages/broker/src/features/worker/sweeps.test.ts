@@ -38,7 +38,7 @@ async function startSweeps(
   const ledger: Ledger = {
     ...bench.ledger,
     sweeps: {
-      forgetIdempotencyKeys: real.forgetIdempotencyKeys,
+      ...{ forgetIdempotencyKeys: real.forgetIdempotencyKeys, heldBy: real.heldBy },
       wake: async () => (unlessAway('wake'), real.wake()),
       rescue: async (...dead) => (unlessAway('rescue'), real.rescue(...dead)),
       lanesWithWork: async (ids) => {
@@ -59,6 +59,7 @@ async function startSweeps(
     },
     requests: { poisonError: () => Buffer.from('poison'), ended: (id) => void ended.push(id) },
     upstreams: { free: here.free },
+    ...{ writeKeptOutcomes: async () => {}, giveBackLostClaims: async () => {} },
     earlierRuns,
     forgetEarlierRuns: () => void (forgotten.count += 1),
   });
@@ -124,7 +125,7 @@ describe('the sweeps', () => {
     expect(here.starts).toEqual([]);
     bench.claims.isAway = () => false;
     await sweep();
-    expect(here.starts).toEqual(['held']);
+    await expect.poll(() => here.starts, { timeout: 3_000 }).toEqual(['held']);
   });
 
   it('start a row when it is due, sooner than the next tick, and not before', async () => {

@@ -1,6 +1,6 @@
 /** What is done again and again so that nothing stays behind: due rows, forgotten lanes, leases of the dead. */
 import type { ActiveLanes, Lane } from '../../engines/active-lanes/active-lanes.ts';
-import type { Ledger } from '../../engines/ledger/ledger.ts';
+import { LedgerUnavailable, type Ledger } from '../../engines/ledger/ledger.ts';
 import { listOf } from '../../kernel/lanes.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Service } from '../../kernel/service.ts';
@@ -18,6 +18,9 @@ export interface SweepsDeps {
   readonly leaseMs: number;
   readonly earlierRuns: readonly string[];
   readonly forgetEarlierRuns: () => void;
+  /** Writes what could not be written before, also by earlier runs. */
+  readonly writeKeptOutcomes: () => Promise<void>;
+  readonly giveBackLostClaims: () => Promise<void>;
 }
 
 export interface Sweeps extends Service {
@@ -40,9 +43,12 @@ export function createSweeps(deps: SweepsDeps): Sweeps {
   let dueAt = 0;
   let forgetAt = 0;
   let next = SWEEP_EVERY_MS;
+  let awayAt = Number.NEGATIVE_INFINITY;
 
   /** What earlier runs in this folder held: their process is dead for certain, so nothing has to run out first. */
   async function giveBackOwnDead(): Promise<void> {
+    // What they had finished is written first: given back, it would run again.
+    await deps.writeKeptOutcomes();
     let count = 0;
     for (const owner of deps.earlierRuns)
       count += await ledger.sweeps.rescue({ owner }, requests.poisonError);
@@ -57,7 +63,9 @@ export function createSweeps(deps: SweepsDeps): Sweeps {
     if (nextInMs !== null) within(nextInMs);
   }
 
+  /** While the database was away nobody could give a sign of life; each gets the time of a lease to do so. */
   async function rescueTheDead(): Promise<void> {
+    if (performance.now() < awayAt + leaseMs) return deps.giveBackLostClaims();
     const count = await ledger.sweeps.rescue({ graceMs: leaseMs }, requests.poisonError);
     if (count > 0) logger.warn({ count }, 'requests of workers that gave no sign of life are pending again');
   }
@@ -102,7 +110,8 @@ export function createSweeps(deps: SweepsDeps): Sweeps {
     try {
       await work();
     } catch (error) {
-      logger.warn({ err: error }, `${what} failed; it is tried again`);
+      if (error instanceof LedgerUnavailable) awayAt = performance.now();
+      else logger.warn({ err: error }, `${what} failed; it is tried again`);
     }
   }
 

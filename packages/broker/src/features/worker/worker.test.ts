@@ -1,4 +1,7 @@
 /** The worker put together, on a real ledger and real lanes: from a row in line to its settlement, and a stop that loses nothing. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { EventEmitter, once } from 'node:events';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { newId } from '../../kernel/ids.ts';
@@ -55,7 +58,10 @@ async function openWorker(slots: number, more: Partial<WorkerDeps> = {}) {
     ended: (id) => void events.emit(id),
     onCancel: (listener) => void (onCancel = listener),
   };
+  const folder = mkdtempSync(join(tmpdir(), 'fila-worker-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const worker = createWorker({
+    spoolFile: join(folder, 'outcomes.spool'),
     ...{ ledger: bench.ledger, activeLanes: bench.lanes, clock: { now: () => Date.now() }, owner },
     ...{ requests: requests as Requests, upstreams: upstreams as Upstreams, logger: silentLogger },
     ...{ earlierRuns: [], forgetEarlierRuns: () => {}, leaseMs: 30_000, stopGraceMs: 20 },

@@ -1,6 +1,6 @@
 /** The worker: claims requests when slots are free, runs them, settles them, and sweeps up after crashes. */
 import type { ActiveLanes } from '../../engines/active-lanes/active-lanes.ts';
-import type { Ledger } from '../../engines/ledger/ledger.ts';
+import { LedgerUnavailable, type Ledger } from '../../engines/ledger/ledger.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { every } from '../../kernel/every.ts';
 import type { Logger } from '../../kernel/logger.ts';
@@ -9,6 +9,8 @@ import type { Requests } from '../requests/requests.ts';
 import type { CallOutcome, CallTimers, Upstreams } from '../upstreams/upstreams.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Jobs, type Job } from './jobs.ts';
+import { createLostClaims } from './lost-claims.ts';
+import { openOutcomeSpool, type OutcomeSpool } from './outcome-spool.ts';
 import type { RetryPolicy } from './retry-delay.ts';
 import { createSweeps, type Sweeps } from './sweeps.ts';
 
@@ -25,6 +27,8 @@ export interface WorkerDeps {
   readonly logger: Logger;
   /** This run of the daemon; its leases carry the name. */
   readonly owner: string;
+  /** Where outcomes wait while the database is away. */
+  readonly spoolFile: string;
   readonly earlierRuns: readonly string[];
   readonly forgetEarlierRuns: () => void;
   readonly policy: RetryPolicy;
@@ -42,7 +46,10 @@ const KEEP_TOKENS_EVERY_MS = 1_000;
 
 export function createWorker(deps: WorkerDeps): Worker {
   const { ledger, activeLanes, upstreams, requests, logger, owner, leaseMs } = deps;
-  const jobs: Jobs = new Jobs({ ...deps, onDelayed: (delayMs) => sweeps.within(delayMs) });
+  const spool: OutcomeSpool = openOutcomeSpool({
+    ...{ file: deps.spoolFile, settle: (settlement) => jobs.settle(settlement), logger },
+  });
+  const jobs: Jobs = new Jobs({ ...deps, spool, onDelayed: (delayMs) => sweeps.within(delayMs) });
   const dispatcher = new Dispatcher({
     ledger,
     activeLanes,
@@ -52,7 +59,10 @@ export function createWorker(deps: WorkerDeps): Worker {
     free: (model) => upstreams.free(model),
     start: (row, lane) => jobs.start(row, lane, upstreams.take(lane.model)),
   });
-  const sweeps: Sweeps = createSweeps({ ...deps, dispatcher });
+  const sweeps: Sweeps = createSweeps({
+    ...{ ...deps, dispatcher, writeKeptOutcomes: () => spool.writeAll() },
+    giveBackLostClaims: createLostClaims({ ledger, owner, running: () => jobs.held(), logger }),
+  });
 
   /** What is no longer ours is given up at once; it cannot be written anyway. */
   async function renewLeases(): Promise<void> {
@@ -62,11 +72,15 @@ export function createWorker(deps: WorkerDeps): Worker {
     for (const { id } of held) if (!still.has(id)) jobs.stop(id, 'lost');
   }
 
-  const failed = (what: string) => (error: unknown) =>
-    logger.warn({ err: error }, `${what} failed; it is tried again`);
+  /** That the database is away was said by those who watch it. */
+  const failed = (what: string) => (error: unknown) => {
+    if (!(error instanceof LedgerUnavailable))
+      logger.warn({ err: error }, `${what} failed; it is tried again`);
+  };
   const tickers = services([
     every('renew leases', leaseMs / 3, renewLeases, failed('renewing leases')),
     every('keep tokens', KEEP_TOKENS_EVERY_MS, () => dispatcher.keepTokens(), failed('keeping tokens')),
+    spool,
     sweeps,
   ]);
   let unwatch = (): void => {};

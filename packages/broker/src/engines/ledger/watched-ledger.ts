@@ -1,0 +1,63 @@
+/** The ledger behind its circuit: refuses at once while the database is away, and keeps no caller waiting for long. */
+import { inTime } from '../../kernel/in-time.ts';
+import type { Circuit } from '../circuit/circuit.ts';
+import { LedgerUnavailable, type Ledger } from './ledger.ts';
+
+const ANSWER_MS = 1_500;
+
+/**
+ * Calls that a client waits for end with `LedgerUnavailable` after `answerMs`, although the write may still happen.
+ * Those of the worker are left the time that the ledger itself allows: a claim given up early would be nobody's.
+ */
+export function watchedLedger(
+  ledger: Ledger,
+  circuit: Pick<Circuit, 'isUp' | 'state' | 'open' | 'suspect'>,
+  answerMs = ANSWER_MS,
+): Ledger {
+  async function watched<T>(call: () => Promise<T>): Promise<T> {
+    if (!circuit.isUp) throw new LedgerUnavailable(circuit.state().why ?? '');
+    try {
+      return await call();
+    } catch (error) {
+      if (error instanceof LedgerUnavailable) circuit.open(error);
+      throw error;
+    }
+  }
+
+  function late(): Error {
+    circuit.suspect();
+    return new LedgerUnavailable('The database did not answer in time.');
+  }
+
+  const soon = <T>(call: () => Promise<T>): Promise<T> => inTime(watched(call), answerMs, late);
+  const { lanes, sweeps } = ledger;
+  return {
+    insert: (row) => soon(() => ledger.insert(row)),
+    cancel: (id, keyId) => soon(() => ledger.cancel(id, keyId)),
+    discard: (id, reason) => soon(() => ledger.discard(id, reason)),
+    find: (id) => soon(() => ledger.find(id)),
+    body: (id) => soon(() => ledger.body(id)),
+    list: (filter) => soon(() => ledger.list(filter)),
+    attempts: (id) => soon(() => ledger.attempts(id)),
+    lanes: {
+      idOf: (lane) => soon(() => lanes.idOf(lane)),
+      nameOf: (id) => soon(() => lanes.nameOf(id)),
+    },
+    claim: (claim) => watched(() => ledger.claim(claim)),
+    settle: (settlement) => watched(() => ledger.settle(settlement)),
+    renew: (owner, leaseMs, held) => watched(() => ledger.renew(owner, leaseMs, held)),
+    checks: {
+      find: () => watched(() => ledger.checks.find()),
+      mend: (rule) => watched(() => ledger.checks.mend(rule)),
+    },
+    check: () => watched(() => ledger.check()),
+    sweeps: {
+      lanesWithWork: (laneIds) => watched(() => sweeps.lanesWithWork(laneIds)),
+      wake: () => watched(() => sweeps.wake()),
+      rescue: (dead, poisonError) => watched(() => sweeps.rescue(dead, poisonError)),
+      heldBy: (owner) => watched(() => sweeps.heldBy(owner)),
+      forgetIdempotencyKeys: (olderThanMs) => watched(() => sweeps.forgetIdempotencyKeys(olderThanMs)),
+    },
+    close: () => ledger.close(),
+  };
+}
