@@ -15,11 +15,12 @@ const key: AcceptedKey = {
 const apps: FastifyInstance[] = [];
 afterEach(() => Promise.all(apps.splice(0).map((app) => app.close())));
 
-function newApp(adminToken = ADMIN, asked: string[] = []): FastifyInstance {
+function newApp(adminToken = ADMIN, asked: string[] = [], why: string | null = null): FastifyInstance {
   const app = Fastify().setErrorHandler(answerError(silentLogger));
   apps.push(app);
   authenticate(app, {
     adminToken,
+    whyUnavailable: () => why,
     acceptKey: async (secret) => {
       asked.push(secret);
       return secret === CLIENT ? key : null;
@@ -53,6 +54,27 @@ describe('a route', () => {
     const app = newApp();
     void app.register(async (inner) => void inner.post('/forgotten', async () => 'secret'));
     await expect(async () => app.ready()).rejects.toThrow('POST /forgotten does not say who may call it.');
+  });
+});
+
+describe('while no call can be answered', () => {
+  it('clients and operators are refused before any key is looked up, and told why; what is for anyone answers', async () => {
+    const asked: string[] = [];
+    const app = newApp(ADMIN, asked, 'The database is away.');
+    for (const [url, secret] of [
+      ['/client', CLIENT],
+      ['/careless', 'wrong'],
+      ['/admin', ADMIN],
+    ] as const) {
+      const { statusCode, headers, body } = await app.inject({ url, headers: bearer(secret) });
+      expect([statusCode, headers['retry-after'], JSON.parse(body).detail]).toEqual([
+        503,
+        '2',
+        'The database is away.',
+      ]);
+    }
+    expect(asked).toEqual([]);
+    expect(await statusOf(app, '/open')).toBe(200);
   });
 });
 

@@ -2,8 +2,8 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Logger } from '../../kernel/logger.ts';
 import { createCircuit } from './circuit.ts';
 
-/** An engine that does what the test says, and a circuit that asks it every 10 ms. */
-function scene() {
+/** An engine that does what the test says, and a circuit that asks it often. */
+function scene(askEveryMs = 10) {
   const lines: string[] = [];
   const say = (_fields: object, message: string): void => void lines.push(message);
   const logger: Logger = { debug: say, info: say, warn: say, error: say };
@@ -13,7 +13,7 @@ function scene() {
     return engine.answer();
   };
   const circuit = createCircuit({
-    ...{ name: 'database', probe: ask, recover: ask, logger, askEveryMs: 10, probeTimeoutMs: 30 },
+    ...{ name: 'database', probe: ask, recover: ask, logger, askEveryMs, probeTimeoutMs: 30 },
     explain: (error) => (error as Error).message,
     clock: { now: () => engine.nowMs },
   });
@@ -69,7 +69,7 @@ describe('a circuit', () => {
   });
 
   it('opens at once when somebody saw the engine fail, and asks without waiting for the next tick', async () => {
-    const { circuit, engine, isUp } = scene();
+    const { circuit, engine, isUp } = scene(60_000);
     await circuit.start();
     const { asked } = engine;
     circuit.open(new Error('one connection'));
