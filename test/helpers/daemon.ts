@@ -25,7 +25,12 @@ afterEach(({ task }) => {
     const complaints = log()
       .split('\n')
       .filter((line) => line !== '' && !/"level":"(info|debug)"/.test(line));
-    console.error(`daemon ${child.pid} said:\n${complaints.slice(-TOLD_LINES).map((line) => line.slice(0, 400)).join('\n')}`);
+    console.error(
+      `daemon ${child.pid} said:\n${complaints
+        .slice(-TOLD_LINES)
+        .map((line) => line.slice(0, 400))
+        .join('\n')}`,
+    );
   }
 });
 

@@ -27,7 +27,8 @@ export async function startMariadb(): Promise<MariadbService> {
   const data = join(directory, 'data');
   const asRoot = process.getuid?.() === 0 ? ['--user=root'] : [];
   const port = await freePort();
-  const base = ['--no-defaults', ...asRoot, `--datadir=${data}`];
+  // A folder of its own: two servers that share one may take each other's temporary tables away.
+  const base = ['--no-defaults', ...asRoot, `--datadir=${data}`, `--tmpdir=${directory}`];
   const login = ['--auth-root-authentication-method=normal', '--skip-test-db', '--skip-name-resolve'];
   await run(programs.install, [...base, ...login, '--innodb-log-file-size=16M']);
   const daemon = await startDaemon({

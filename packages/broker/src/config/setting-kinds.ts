@@ -84,7 +84,7 @@ function upstreamUrl(value: string): UpstreamUrl | undefined {
 export const networks: SettingKind<readonly string[]> = {
   expects: 'networks in CIDR notation, comma separated',
   parse: (value) => {
-    const list = value.split(',').map((part) => part.trim());
+    const list = value === '' ? [] : value.split(',').map((part) => part.trim());
     return list.every(isNetwork) ? list : undefined;
   },
 };

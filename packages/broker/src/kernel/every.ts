@@ -1,7 +1,7 @@
 /** The one ticker: runs something again and again, never twice at once, until stopped. */
 import type { Service } from './service.ts';
 
-/** Waits `intervalMs` between the end of one run and the start of the next. `onError` hears of a run that failed. */
+/** Waits `intervalMs` between the end of one run and the start of the next. `onError` hears of the first failure of a row: one trouble, one line in the log. */
 export function every(
   name: string,
   intervalMs: number,
@@ -11,11 +11,19 @@ export function every(
   let timer: NodeJS.Timeout | undefined;
   let stopped = true;
   let current: Promise<void> = Promise.resolve();
+  let isFailing = false;
+
+  function failed(error: unknown): void {
+    if (!isFailing) onError(error);
+    isFailing = true;
+  }
 
   function schedule(): void {
     timer = setTimeout(() => {
       current = run()
-        .catch(onError)
+        .then(() => {
+          isFailing = false;
+        }, failed)
         .then(() => {
           if (!stopped) schedule();
         });

@@ -127,7 +127,7 @@ function toClaimed(row: Row): ClaimedRow {
 function cancel(op: OpsOf<'cancel'>, { add, mark, nowMs }: Writing): void {
   if (!isLiteralId(op.id)) return op.resolve(false);
   add(
-    `UPDATE requests SET state = ${cancelled}, completed_at = ${nowMs}, wake_at = NULL, lease_owner = NULL, lease_until = NULL, write_mark = ${mark}
+    `UPDATE requests SET state = ${cancelled}, completed_at = ${nowMs}, error = NULL, error_code = NULL, wake_at = NULL, lease_owner = NULL, lease_until = NULL, write_mark = ${mark}
      WHERE id = ${id(op.id)} AND key_id = ${id(op.keyId)} AND state IN (${pending}, ${delayed}, ${processing})`,
   );
   // The mark alone may be that of a settlement in the same packet.

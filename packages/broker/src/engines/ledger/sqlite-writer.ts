@@ -44,7 +44,7 @@ const TELL = `INSERT INTO outbox (request_id, key_id, type, created_at) SELECT i
 const HAND_BACK = `UPDATE requests SET state = ${pending}, wake_at = deadline_at, lease_owner = NULL, lease_until = NULL
   WHERE id = ? AND state = ${processing} AND fence = ? AND lease_owner = ?`;
 
-const CANCEL = `UPDATE requests SET state = ${cancelled}, completed_at = ${NOW}, wake_at = NULL, lease_owner = NULL, lease_until = NULL
+const CANCEL = `UPDATE requests SET state = ${cancelled}, completed_at = ${NOW}, error = NULL, error_code = NULL, wake_at = NULL, lease_owner = NULL, lease_until = NULL
   WHERE id = ? AND key_id = ? AND state IN (${pending}, ${delayed}, ${processing})`;
 
 const DISCARD = `UPDATE requests SET discarded_at = ${NOW}, discard_reason = ?

@@ -41,6 +41,13 @@ describe('a breaker', () => {
     expect(breaker.state).toBe('open');
   });
 
+  it('stays closed when it is one request that fails again and again, and opens when five do', async () => {
+    for (let attempt = 0; attempt < 20; attempt++) await breaker.record('bad', 'one');
+    expect(breaker.state).toBe('closed');
+    for (const other of ['two', 'three', 'four', 'five']) await breaker.record('bad', other);
+    expect(breaker.state).toBe('open');
+  });
+
   it('stays closed while fewer than half fail', async () => {
     for (let round = 0; round < 30; round++) await record('good', 'good', 'bad');
     expect(breaker.state).toBe('closed');

@@ -17,10 +17,10 @@ export interface CallBreaker {
   /** Of the last change between closed and not closed, in milliseconds since 1970. */
   readonly since: number;
   /**
-   * What a call showed, once it has ended. While open nothing is learned from calls that began before. Resolves when
+   * What a call showed, once it has ended; of the failures in a row of one request only the first counts. While open nothing is learned from calls that began before. Resolves when
    * `state` says what follows.
    */
-  record(lesson: 'good' | 'bad'): Promise<void>;
+  record(lesson: 'good' | 'bad', requestId?: string): Promise<void>;
   /** Forgets its timer. */
   stop(): void;
 }
@@ -52,6 +52,8 @@ export function createCallBreaker({ pauses = PAUSES, onChange }: CallBreakerOpti
   let timer: NodeJS.Timeout | undefined;
   let state: BreakerState = 'closed';
   let since = Date.now();
+  /** Requests that failed since the last good call. */
+  const troubled = new Set<string>();
 
   const pause = (attempt: number): IBackoff<{ attempt: number }> => {
     const pauseMs = Math.min(pauses.longestMs, pauses.firstMs * 2 ** Math.min(attempt - 1, 30));
@@ -70,6 +72,15 @@ export function createCallBreaker({ pauses = PAUSES, onChange }: CallBreakerOpti
   });
   policy.onReset(() => change('closed'));
 
+  /** A request that fails in each of its attempts speaks against itself, and would stop the model for everybody. */
+  function isKnownTrouble(lesson: 'good' | 'bad', requestId: string | undefined): boolean {
+    if (lesson === 'good') troubled.clear();
+    if (lesson === 'good' || requestId === undefined) return false;
+    const isKnown = troubled.has(requestId);
+    troubled.add(requestId);
+    return isKnown;
+  }
+
   function change(next: BreakerState): void {
     if (next !== 'half_open') since = Date.now();
     state = next;
@@ -83,8 +94,8 @@ export function createCallBreaker({ pauses = PAUSES, onChange }: CallBreakerOpti
     get since() {
       return since;
     },
-    record: async (lesson) => {
-      if (state === 'open') return;
+    record: async (lesson, requestId) => {
+      if (state === 'open' || (state === 'closed' && isKnownTrouble(lesson, requestId))) return;
       await policy.execute(() => lesson);
     },
     stop: () => clearTimeout(timer),

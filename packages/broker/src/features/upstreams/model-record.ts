@@ -18,6 +18,7 @@ export interface TimedOutcome {
   /** Undefined when there was none. */
   readonly firstTokenMs: number | undefined;
   readonly tookMs: number;
+  readonly requestId?: string;
 }
 
 export interface ModelRecord {
@@ -133,7 +134,7 @@ export function createModelRecord(key: string, deps: ModelRecordDeps): ModelReco
       if (lesson === 'bad' && call.outcome.kind === 'failed') lastError = call.outcome.message;
       if (lesson === 'none' || mode() !== 'auto') return;
       // While it is not closed only the probe counts: the others began before it opened.
-      if (isProbe || breaker.state === 'closed') await breaker.record(lesson);
+      if (isProbe || breaker.state === 'closed') await breaker.record(lesson, call.requestId);
     },
     resetBreaker: () => {
       stop();

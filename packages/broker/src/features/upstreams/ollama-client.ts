@@ -42,6 +42,8 @@ export interface CallTimers {
 }
 
 export interface CallOptions {
+  /** Whose call it is: several of one request say less about the server than one each of several. */
+  readonly requestId?: string;
   readonly timers: CallTimers;
   readonly signal?: AbortSignal;
   /** Text and thinking together, as UTF-8. */

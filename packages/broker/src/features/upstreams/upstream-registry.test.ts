@@ -228,11 +228,21 @@ describe('a database that is away', () => {
     await until(() => upstreams.free(MODEL) === 4);
   });
 
-  it('keeps the registry from starting: what it holds is not known then', async () => {
+  it('at the start leaves those of the settings, and says so once', async () => {
     const upstreams = await roomOf([await simulated()]);
     const real = upstreamStore(database.sequelize);
     const all = () => Promise.reject(new Error('away'));
-    const deps = { store: { ...real, all }, upstreams, clock: systemClock, logger: silentLogger };
-    await expect(createUpstreamRegistry(deps).start()).rejects.toThrow('away');
+    const lines: string[] = [];
+    const logger = { ...silentLogger, warn: (_fields: object, message: string) => void lines.push(message) };
+    const registry = createUpstreamRegistry({
+      store: { ...real, all },
+      upstreams,
+      clock: systemClock,
+      logger,
+    });
+    await registry.start();
+    await registry.stop();
+    expect(lines).toEqual(['upstreams cannot be read: those that are known stay']);
+    expect(registry.list()).toHaveLength(1);
   });
 });

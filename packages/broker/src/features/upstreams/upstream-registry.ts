@@ -56,6 +56,12 @@ export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegi
     return { whenProbed: upstreams.apply(rows) };
   }
 
+  /** Those of the settings serve until the database can be read. */
+  function noteAway(error: unknown): void {
+    if (!isAway) logger.warn({ err: error }, 'upstreams cannot be read: those that are known stay');
+    isAway = true;
+  }
+
   const ticker = every(
     'reload upstreams',
     RELOAD_EVERY_MS,
@@ -64,10 +70,7 @@ export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegi
       if (isAway) logger.info({}, 'upstreams are read from the database again');
       isAway = false;
     },
-    (error) => {
-      if (!isAway) logger.warn({ err: error }, 'upstreams cannot be read: those that are known stay');
-      isAway = true;
-    },
+    noteAway,
   );
 
   function stateOf(id: string): UpstreamState {
@@ -89,7 +92,7 @@ export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegi
   return {
     name: 'upstream registry',
     start: async () => {
-      const { whenProbed } = await reload();
+      const whenProbed = await reload().then((reloaded) => reloaded.whenProbed, noteAway);
       await whenProbed;
       await ticker.start();
     },

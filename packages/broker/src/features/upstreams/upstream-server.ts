@@ -149,7 +149,7 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
       run: async (call, options) => {
         const result = await timed(call, options);
         noteHealth(result.outcome, key);
-        await record.learn(result, isProbe);
+        await record.learn({ ...result, requestId: options.requestId }, isProbe);
         return result.outcome;
       },
       release: () => {

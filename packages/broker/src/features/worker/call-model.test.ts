@@ -18,7 +18,12 @@ function jobWith(call?: ModelCall) {
     return OUTCOME;
   };
   const slot = { upstream: 'gpu:11434', run, release: () => {} };
-  return { asked, timers, signal, job: { slot, timers, signal, call } as unknown as Job };
+  return {
+    asked,
+    timers,
+    signal,
+    job: { row: { id: 'req_1' }, slot, timers, signal, call } as unknown as Job,
+  };
 }
 
 describe('the call', () => {
@@ -26,7 +31,7 @@ describe('the call', () => {
     const call = { model: 'm', prompt: 'Hi' };
     const { job, asked, timers, signal } = jobWith(call);
     expect(await callModel({ maxAnswerBytes: 99 })(job, nobody)).toBe(OUTCOME);
-    expect(asked).toEqual([{ call, options: { timers, signal, maxAnswerBytes: 99 } }]);
+    expect(asked).toEqual([{ call, options: { requestId: 'req_1', timers, signal, maxAnswerBytes: 99 } }]);
     expect(asked[0]?.options.signal).toBe(signal);
   });
 

@@ -69,6 +69,8 @@ export class Jobs {
   /** `slot` null: there is none after all, and the row goes back. */
   start(row: ClaimedRow, lane: LaneName, slot: Slot | null): void {
     const running: Running = { held: { id: row.id, fence: row.fence }, controller: new AbortController() };
+    // Claimed again here: an earlier run of it has lost its lease and can write nothing.
+    this.stop(row.id, 'lost');
     this.#running.set(row.id, running);
     const end = this.#process(row, { lane, slot, running })
       .catch((error: unknown) => {
@@ -84,9 +86,10 @@ export class Jobs {
     this.#ends.add(end);
   }
 
-  stop(id: string, why: Why): void {
+  /** With a fence only the run under it: what is known of an older one says nothing of this. */
+  stop(id: string, why: Why, fence?: number): void {
     const running = this.#running.get(id);
-    if (!running || running.why) return;
+    if (!running || running.why || (fence ?? running.held.fence) !== running.held.fence) return;
     running.why = why;
     running.controller.abort();
   }

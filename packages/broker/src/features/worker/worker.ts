@@ -69,7 +69,7 @@ export function createWorker(deps: WorkerDeps): Worker {
     const held = jobs.held();
     if (held.length === 0) return;
     const still = await ledger.renew(owner, leaseMs, held);
-    for (const { id } of held) if (!still.has(id)) jobs.stop(id, 'lost');
+    for (const { id, fence } of held) if (!still.has(id)) jobs.stop(id, 'lost', fence);
   }
 
   /** That the database is away was said by those who watch it. */

@@ -1,0 +1,169 @@
+/** A whole installation in one's hands: brokers, their engines, simulated Ollamas, and a faulty wire at every joint. */
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { Fila } from '@fila/sdk';
+import { createConnection } from 'mysql2/promise';
+import {
+  type SimulatedOllama,
+  type SimulatedOllamaOptions,
+  startSimulatedOllama,
+} from '../../packages/cli/src/simulate-ollama/simulate-ollama.ts';
+import { type MariadbService, startMariadb } from '../services/mariadb-service.ts';
+import { type RedisService, startRedis } from '../services/redis-service.ts';
+import { type BrokerNode, BUILT_CLI, newMasterKey, startBrokerNode } from './broker-node.ts';
+import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
+
+export interface ClusterPlan {
+  readonly seed: number;
+  /** Embedded: one broker on SQLite and memory. Shared: `brokers` of them on MariaDB and Redis. */
+  readonly engines: 'embedded' | 'shared';
+  readonly brokers: number;
+  /** bin/fila.js of the build to run; the one of this tree unless given. */
+  readonly cli?: string;
+  /** How fast models are; some 100 ms a call unless given. */
+  readonly pace?: Pick<SimulatedOllamaOptions, 'firstTokenMs' | 'tokensPerSecond'>;
+  /** More settings of the brokers. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** One wire: `client-broker1`, `broker1-redis`, `broker1-mariadb`, `broker1-ollama2`. */
+export interface Link {
+  readonly name: string;
+  readonly proxy: FaultProxy;
+}
+
+export interface ClientKey {
+  readonly apiKey: string;
+  readonly webhookSecret: string;
+}
+
+export interface Cluster {
+  readonly brokers: readonly BrokerNode[];
+  readonly ollamas: readonly SimulatedOllama[];
+  readonly redis: RedisService | null;
+  readonly mariadb: MariadbService | null;
+  readonly links: readonly Link[];
+  readonly keys: readonly ClientKey[];
+  /** For questions that are not part of the run. */
+  readonly probeKey: ClientKey;
+  /** The address of each broker, through its wire. */
+  readonly urls: readonly string[];
+  /** The last fence of every request, as the database has it. */
+  fences(): Promise<Map<string, number>>;
+  stop(): Promise<void>;
+}
+
+export const SLOTS = 4;
+export const MAX_ATTEMPTS = 100;
+
+/** Small times, so that what takes minutes in production happens many times in one run. */
+const TIMES = {
+  FILA_LEASE_MS: '2000',
+  FILA_STOP_GRACE_MS: '1500',
+  FILA_RETRY_BASE_MS: '100',
+  FILA_RETRY_CAP_MS: '1000',
+  FILA_MAX_ATTEMPTS: String(MAX_ATTEMPTS),
+  FILA_CONNECT_TIMEOUT_MS: '500',
+  FILA_FIRST_TOKEN_TIMEOUT_MS: '2500',
+  FILA_GAP_TIMEOUT_MS: '1000',
+  FILA_TOTAL_TIMEOUT_MS: '10000',
+};
+const OLLAMAS = 2;
+const KEYS = ['probe', 'one', 'two'];
+
+export async function startCluster(plan: ClusterPlan): Promise<Cluster> {
+  const closing: (() => Promise<unknown>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (let close = closing.pop(); close; close = closing.pop()) await close();
+  };
+  try {
+    return { ...(await assemble(plan, closing)), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function assemble(
+  plan: ClusterPlan,
+  closing: (() => Promise<unknown>)[],
+): Promise<Omit<Cluster, 'stop'>> {
+  const keep = <T>(thing: T, close: (thing: T) => Promise<unknown>): T => {
+    closing.push(() => close(thing));
+    return thing;
+  };
+  const links: Link[] = [];
+  const wire = async (name: string, port: number): Promise<number> => {
+    const proxy = keep(await startFaultProxy(port, plan.seed + links.length), (one) => one.stop());
+    links.push({ name, proxy });
+    return proxy.port;
+  };
+  const isShared = plan.engines === 'shared';
+  const mariadb = isShared ? keep(await startMariadb(), (one) => one.kill()) : null;
+  const redis = isShared ? keep(await startRedis(), (one) => one.kill()) : null;
+  const databaseUrl = (await mariadb?.createDatabase()) ?? null;
+  const ollamas: SimulatedOllama[] = [];
+  for (let n = 0; n < OLLAMAS; n++)
+    ollamas.push(
+      keep(await startSimulatedOllama({ ...PACE, ...plan.pace, slots: SLOTS * plan.brokers }), (one) =>
+        one.stop(),
+      ),
+    );
+
+  const masterKey = newMasterKey();
+  const brokers: BrokerNode[] = [];
+  const urls: string[] = [];
+  for (let n = 1; n <= plan.brokers; n++) {
+    const name = `broker${n}`;
+    const ports = await Promise.all(ollamas.map(({ port }, i) => wire(`${name}-ollama${i + 1}`, port)));
+    const environment: Record<string, string> = {
+      ...{ ...TIMES, FILA_MASTER_KEY: masterKey, ...plan.environment },
+      FILA_OLLAMA_URLS: ports.map((port) => `http://127.0.0.1:${port}#slots=${SLOTS}`).join(','),
+    };
+    if (databaseUrl)
+      environment['FILA_DATABASE_URL'] = at(databaseUrl, await wire(`${name}-mariadb`, mariadb!.port));
+    if (redis) environment['FILA_REDIS_URL'] = at(redis.url, await wire(`${name}-redis`, redis.port));
+    const cli = plan.cli ?? BUILT_CLI;
+    const node = keep(await startBrokerNode({ name, cli, environment }), (one) => one.kill());
+    brokers.push(node);
+    urls.push(`http://127.0.0.1:${await wire(`client-${name}`, node.port)}`);
+  }
+  const [probeKey, ...keys] = await makeKeys(urls[0]!, brokers[0]!);
+  const fences = () => (databaseUrl ? mysqlFences(databaseUrl) : sqliteFences(brokers[0]!.dataDir));
+  return { brokers, ollamas, redis, mariadb, links, keys, probeKey: probeKey!, urls, fences };
+}
+
+/** Some 100 ms a call: long enough to be hit in the middle, short enough for hundreds. */
+const PACE = { firstTokenMs: 30, tokensPerSecond: 500 };
+
+function at(url: string, port: number): string {
+  const wired = new URL(url);
+  wired.port = String(port);
+  return wired.href;
+}
+
+async function makeKeys(url: string, broker: BrokerNode): Promise<ClientKey[]> {
+  const admin = new Fila({ url, adminToken: broker.adminToken() });
+  const made = await Promise.all(KEYS.map((name) => admin.keys.create({ name })));
+  return made.map(({ key, webhook_secret }) => ({ apiKey: key, webhookSecret: webhook_secret }));
+}
+
+interface FenceRow {
+  id: string;
+  fence: number;
+}
+const FENCES = 'SELECT id, fence FROM requests';
+
+function sqliteFences(dataDir: string): Promise<Map<string, number>> {
+  const database = new DatabaseSync(join(dataDir, 'fila.sqlite'), { readOnly: true });
+  const rows = database.prepare(FENCES).all() as unknown as FenceRow[];
+  database.close();
+  return Promise.resolve(new Map(rows.map(({ id, fence }) => [id, fence])));
+}
+
+async function mysqlFences(url: string): Promise<Map<string, number>> {
+  const connection = await createConnection(url);
+  const [rows] = await connection.query(FENCES);
+  await connection.end();
+  return new Map((rows as FenceRow[]).map(({ id, fence }) => [id, fence]));
+}
