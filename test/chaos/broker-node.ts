@@ -130,5 +130,7 @@ function settledIn(line: string, broker: string): Settled[] {
     return [];
   }
   const { requestId: id, fence, to = 'given up', written = false } = parsed;
-  return id && fence !== undefined ? [{ id, fence, to, isWritten: written, broker }] : [];
+  // An outcome that waits for the database is still to be settled.
+  const isWaiting = parsed.to !== undefined && parsed.written === undefined;
+  return id && fence !== undefined && !isWaiting ? [{ id, fence, to, isWritten: written, broker }] : [];
 }

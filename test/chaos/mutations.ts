@@ -87,7 +87,7 @@ const FORGOTTEN: Run = {
 
 /** Whose outcome a row takes. */
 const MYSQL_HOLDER =
-  /\s+AND fence = \$\{pick\(\(one\) => number\(one\.fence\)\)\} AND lease_owner = \$\{[^}]*\}/;
+  /\s+AND fence = \$\{pick\(\(one\) => number\d*\(one\.fence\)\)\} AND lease_owner = \$\{[^}]*\}/;
 /** What is read back afterwards looks at the fence too, and would hide from the log what was done. */
 const MYSQL_ANSWER: Mutation['changes'] = [
   [/ \$\{String\(\w+\["fence"\]\)\}`\)\);/, '`));'],
