@@ -88,7 +88,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     policy: { maxAttempts: settings.maxAttempts, baseMs: settings.retryBaseMs, capMs: settings.retryCapMs },
     timers: timersOf(settings),
   });
-  const health = createHealth(checksOf(engines, upstreams));
+  const health = createHealth(() => checksOf(engines, upstreams));
   const server = createServer({
     ...{ host: settings.host, port: settings.port, maxBodyBytes: settings.maxBodyBytes, adminToken, logger },
     acceptKey: (secret) => keys.accept(secret),
@@ -131,15 +131,11 @@ function timersOf(settings: Settings) {
 function checksOf(engines: Engines, upstreams: Upstreams): HealthCheck[] {
   return [
     ...engineChecks(engines.states),
-    ...upstreams.states().map(({ id }) => ({
+    ...upstreams.states().map(({ id, status, lastError }): HealthCheck => ({
       name: `upstream ${id}`,
       needed: false,
-      run: async () => {
-        const state = upstreams.states().find((one) => one.id === id);
-        return state?.status === 'up'
-          ? { status: 'ok' as const }
-          : { status: 'down' as const, detail: state?.lastError ?? 'not heard of yet' };
-      },
+      run: async () =>
+        status === 'up' ? { status: 'ok' } : { status: 'down', detail: lastError ?? 'not heard of yet' },
     })),
   ];
 }

@@ -10,7 +10,7 @@ const check = (name: string, needed: boolean, status: CheckStatus = 'ok', detail
 const never = (name: string, needed: boolean): HealthCheck => ({
   ...{ name, needed, run: () => new Promise(() => {}) },
 });
-const statusOf = async (...checks: HealthCheck[]) => (await createHealth(checks).check()).status;
+const statusOf = async (...checks: HealthCheck[]) => (await createHealth(() => checks).check()).status;
 
 describe('the daemon', () => {
   it('is well when all its parts are, or when it has none', async () => {
@@ -43,7 +43,7 @@ describe('the daemon', () => {
   });
 
   it('is down once it is stopping, however well it is, and says so', async () => {
-    const health = createHealth([check('database', true)]);
+    const health = createHealth(() => [check('database', true)]);
     expect((await health.check()).status).toBe('ok');
     health.stopping();
     expect(await health.check()).toEqual({
@@ -58,7 +58,7 @@ describe('the daemon', () => {
 
 describe('the checks', () => {
   it('are told in their order, with their details', async () => {
-    const health = createHealth([
+    const health = createHealth(() => [
       check('database', true),
       check('upstream a', false, 'down', 'connection refused'),
     ]);
@@ -83,7 +83,7 @@ describe('the checks', () => {
         },
       },
     ];
-    const { status, checks } = await createHealth(throwing).check();
+    const { status, checks } = await createHealth(() => throwing).check();
     expect(status).toBe('degraded');
     expect(checks).toEqual([
       { name: 'later', status: 'down', detail: 'does not answer' },
@@ -93,7 +93,7 @@ describe('the checks', () => {
 
   it('that give no answer within two seconds are down, and hold no other one up', async () => {
     vi.useFakeTimers();
-    const health = createHealth([never('database', true), never('redis', false), check('a', false)]);
+    const health = createHealth(() => [never('database', true), never('redis', false), check('a', false)]);
     let answer: Awaited<ReturnType<typeof health.check>> | undefined;
     void health.check().then((value) => (answer = value));
     await vi.advanceTimersByTimeAsync(1_999);
@@ -112,10 +112,18 @@ describe('the checks', () => {
   it('are made anew each time and leave no timer behind', async () => {
     vi.useFakeTimers();
     let status: CheckStatus = 'down';
-    const health = createHealth([{ name: 'database', needed: true, run: async () => ({ status }) }]);
+    const health = createHealth(() => [{ name: 'database', needed: true, run: async () => ({ status }) }]);
     expect((await health.check()).status).toBe('down');
     status = 'ok';
     expect((await health.check()).status).toBe('ok');
     expect(vi.getTimerCount()).toBe(0);
   });
+});
+
+it('looks at the parts there are at that moment', async () => {
+  const parts = [check('database', true)];
+  const health = createHealth(() => parts);
+  expect((await health.check()).checks).toHaveLength(1);
+  parts.push(check('upstream added later', false));
+  expect((await health.check()).checks.map(({ name }) => name)).toEqual(['database', 'upstream added later']);
 });

@@ -25,7 +25,8 @@ export interface Health {
 
 const CHECK_TIMEOUT_MS = 2_000;
 
-export function createHealth(checks: readonly HealthCheck[]): Health {
+/** `checksOfNow` is asked each time: upstreams come and go. */
+export function createHealth(checksOfNow: () => readonly HealthCheck[]): Health {
   let isStopping = false;
 
   async function runCheck(check: HealthCheck): Promise<Checked & { name: string }> {
@@ -47,6 +48,7 @@ export function createHealth(checks: readonly HealthCheck[]): Health {
       isStopping = true;
     },
     check: async () => {
+      const checks = checksOfNow();
       const results = await Promise.all(checks.map(runCheck));
       if (isStopping) results.push({ name: 'daemon', status: 'down', detail: 'is stopping' });
       const isDown = isStopping || checks.some((check, i) => check.needed && results[i]!.status === 'down');

@@ -2,11 +2,12 @@
 import { VaultError, type Vault } from '../../engines/vault/vault.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { Logger } from '../../kernel/logger.ts';
-import { CALLBACK, messageIdOf, requestBody, type EndedRequest } from './webhook-events.ts';
+import type { RequestSummary } from '../requests/requests.ts';
+import { CALLBACK, messageIdOf, requestBody } from './webhook-events.ts';
 import { sealMessage } from './webhook-secrets.ts';
 import type { NewDelivery, OutboxEvent, StoredEndpoint, WebhookStore } from './webhook-store.ts';
 
-export type LookUp = (requestId: string) => Promise<EndedRequest | null>;
+export type LookUp = (requestId: string) => Promise<RequestSummary | null>;
 
 interface FanOutDeps {
   readonly store: WebhookStore;
@@ -24,7 +25,7 @@ export function createFanOut({ store, vault, logger, lookUp }: FanOutDeps): () =
     event: OutboxEvent,
     endpoints: readonly StoredEndpoint[],
   ): Promise<NewDelivery[] | null> {
-    let request: EndedRequest | null;
+    let request: RequestSummary | null;
     try {
       request = await lookUp(event.requestId);
     } catch (error) {

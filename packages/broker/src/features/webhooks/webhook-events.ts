@@ -3,27 +3,14 @@ import { createHash } from 'node:crypto';
 import type {
   EndpointDisabledEvent,
   RequestEvent,
-  RequestStatus,
   WebhookTestEvent,
 } from '../../kernel/contract.generated.ts';
+import type { RequestSummary } from '../requests/requests.ts';
 
 export type EventType = (RequestEvent | EndpointDisabledEvent | WebhookTestEvent)['type'];
 
 /** The receiver that is a request's own callback_url. */
 export const CALLBACK = 'callback';
-
-/** A request that has ended, as far as a receiver may know. Times are milliseconds since 1970. */
-export interface EndedRequest {
-  readonly keyId: string;
-  readonly status: RequestStatus;
-  readonly model: string;
-  readonly attempts: number;
-  readonly errorCode: string | null;
-  readonly createdAt: number;
-  readonly completedAt: number | null;
-  readonly metadata: Record<string, unknown> | null;
-  readonly callbackUrl: string | null;
-}
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 
@@ -36,7 +23,7 @@ export function messageIdOf(...parts: readonly string[]): string {
 /** Thin on purpose: prompt and answer stay here, the receiver reads them with its key. */
 export function requestBody(
   requestId: string,
-  request: EndedRequest,
+  request: RequestSummary,
   { type, at }: { type: string; at: number },
 ): Buffer {
   const { status, model, attempts, errorCode, metadata } = request;

@@ -14,7 +14,6 @@ import { createDeliveries, type WebhookDeliveries } from './webhook-deliveries.t
 import { createEndpoints, type WebhookEndpoints } from './webhook-endpoints.ts';
 import type { WebhookStore } from './webhook-store.ts';
 
-export type { EndedRequest } from './webhook-events.ts';
 export type { LookUp } from './fan-out.ts';
 
 /**

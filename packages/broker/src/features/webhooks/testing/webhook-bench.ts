@@ -13,7 +13,7 @@ import { systemClock, type Clock } from '../../../kernel/clock.ts';
 import { newId } from '../../../kernel/ids.ts';
 import { silentLogger, type Logger } from '../../../kernel/logger.ts';
 import type { Resolve } from '../ssrf-guard.ts';
-import type { EndedRequest } from '../webhook-events.ts';
+import type { RequestSummary } from '../../requests/requests.ts';
 import { webhookStore, type WebhookStore } from '../webhook-store.ts';
 import { createWebhooks, type Webhooks, type WebhookTimings } from '../webhooks.ts';
 
@@ -26,7 +26,7 @@ export interface RoomOptions {
   readonly allowCidrs?: readonly string[];
   /** Between the room and its store, to break what a test wants broken. */
   readonly through?: (store: WebhookStore) => WebhookStore;
-  readonly lookUp?: (requestId: string) => Promise<EndedRequest | null>;
+  readonly lookUp?: (requestId: string) => Promise<RequestSummary | null>;
 }
 
 export interface Bench {
@@ -36,7 +36,7 @@ export interface Bench {
   /** Of a key, for callbacks. */
   readonly keySecret: string;
   /** The end of a request, as the ledger writes it. Resolves with the request's id. */
-  event(part?: Partial<EndedRequest>, type?: string): Promise<string>;
+  event(part?: Partial<RequestSummary>, type?: string): Promise<string>;
   /** A started room; it stops with its test. */
   room(options?: RoomOptions): Promise<Webhooks>;
   /** Rows of a table, as they are. */
@@ -81,7 +81,7 @@ function useBench(open: () => Promise<Opened>): () => Bench {
 
 function benchOf(database: Database, vault: Vault, rooms: Webhooks[]): Bench {
   const { sequelize } = database;
-  const requests = new Map<string, EndedRequest>();
+  const requests = new Map<string, RequestSummary>();
   const keyId = newId('key');
   const keySecret = `whsec_${randomBytes(32).toString('base64')}`;
   return {
@@ -119,7 +119,7 @@ function benchOf(database: Database, vault: Vault, rooms: Webhooks[]): Bench {
   };
 }
 
-export function endedRequest(part: Partial<EndedRequest> = {}): EndedRequest {
+export function endedRequest(part: Partial<RequestSummary> = {}): RequestSummary {
   return {
     ...{ keyId: newId('key'), status: 'completed', model: 'llama3:8b', attempts: 1, errorCode: null },
     ...{ createdAt: 1_799_999_990_000, completedAt: 1_800_000_000_000, metadata: null, callbackUrl: null },
