@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { SimulationPatch } from '../../packages/cli/src/simulate-ollama/simulate-ollama.ts';
+import type { Daemon } from '../services/daemon.ts';
 import type { BrokerNode } from './broker-node.ts';
 import type { Chance } from './chance.ts';
 import type { Cluster, Link } from './cluster.ts';
@@ -92,7 +93,7 @@ export const ACTIONS = {
   'redis.freeze': {
     targets: onRedis,
     holdMs: [1_000, 6_000],
-    inject: async ({ redis }) => freeze(redis!.pid),
+    inject: async ({ redis }) => freeze(redis!),
   },
   'mariadb.kill': {
     targets: onMariadb,
@@ -105,7 +106,7 @@ export const ACTIONS = {
   'mariadb.freeze': {
     targets: onMariadb,
     holdMs: [1_000, 6_000],
-    inject: async ({ mariadb }) => freeze(mariadb!.pid),
+    inject: async ({ mariadb }) => freeze(mariadb!),
   },
   'link.slow': onLink((chance) => {
     const stretch = { latencyMs: chance.whole(20, 250), jitterMs: chance.whole(0, 250) };
@@ -209,9 +210,9 @@ async function roll({ brokers }: Cluster): Promise<void> {
   }
 }
 
-async function freeze(pid: number): Promise<Heal> {
-  process.kill(pid, 'SIGSTOP');
-  return async () => void process.kill(pid, 'SIGCONT');
+async function freeze(service: Daemon): Promise<Heal> {
+  await service.freeze();
+  return async () => service.thaw();
 }
 
 async function tellRedis({ redis }: Cluster, command: string, ...words: string[]): Promise<Heal> {

@@ -87,10 +87,10 @@ describe.skipIf(!mariadbAvailable || !redisAvailable)('a daemon on MariaDB and R
     FILA_DATABASE_URL: await mariadb.createDatabase(),
     FILA_REDIS_URL: redis.url,
   });
-  const stopped = async (pid: number, ms: number): Promise<void> => {
-    process.kill(pid, 'SIGSTOP');
+  const frozen = async (service: RedisService | MariadbService, ms: number): Promise<void> => {
+    await service.freeze();
     await delay(ms);
-    process.kill(pid, 'SIGCONT');
+    service.thaw();
   };
 
   it('accepts and completes as ever while Redis is away, empty, forgetful or hanging', async () => {
@@ -124,7 +124,7 @@ describe.skipIf(!mariadbAvailable || !redisAvailable)('a daemon on MariaDB and R
       await redisCommand(redis, command);
       await goesOn();
     }
-    await Promise.all([stopped(redis.pid, 5_000), delay(400).then(goesOn)]);
+    await Promise.all([frozen(redis, 5_000), delay(400).then(goesOn)]);
     await expect.poll(() => statusOf(daemon), { timeout: 8_000 }).toBe('ok');
     await goesOn();
 
@@ -159,7 +159,7 @@ describe.skipIf(!mariadbAvailable || !redisAvailable)('a daemon on MariaDB and R
     await isAccepted();
 
     const beforeStop = load.sent.length;
-    await stopped(mariadb.pid, 6_000);
+    await frozen(mariadb, 6_000);
     const during = load.sent.slice(beforeStop);
     expect(during.filter(({ status }) => status === 503).length).toBeGreaterThan(0);
     await isAccepted();

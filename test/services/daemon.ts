@@ -1,7 +1,7 @@
 /** Runs one real server for a test, so that it and its directory never outlive the test process. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,6 +42,10 @@ export interface Daemon {
   kill(): Promise<void>;
   /** Starts it again on the same port and directory; stops it before if it runs. */
   restart(): Promise<void>;
+  /** SIGSTOP: it keeps its sockets and does nothing. Resolves when not one of its threads runs any more. */
+  freeze(): Promise<void>;
+  /** SIGCONT; nothing when it was not frozen. */
+  thaw(): void;
 }
 
 /** A directory that the guard removes when this process ends. */
@@ -100,7 +104,22 @@ export async function startDaemon(plan: DaemonPlan): Promise<Daemon> {
       await end('SIGTERM');
       await start();
     },
+    freeze: async () => {
+      process.kill(pid, 'SIGSTOP');
+      while (isRunning() && !isStopped(pid)) await delay(1);
+    },
+    thaw: () => {
+      if (isRunning()) process.kill(pid, 'SIGCONT');
+    },
   };
+}
+
+/** A thread on another core may run on for milliseconds after the signal was sent. */
+function isStopped(pid: number): boolean {
+  const tasks = `/proc/${pid}/task`;
+  return readdirSync(tasks).every((task) =>
+    /\) [TXZ] /.test(readFileSync(join(tasks, task, 'stat'), 'utf8')),
+  );
 }
 
 function spawnServer(plan: DaemonPlan): ChildProcess {

@@ -52,6 +52,8 @@ export async function startMariadb(): Promise<MariadbService> {
     stop: daemon.stop,
     kill: daemon.kill,
     restart: daemon.restart,
+    freeze: daemon.freeze,
+    thaw: daemon.thaw,
   };
 }
 

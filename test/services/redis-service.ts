@@ -37,5 +37,7 @@ export async function startRedis(options: { port?: number; args?: string[] } = {
     stop: daemon.stop,
     kill: daemon.kill,
     restart: daemon.restart,
+    freeze: daemon.freeze,
+    thaw: daemon.thaw,
   };
 }

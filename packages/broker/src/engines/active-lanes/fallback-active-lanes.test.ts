@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { needRedis, redisAvailable } from '../../../../../test/services/need.ts';
-import { startRedis } from '../../../../../test/services/redis-service.ts';
+import { type RedisService, startRedis } from '../../../../../test/services/redis-service.ts';
 import { silentLogger } from '../../kernel/logger.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { explainRedis } from '../circuit/explain.ts';
@@ -160,39 +160,35 @@ describe.skipIf(!redisAvailable)('active lanes on a Redis that goes away', () =>
 
   it.each([
     ['was killed', (service) => service.kill(), (service) => service.restart()],
-    [
-      'hangs',
-      async ({ pid }) => void process.kill(pid, 'SIGSTOP'),
-      async ({ pid }) => void process.kill(pid, 'SIGCONT'),
-    ],
-  ] satisfies [
-    string,
-    ...((service: { pid: number; kill(): Promise<void>; restart(): Promise<void> }) => Promise<void>)[],
-  ][])('one that %s is done without, and taken up again with every lane', async (_what, breakIt, mendIt) => {
-    const { service, lanes, heard } = await open();
-    await lanes.activate([lane(1), lane(2)]);
-    const held = await lanes.next('a', 1);
-    await breakIt!(service);
-    await worksWithout(lanes, heard);
-    expect(lanes.circuit.isUp).toBe(false);
-    expect(await lanes.renew(held)).toEqual([]);
-    const startMs = performance.now();
-    await worksWithout(lanes, heard);
-    expect(performance.now() - startMs).toBeLessThan(50);
+    ['hangs', (service) => service.freeze(), async (service) => service.thaw()],
+  ] satisfies [string, ...((service: RedisService) => Promise<void>)[]][])(
+    'one that %s is done without, and taken up again with every lane',
+    async (_what, breakIt, mendIt) => {
+      const { service, lanes, heard } = await open();
+      await lanes.activate([lane(1), lane(2)]);
+      const held = await lanes.next('a', 1);
+      await breakIt!(service);
+      await worksWithout(lanes, heard);
+      expect(lanes.circuit.isUp).toBe(false);
+      expect(await lanes.renew(held)).toEqual([]);
+      const startMs = performance.now();
+      await worksWithout(lanes, heard);
+      expect(performance.now() - startMs).toBeLessThan(50);
 
-    await mendIt!(service);
-    await isUp(lanes, true);
-    await lanes.retire(await lanes.next('a', 99));
-    await lanes.activate([lane(1), lane(2), lane(7), lane(8)]);
-    const found = new Set<number>();
-    await vi.waitFor(
-      async () => {
-        for (const id of ids(await lanes.next('a', 99))) found.add(id);
-        expect([...found].sort()).toEqual([1, 2, 7, 8]);
-      },
-      { timeout: 5_000 },
-    );
-  });
+      await mendIt!(service);
+      await isUp(lanes, true);
+      await lanes.retire(await lanes.next('a', 99));
+      await lanes.activate([lane(1), lane(2), lane(7), lane(8)]);
+      const found = new Set<number>();
+      await vi.waitFor(
+        async () => {
+          for (const id of ids(await lanes.next('a', 99))) found.add(id);
+          expect([...found].sort()).toEqual([1, 2, 7, 8]);
+        },
+        { timeout: 5_000 },
+      );
+    },
+  );
 
   it.each([
     ['is full', ['CONFIG', 'SET', 'maxmemory', '1'], ['CONFIG', 'SET', 'maxmemory', '0']],

@@ -65,12 +65,12 @@ describe.skipIf(!redisAvailable)('the connection to Redis', () => {
     const service = await startRedis();
     const redis = open(service.url);
     await hasStatus(redis, 'ready');
-    process.kill(service.pid, 'SIGSTOP');
+    await service.freeze();
     const startMs = Date.now();
     await expect(Promise.all([redis.get('a'), redis.get('b')])).rejects.toThrow(/timed out/);
     expect(Date.now() - startMs).toBeLessThan(2500);
     await vi.waitFor(() => expect(redis.status).not.toBe('ready'), 8000);
-    process.kill(service.pid, 'SIGCONT');
+    service.thaw();
     await hasStatus(redis, 'ready');
     expect(await redis.get('a')).toBeNull();
     await service.kill();

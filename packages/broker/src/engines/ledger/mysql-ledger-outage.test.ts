@@ -74,7 +74,8 @@ describe.skipIf(!mariadbAvailable)('the ledger on a MariaDB in trouble', () => {
   it('waits for no server that hangs: Sequelize for 1.5 s, the ledger for 5 s, a new connection for 1.5 s', async () => {
     const { ledger, database, row } = await open();
     const fresh = openMysqlLedger(url);
-    process.kill(mariadb.pid, 'SIGSTOP');
+    onTestFinished(() => mariadb.thaw());
+    await mariadb.freeze();
     const [ping, insert, check] = await Promise.all([
       took(database.ping()),
       took(ledger.insert(row())),
@@ -88,7 +89,7 @@ describe.skipIf(!mariadbAvailable)('the ledger on a MariaDB in trouble', () => {
     const closing = performance.now();
     await fresh.close();
     expect(performance.now() - closing).toBeLessThan(1_500);
-    process.kill(mariadb.pid, 'SIGCONT');
+    mariadb.thaw();
     await ledger.check();
     await ledger.insert(row());
     await database.ping();
