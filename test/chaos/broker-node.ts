@@ -117,7 +117,7 @@ interface LogLine {
   requestId?: string;
   fence?: number;
   to?: string;
-  written?: boolean;
+  written?: boolean | null;
 }
 
 /** A line that a kill cut short is no evidence of anything. */
@@ -129,8 +129,10 @@ function settledIn(line: string, broker: string): Settled[] {
   } catch {
     return [];
   }
-  const { requestId: id, fence, to = 'given up', written = false } = parsed;
-  // An outcome that waits for the database is still to be settled.
-  const isWaiting = parsed.to !== undefined && parsed.written === undefined;
-  return id && fence !== undefined && !isWaiting ? [{ id, fence, to, isWritten: written, broker }] : [];
+  const { requestId: id, fence, to = 'given up' } = parsed;
+  // An outcome that waits for the database, or for the next run, is still to be settled.
+  const isWaiting = parsed.to !== undefined && typeof parsed.written !== 'boolean';
+  return id && fence !== undefined && !isWaiting
+    ? [{ id, fence, to, isWritten: parsed.written === true, broker }]
+    : [];
 }

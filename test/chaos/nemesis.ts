@@ -17,6 +17,8 @@ export interface NemesisPlan {
   readonly shape: Shape;
   /** All of them unless given. */
   readonly actions?: readonly ActionName[];
+  /** Between two faults of one hand. */
+  readonly pauseMs?: readonly [least: number, most: number];
 }
 
 /** Two hands at work: what one does overlaps with what the other does, but never hits the same thing. */
@@ -30,11 +32,12 @@ export function planNemesis(plan: NemesisPlan): Step[] {
   const steps: Step[] = [];
   for (let hand = 1; hand <= HANDS; hand++) {
     const chance = seededChance(plan.seed).fork(`nemesis ${hand}`);
-    for (let atMs = pauseMs(chance); ;) {
+    const pause = (): number => chance.whole(...(plan.pauseMs ?? PAUSE_MS));
+    for (let atMs = pause(); ;) {
       const step = chooseStep(atMs, { chance, plan, steps });
       if (!step) break;
       steps.push(step);
-      atMs = endOf(step) + pauseMs(chance);
+      atMs = endOf(step) + pause();
     }
   }
   return steps.sort((one, other) => one.atMs - other.atMs);
@@ -76,7 +79,6 @@ function touches(one: string, other: string): boolean {
 const actionOf = (name: ActionName): Action => ACTIONS[name];
 const familyOf = (name: ActionName): string => name.slice(0, name.indexOf('.')).replace('brokers', 'broker');
 const endOf = ({ atMs, holdMs }: Step): number => atMs + holdMs;
-const pauseMs = (chance: Chance): number => chance.whole(...PAUSE_MS);
 
 export function shapeOf(cluster: Cluster): Shape {
   return {

@@ -14,9 +14,12 @@ const { values } = parseArgs({
     engines: { type: 'string', default: 'shared' },
     idempotent: { type: 'boolean', default: false },
     webhooks: { type: 'boolean', default: false },
+    /** Milliseconds between two faults of one hand, least-most. */
+    pause: { type: 'string', default: '300-2000' },
   },
 });
 const seed = Number(values.seed);
+const [least = 300, most = 2_000] = values.pause.split('-').map(Number);
 const engines = values.engines === 'embedded' ? 'embedded' : 'shared';
 const folder = join(import.meta.dirname, '../../.tmp');
 
@@ -25,6 +28,7 @@ const outcome = await runScenario({
   ...{ seed, engines, isIdempotent: values.idempotent, hasWebhooks: values.webhooks },
   brokers: engines === 'embedded' ? 1 : Number(values.brokers),
   requests: Number(values.requests),
+  pauseMs: [least, most],
   durationMs: Number(values.minutes) * 60_000,
   say: (line) => console.error(line),
 });

@@ -20,6 +20,8 @@ export interface Scenario extends ClusterPlan {
   readonly maxInFlight?: number;
   /** What may go wrong; everything unless given. */
   readonly actions?: readonly ActionName[];
+  /** Between two faults of one hand; a third of a second to two seconds unless given. */
+  readonly pauseMs?: readonly [least: number, most: number];
   /** What goes wrong, instead of a plan from the seed. */
   readonly steps?: readonly Step[];
   /** Clients repeat calls under their idempotency key. */
@@ -74,7 +76,8 @@ async function run({ scenario, cluster, history, receiver }: Parts): Promise<Out
     faults.push(line);
     scenario.say?.(line);
   };
-  const plan = { seed, durationMs, shape: shapeOf(cluster), actions: scenario.actions };
+  const { actions, pauseMs } = scenario;
+  const plan = { seed, durationMs, shape: shapeOf(cluster), actions, pauseMs };
   const steps = scenario.steps ?? planNemesis(plan);
   const { quietMs = QUIET_MS, hasWebhooks = false } = scenario;
   const quiet = { quietMs, hasWebhooks, history };
@@ -105,8 +108,15 @@ async function run({ scenario, cluster, history, receiver }: Parts): Promise<Out
   return { scenario, violations, facts, faults, history, final, logs };
 }
 
+/** Receivers are tried again in seconds rather than hours, and never given up within a run. */
+const WEBHOOKS = {
+  FILA_WEBHOOK_ALLOW_CIDRS: '127.0.0.0/8',
+  FILA_WEBHOOK_TIMEOUT_MS: '1000',
+  FILA_WEBHOOK_RETRY_DELAYS: ['100ms', '500ms', ...Array<string>(200).fill('2s')].join(),
+};
+
 function environmentOf({ hasWebhooks, environment }: Scenario): Record<string, string> {
-  return { ...(hasWebhooks ? { FILA_WEBHOOK_ALLOW_CIDRS: '127.0.0.0/8' } : {}), ...environment };
+  return { ...(hasWebhooks ? WEBHOOKS : {}), ...environment };
 }
 
 function loadOf(scenario: Scenario, receiver: WebhookReceiver | null) {

@@ -77,6 +77,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     secretOf: (keyId) => keys.webhookSecretOf(keyId),
     lookUp: (id) => requests.describe(id),
     allowCidrs: settings.webhookAllowCidrs,
+    timings: { timeoutMs: settings.webhookTimeoutMs, retryDelaysMs: settings.webhookRetryDelays },
   });
   requests.onEnded(() => webhooks.wake());
   const worker = createWorker({

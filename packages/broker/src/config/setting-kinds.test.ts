@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bytes, integer, oneOf, text, toggle, upstreamUrls, url } from './setting-kinds.ts';
+import { bytes, durations, integer, oneOf, text, toggle, upstreamUrls, url } from './setting-kinds.ts';
 
 describe('text', () => {
   it('takes anything but nothing', () => {
@@ -98,6 +98,16 @@ describe('a URL', () => {
 
   it('says how it starts', () => {
     expect(database.expects).toBe('a URL that starts with mysql:// or mariadb://');
+  });
+});
+
+describe('times', () => {
+  it('have units, and come in milliseconds', () => {
+    expect(durations.parse('500ms, 5s,2m , 24h')).toEqual([500, 5_000, 120_000, 86_400_000]);
+  });
+
+  it.each(['', '5', '5 s', '-1s', '1s,', '1d', '169h', '1e3s', '0.5s'])('"%s" are none', (value) => {
+    expect(durations.parse(value)).toBeUndefined();
   });
 });
 

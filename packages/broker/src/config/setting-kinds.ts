@@ -89,6 +89,21 @@ export const networks: SettingKind<readonly string[]> = {
   },
 };
 
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const LONGEST_MS = 7 * 24 * 3_600_000;
+
+/** In milliseconds. */
+export const durations: SettingKind<readonly number[]> = {
+  expects: 'times up to 168h with their units, comma separated, such as 500ms, 5s, 30m, 2h',
+  parse: (value) => {
+    const list = value.split(',').map((part) => {
+      const [, digits, unit = ''] = /^(\d{1,9})(ms|s|m|h)$/.exec(part.trim()) ?? [];
+      return Number(digits) * UNIT_MS[unit]!;
+    });
+    return list.every((ms) => ms <= LONGEST_MS) ? list : undefined;
+  },
+};
+
 function isNetwork(value: string): boolean {
   const [, address = '', prefix] = /^(.+)\/(\d{1,3})$/.exec(value) ?? [];
   const version = isIP(address);

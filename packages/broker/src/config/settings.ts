@@ -1,7 +1,17 @@
 /** Every setting of the daemon: name, environment variable, default, unit and one sentence. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { bytes, integer, networks, oneOf, text, toggle, upstreamUrls, url } from './setting-kinds.ts';
+import {
+  bytes,
+  durations,
+  integer,
+  networks,
+  oneOf,
+  text,
+  toggle,
+  upstreamUrls,
+  url,
+} from './setting-kinds.ts';
 
 export interface SettingRow<T> {
   readonly env: string;
@@ -98,6 +108,20 @@ export const SETTINGS = {
     fallback: () => [],
     kind: networks,
     about: 'Private networks that webhooks may reach all the same, comma separated, such as 10.1.0.0/16.',
+  }),
+  webhookTimeoutMs: row({
+    env: 'FILA_WEBHOOK_TIMEOUT_MS',
+    fallback: 15_000,
+    unit: 'ms',
+    kind: integer(100, 60_000),
+    about: 'How long a receiver of a webhook may take to answer.',
+  }),
+  webhookRetryDelays: row<readonly number[] | null>({
+    env: 'FILA_WEBHOOK_RETRY_DELAYS',
+    fallback: null,
+    kind: durations,
+    about:
+      'Waits between the attempts of a webhook, such as 5s, 5m, 2h. Absent: what Standard Webhooks recommends, 75 h in all.',
   }),
   maxBodyBytes: row({
     env: 'FILA_MAX_BODY_BYTES',

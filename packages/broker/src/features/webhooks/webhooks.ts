@@ -34,8 +34,7 @@ export interface Webhooks extends Service {
 
 export interface WebhookTimings {
   readonly sweepMs: number;
-  /** How long an attempt is ours; longer than any attempt takes. */
-  readonly leaseMs: number;
+  /** How long an attempt may take; it is leased for twice the time. */
   readonly timeoutMs: number;
   /** After so long with nothing but failures an endpoint is disabled. */
   readonly failingMs: number;
@@ -43,7 +42,8 @@ export interface WebhookTimings {
   readonly keepMs: number;
   /** What running attempts get when the daemon stops. */
   readonly stopGraceMs: number;
-  readonly delaysMs?: readonly number[];
+  /** Waits before the second, third … attempt; those of Standard Webhooks unless given. */
+  readonly retryDelaysMs?: readonly number[] | null;
 }
 
 interface WebhooksDeps {
@@ -65,7 +65,6 @@ interface WebhooksDeps {
 const DAY_MS = 24 * 60 * 60 * 1000;
 const TIMINGS: WebhookTimings = {
   sweepMs: 1_000,
-  leaseMs: 60_000,
   timeoutMs: 15_000,
   failingMs: 5 * DAY_MS,
   keepMs: 30 * DAY_MS,
@@ -88,7 +87,8 @@ export function createWebhooks(deps: WebhooksDeps): Webhooks {
   });
   const loop = createDeliveryLoop({
     ...{ store, vault, clock, logger, run, sender, secretOf: deps.secretOf },
-    ...{ leaseMs: timings.leaseMs, failingMs: timings.failingMs, delaysMs: timings.delaysMs },
+    ...{ leaseMs: 2 * timings.timeoutMs, failingMs: timings.failingMs },
+    delaysMs: timings.retryDelaysMs ? [0, ...timings.retryDelaysMs] : undefined,
     disable: createDisable({ store, vault, clock, logger }),
     onEnd: () => void deliver(),
   });

@@ -30,7 +30,7 @@ const webhooks = createWebhooks({
     ...{ createdAt: 1, completedAt: 2, metadata: null, callbackUrl: doom.callbackUrl },
   }),
   allowCidrs: ['127.0.0.0/8'],
-  timings: { sweepMs: 10, leaseMs: 300 },
+  timings: { sweepMs: 10, timeoutMs: 1_000 },
 });
 await webhooks.start();
 setInterval(() => webhooks.wake(), 20);
