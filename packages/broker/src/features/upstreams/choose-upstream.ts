@@ -43,6 +43,11 @@ export function freeSlots(candidates: readonly Candidate[]): number {
     .reduce((sum, { limit, running }) => sum + Math.max(0, limit - running), 0);
 }
 
+/** How many calls of the model could run at once, those that run now included. */
+export function allSlots(candidates: readonly Candidate[]): number {
+  return candidates.filter(eligible(candidates)).reduce((sum, { limit }) => sum + Math.max(0, limit), 0);
+}
+
 /**
  * The index of the best upstream with a free slot, or -1: one whose breaker is due, or else the one where the call
  * should be answered first. Among equals one that has the model loaded, then the one with fewer calls of it, then the

@@ -1,6 +1,6 @@
 /** The Ollama servers: which are known, how they are, and who may call them now. */
 import type { Service } from '../../kernel/service.ts';
-import { chooseUpstream, freeSlots, type Candidate } from './choose-upstream.ts';
+import { allSlots, chooseUpstream, freeSlots, type Candidate } from './choose-upstream.ts';
 import { configuredUpstreams, type UpstreamSettings } from './configured-upstreams.ts';
 import { createSlot, type Slot } from './failover-slot.ts';
 import { isCloudModel, modelKey } from './model-names.ts';
@@ -24,6 +24,8 @@ export type { UpstreamState } from './upstream-server.ts';
 export interface Upstreams extends Service {
   /** How many calls of this model could start now; 0 when every upstream is down. */
   free(model: string): number;
+  /** How many could run at once, those that run included; 0 while none may start. */
+  capacity(model: string): number;
   /** Reserves a slot for a model at the best upstream, or null. */
   take(model: string): Slot | null;
   /** Told when a call may start that could not before. The answer ends the telling. */
@@ -116,6 +118,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
       await Promise.all(servers.map((server) => server.stop()));
     },
     free: (model) => freeSlots(candidates(modelKey(model))),
+    capacity: (model) => allSlots(candidates(modelKey(model))),
     take: (model) => {
       const key = modelKey(model);
       const index = chooseUpstream(candidates(key), turn);

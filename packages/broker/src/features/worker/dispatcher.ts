@@ -1,13 +1,17 @@
-/** Whose turn it is: holds tokens of active lanes and claims from many lanes in one flush, as far as slots are free. */
-import type { ActiveLanes, Lane, Token } from '../../engines/active-lanes/active-lanes.ts';
+/** Whose turn it is: holds tokens of active lanes, claims from many of them in one flush, and starts rows as slots fall free. */
+import type { ActiveLanes, Lane } from '../../engines/active-lanes/active-lanes.ts';
 import {
   LedgerUnavailable,
   type ClaimedRow,
+  type Held,
   type LaneName,
   type Ledger,
 } from '../../engines/ledger/ledger.ts';
+import { idTime } from '../../kernel/ids.ts';
 import { listOf } from '../../kernel/lanes.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import { pickTurns, rankOf } from './pick-turns.ts';
+import { type ActiveList, type ClaimedAhead, type HeldLane, Pool } from './pool.ts';
 
 export interface DispatcherDeps {
   readonly ledger: Ledger;
@@ -15,47 +19,60 @@ export interface DispatcherDeps {
   readonly logger: Logger;
   readonly owner: string;
   readonly leaseMs: number;
-  /** How many calls of a model could start now. */
-  readonly free: (model: string) => number;
-  /** Starts a claimed row at once; what it takes of `free` is taken when it returns. */
-  readonly start: (row: ClaimedRow, lane: LaneName) => void;
-}
-
-/** One (queue, band, model). */
-interface ActiveList {
-  readonly name: string;
-  readonly band: number;
-  readonly model: string;
-  /** Lanes whose tokens are held, in the order of their turns. */
-  held: HeldLane[];
-  /** False once the line gave less than was asked of it; true again when somebody says so. */
-  mayHaveMore: boolean;
-}
-
-interface HeldLane {
-  readonly token: Token;
-  readonly name: LaneName;
-  readonly since: number;
+  readonly slots: {
+    /** How many calls of a model could start now. */
+    free(model: string): number;
+    /** How many could run here at once, those that run included; 0 while none may start. */
+    capacity(model: string): number;
+  };
+  /** Starts a claimed row; false when there is no slot for it. What it takes of `free` is taken when it returns. */
+  readonly start: (row: ClaimedRow, lane: LaneName) => boolean;
+  /** Writes at no cost that rows wait again which never started. */
+  readonly handBack: (rows: readonly ClaimedRow[]) => Promise<void>;
+  /** What the key and the queue of a lane may have under way at once. */
+  readonly caps?: (lane: LaneName) => { readonly ofKey: number; readonly ofQueue: number };
+  readonly weightOf?: (keyId: string) => number;
+  /** Whether no other broker claims from these lanes: then tokens need not go around. */
+  readonly isAlone?: () => boolean;
+  /** Told before each round for which models something waits, and since when. */
+  readonly demand?: (waiting: ReadonlyMap<string, number>) => void;
+  /** After each such time of waiting a row counts as one band higher; 0: never. */
+  readonly ageingMs?: number;
+  /** Slots of each model that only the two highest bands may use. */
+  readonly reservedSlots?: number;
 }
 
 interface Turn {
-  readonly list: ActiveList;
+  readonly pool: Pool;
   readonly lane: HeldLane;
+  readonly rank: number;
   readonly limit: number;
 }
 
 /** After the database was found away. The sweep wakes us sooner or later anyway; this keeps others from doing it often. */
 const REST_MS = 1_000;
-/** A lane goes back to the end of the line after this time, if others wait there: by time, so that a row costs no rotation. */
+/** A lane goes back to the end of the line after this time, if others want it: by time, so that a row costs no rotation. */
 const HOLD_MS = 20;
+/** Tokens of one list that are held when nobody else wants them. */
+const HANDFUL = 256;
+/** Rows that may wait here, as a multiple of those that were meant to: each key that is entitled to be first adds some. */
+const MOST_WAITING = 4;
+const UNLIMITED = { ofKey: Number.POSITIVE_INFINITY, ofQueue: Number.POSITIVE_INFINITY };
+const NEWEST = 0.2;
 
 /**
- * Everything happens in `round`, one at a time: fill the hands with tokens, claim from all held lanes in one flush,
- * start the rows, retire lanes that came up short, rotate. `wake` asks for rounds until one finds nothing to do.
+ * Claiming happens in `round`, one at a time: fill the hands with tokens, decide who is next, claim from all their lanes
+ * in one flush. Rows start whenever a slot is free, without waiting for a round. `wake` asks for rounds until one finds
+ * nothing to do.
  */
 export class Dispatcher {
   readonly #deps: DispatcherDeps;
-  readonly #lists = new Map<string, ActiveList>();
+  readonly #pools = new Map<string, Pool>();
+  readonly #lists = new Map<string, Pool>();
+  readonly #underWay = { keys: new Map<string, number>(), queues: new Map<string, number>() };
+  readonly #background = new Set<Promise<void>>();
+  #oldest = new Map<number, number>();
+  #claimMs = 5;
   #running: Promise<void> | null = null;
   #again = false;
   #stopped = false;
@@ -67,7 +84,7 @@ export class Dispatcher {
 
   /** A lane of this list may have work. False when the list is not known here yet. */
   heard(listName: string): boolean {
-    const list = this.#lists.get(listName);
+    const list = this.#lists.get(listName)?.lists.get(listName);
     if (!list) return false;
     list.mayHaveMore = true;
     this.wake();
@@ -78,27 +95,54 @@ export class Dispatcher {
   know(lane: LaneName): void {
     const name = listOf(lane);
     if (this.#lists.has(name)) return;
-    this.#lists.set(name, { name, band: lane.band, model: lane.model, held: [], mayHaveMore: true });
+    const { weightOf = () => 1 } = this.#deps;
+    const pool = this.#pools.get(lane.model) ?? new Pool(lane.model, weightOf);
+    this.#pools.set(lane.model, pool);
+    this.#lists.set(name, pool);
+    pool.addList(name, lane.band);
+  }
+
+  /** When the oldest row of each lane with work was accepted, as the sweep has just read it. */
+  saw(oldest: Map<number, number>): void {
+    this.#oldest = oldest;
+    for (const lane of this.#held()) lane.oldestMs = oldest.get(lane.token.lane.id) ?? lane.oldestMs;
   }
 
   isHeld(laneId: number): boolean {
-    for (const list of this.#lists.values())
-      if (list.held.some((one) => one.token.lane.id === laneId)) return true;
+    for (const lane of this.#held()) if (lane.token.lane.id === laneId) return true;
     return false;
+  }
+
+  /** Rows that are ours and have not started. */
+  waiting(): Held[] {
+    return [...this.#pools.values()].flatMap(({ ready }) => ready.map(({ row }) => row));
+  }
+
+  /** A row that waits is not ours any more. With a fence only the one under it. */
+  drop(id: string, fence?: number): void {
+    this.#drop(({ row }) => row.id === id && (fence ?? row.fence) === row.fence);
+  }
+
+  /** A row that started here has left its slot after so long. To be called before the slot is free for others. */
+  ended(row: ClaimedRow, lane: LaneName, slotMs: number): void {
+    if (this.#pools.get(lane.model)?.ended(row, slotMs)) this.#count(lane, -1);
   }
 
   /** Something changed: a slot is free, a lane became active. */
   wake(): void {
+    for (const pool of this.#pools.values()) this.#startReady(pool);
     this.#again = true;
     if (!this.#rest) this.#running ??= this.#run();
   }
 
   /** Keeps tokens that will be used; those whose model has no free slot go back, for another broker may have one. */
   async keepTokens(): Promise<void> {
-    for (const list of this.#lists.values()) {
-      if (list.held.length === 0) continue;
-      if (this.#deps.free(list.model) > 0) await this.#renew(list, list.held);
-      else await this.#giveBack(list, list.held);
+    for (const pool of this.#pools.values()) {
+      const { held } = pool;
+      const isUseful = this.#isAlone() || this.#deps.slots.free(pool.model) > 0;
+      if (held.length > 0) await (isUseful ? this.#renew(pool, held) : this.#giveBack(pool, held));
+      // What cannot start here for now may start elsewhere, and is to stand in line with the others.
+      if (pool.ready.length > 0 && this.#deps.slots.capacity(pool.model) === 0) await this.#handBack(pool);
     }
   }
 
@@ -107,7 +151,11 @@ export class Dispatcher {
     this.#stopped = true;
     clearTimeout(this.#rest ?? undefined);
     await this.#running;
-    for (const list of this.#lists.values()) await this.#giveBack(list, list.held);
+    await Promise.all(this.#background);
+    for (const pool of this.#pools.values()) {
+      await this.#handBack(pool);
+      await this.#giveBack(pool, pool.held);
+    }
   }
 
   async #run(): Promise<void> {
@@ -135,52 +183,100 @@ export class Dispatcher {
 
   /** Whether any lane had its turn: then there may be more to do, also when none had rows and its share is still free. */
   async #round(): Promise<boolean> {
-    const turns = await this.#turns();
+    const pools = [...this.#pools.values()];
+    this.#tellDemand(pools);
+    const turns = (await Promise.all(pools.map((pool) => this.#turnsOf(pool)))).flat();
     if (turns.length === 0) return false;
     const { ledger, owner, leaseMs } = this.#deps;
+    const began = performance.now();
     const answers = await Promise.allSettled(
       turns.map(({ lane, limit }) => ledger.claim({ laneId: lane.token.lane.id, limit, owner, leaseMs })),
     );
+    this.#claimMs += NEWEST * (performance.now() - began - this.#claimMs);
     const empty: Turn[] = [];
     for (const [index, turn] of turns.entries()) {
       const answer = answers[index]!;
-      const rows = answer.status === 'fulfilled' ? answer.value : [];
-      for (const row of rows) this.#deps.start(row, turn.lane.name);
-      if (answer.status === 'fulfilled' && rows.length < turn.limit) empty.push(turn);
+      if (answer.status === 'rejected') continue;
+      for (const row of answer.value) this.#take(row, turn);
+      const last = answer.value.at(-1);
+      if (last) turn.lane.oldestMs = Math.max(turn.lane.oldestMs ?? 0, idTime(last.id));
+      if (answer.value.length < turn.limit) empty.push(turn);
     }
-    await this.#retire(empty);
-    await this.#rotate();
+    for (const pool of pools) this.#startReady(pool);
+    this.#retire(empty);
+    this.#rotate();
     const failed = answers.find((answer) => answer.status === 'rejected');
     if (failed) throw failed.reason;
     return true;
   }
 
-  /** Higher bands first; within a list the free slots are shared among the lanes that are held. */
-  async #turns(): Promise<Turn[]> {
-    const turns: Turn[] = [];
-    const free = new Map<string, number>();
-    const inOrder = [...this.#lists.values()].sort((a, b) => b.band - a.band);
-    for (const list of inOrder) {
-      let left = free.get(list.model) ?? this.#deps.free(list.model);
-      if (left > 0) await this.#fillHands(list, left);
-      const share = Math.max(1, Math.floor(left / Math.max(1, list.held.length)));
-      for (const lane of list.held) {
-        if (left <= 0) break;
-        const limit = Math.min(share, left);
-        turns.push({ list, lane, limit });
-        left -= limit;
-      }
-      // Who had a turn now is last the next time.
-      const had = turns.filter((turn) => turn.list === list).length;
-      list.held.push(...list.held.splice(0, had));
-      free.set(list.model, left);
-    }
-    return turns;
+  #tellDemand(pools: readonly Pool[]): void {
+    const { demand } = this.#deps;
+    if (!demand) return;
+    const nowMs = Date.now();
+    const since = pools.map((pool) => [pool.model, pool.waitsSince(nowMs)] as const);
+    demand(new Map(since.filter((one): one is readonly [string, number] => one[1] !== undefined)));
   }
 
-  /** One token more than slots: the next lane is at hand when a slot falls free. */
-  async #fillHands(list: ActiveList, free: number): Promise<void> {
-    const wanted = free + 1 - list.held.length;
+  async #turnsOf(pool: Pool): Promise<Turn[]> {
+    const { slots, ageingMs = 0, caps = () => UNLIMITED } = this.#deps;
+    const [free, capacity] = [slots.free(pool.model), slots.capacity(pool.model)];
+    const places = free + pool.ahead(capacity, this.#claimMs);
+    const ready = pool.ready.filter(({ isRefused }) => !isRefused);
+    if (capacity <= 0 || places <= 0 || pool.ready.length >= MOST_WAITING * places) return [];
+    const open = places - ready.length;
+    await Promise.all([...pool.lists.values()].map((list) => this.#fillHands(pool, list, open)));
+    const nowMs = Date.now();
+    const turns = pickTurns(pool.held, ready, {
+      ...{ places, lowPlaces: places - this.#keptFree(pool), nowMs, ageingMs },
+      room: ({ name }) => {
+        const { ofKey, ofQueue } = caps(name);
+        return {
+          ofKey: ofKey - (this.#underWay.keys.get(name.keyId) ?? 0),
+          ofQueue: ofQueue - (this.#underWay.queues.get(name.queue) ?? 0),
+        };
+      },
+      hadMs: (keyId) => pool.account.hadMs(keyId),
+      costMs: (keyId) => pool.account.costMs(keyId),
+    });
+    return [...turns].map(([lane, limit]) => {
+      const rank = rankOf(lane.band, nowMs - (lane.oldestMs ?? nowMs), ageingMs);
+      return { pool, lane, limit, rank };
+    });
+  }
+
+  /** Slots that rows of lower bands must leave free now. At least one is for everybody. */
+  #keptFree(pool: Pool): number {
+    const { slots, reservedSlots = 0 } = this.#deps;
+    const reserved = Math.min(reservedSlots, slots.capacity(pool.model) - 1);
+    return Math.max(0, reserved - pool.runningHigh);
+  }
+
+  #take(row: ClaimedRow, { pool, lane, rank }: Turn): void {
+    // Claimed again here: what waits under an older fence has lost its lease.
+    this.drop(row.id);
+    pool.add(row, { lane: lane.name, rank });
+    this.#count(lane.name, 1);
+  }
+
+  #startReady(pool: Pool): void {
+    if (pool.ready.length === 0) return;
+    const { slots, start } = this.#deps;
+    const keptFree = this.#keptFree(pool);
+    for (const one of [...pool.ready]) {
+      const free = slots.free(pool.model);
+      if (free <= 0) return;
+      if (!one.isHigh && free <= keptFree) continue;
+      one.isRefused = !start(one.row, one.lane);
+      if (!one.isRefused) pool.started(one);
+    }
+  }
+
+  /** Where others want them, one token more than can be used: the next lane is at hand when a slot falls free. */
+  async #fillHands(pool: Pool, list: ActiveList, open: number): Promise<void> {
+    const overtakes = pool.ready.some(({ rank }) => rank < list.band);
+    const most = this.#isAlone() ? HANDFUL : open > 0 ? open + 1 : Number(overtakes);
+    const wanted = most - list.held.length;
     if (!list.mayHaveMore || wanted <= 0) return;
     list.mayHaveMore = false;
     const tokens = await this.#deps.activeLanes.next(list.name, wanted);
@@ -190,42 +286,91 @@ export class Dispatcher {
       const name = await this.#deps.ledger.lanes.nameOf(token.lane.id);
       // A second token of one lane may exist after a repair; one is enough.
       if (this.isHeld(token.lane.id)) continue;
-      list.held.push({ token, name, since });
+      pool.hold(list, { token, name, since }, this.#oldest.get(token.lane.id));
     }
+  }
+
+  #retire(turns: readonly Turn[]): void {
+    if (turns.length === 0) return;
+    for (const { pool, lane } of turns) pool.letGo([lane]);
+    this.#inBackground(this.#takeOff(turns.map(({ lane }) => lane)));
   }
 
   /** In this order no wake-up is lost: off the line, then a look at the rows, and back on it if there are any. */
-  async #retire(turns: readonly Turn[]): Promise<void> {
-    if (turns.length === 0) return;
-    for (const { list, lane } of turns) list.held = list.held.filter((one) => one !== lane);
-    await this.#deps.activeLanes.retire(turns.map((turn) => turn.lane.token));
-    const lanes = new Map<number, Lane>(turns.map(({ lane }) => [lane.token.lane.id, lane.token.lane]));
-    const refilled = await this.#deps.ledger.sweeps.lanesWithWork([...lanes.keys()]);
-    if (refilled.length > 0)
-      await this.#deps.activeLanes.activate(refilled.map(({ laneId }) => lanes.get(laneId)!));
+  async #takeOff(held: readonly HeldLane[]): Promise<void> {
+    const { activeLanes, ledger } = this.#deps;
+    await activeLanes.retire(held.map(({ token }) => token));
+    const lanes = new Map<number, Lane>(held.map(({ token }) => [token.lane.id, token.lane]));
+    const refilled = await ledger.sweeps.lanesWithWork([...lanes.keys()]);
+    if (refilled.length > 0) await activeLanes.activate(refilled.map(({ laneId }) => lanes.get(laneId)!));
   }
 
-  async #rotate(): Promise<void> {
+  #rotate(): void {
     const before = performance.now() - HOLD_MS;
-    for (const list of this.#lists.values()) {
-      if (list.mayHaveMore)
-        await this.#giveBack(
-          list,
-          list.held.filter((lane) => lane.since < before),
-        );
+    for (const pool of this.#pools.values()) {
+      const long = [...pool.lists.values()]
+        .filter((list) => list.mayHaveMore && (!this.#isAlone() || list.held.length >= HANDFUL))
+        .flatMap((list) => list.held.filter((lane) => lane.since < before));
+      if (long.length > 0) this.#inBackground(this.#giveBack(pool, long));
     }
   }
 
-  /** A token that is no longer ours stands in line again, or will at the next sweep. */
-  async #renew(list: ActiveList, lanes: readonly HeldLane[]): Promise<void> {
-    const kept = await this.#deps.activeLanes.renew(lanes.map((lane) => lane.token));
-    const receipts = new Set(kept.map((token) => token.receipt));
-    list.held = list.held.filter((lane) => !lanes.includes(lane) || receipts.has(lane.token.receipt));
+  #inBackground(work: Promise<void>): void {
+    const tracked = work
+      .catch((error: unknown) => {
+        // The sweep puts lanes in line that have work, whatever became of their tokens.
+        if (!(error instanceof LedgerUnavailable))
+          this.#deps.logger.warn({ err: error }, 'lanes could not be passed on');
+      })
+      .finally(() => this.#background.delete(tracked));
+    this.#background.add(tracked);
   }
 
-  async #giveBack(list: ActiveList, lanes: readonly HeldLane[]): Promise<void> {
+  /** A token that is no longer ours stands in line again, or will at the next sweep. */
+  async #renew(pool: Pool, lanes: readonly HeldLane[]): Promise<void> {
+    const kept = await this.#deps.activeLanes.renew(lanes.map((lane) => lane.token));
+    const receipts = new Set(kept.map((token) => token.receipt));
+    const held = new Set(pool.held);
+    pool.letGo(lanes.filter((lane) => held.has(lane) && !receipts.has(lane.token.receipt)));
+  }
+
+  async #giveBack(pool: Pool, lanes: readonly HeldLane[]): Promise<void> {
     if (lanes.length === 0) return;
-    list.held = list.held.filter((one) => !lanes.includes(one));
+    pool.letGo(lanes);
     await this.#deps.activeLanes.giveBack(lanes.map((lane) => lane.token));
+  }
+
+  async #handBack(pool: Pool): Promise<void> {
+    const rows = new Set(pool.ready.map(({ row }) => row));
+    this.#drop(({ row }) => rows.has(row));
+    if (rows.size > 0) await this.#deps.handBack([...rows]);
+  }
+
+  #drop(isMeant: (one: ClaimedAhead) => boolean): void {
+    for (const pool of this.#pools.values()) {
+      const gone = pool.ready.filter(isMeant);
+      pool.drop(gone);
+      for (const { lane } of gone) this.#count(lane, -1);
+    }
+  }
+
+  #count({ keyId, queue }: LaneName, change: number): void {
+    const { keys, queues } = this.#underWay;
+    for (const [counts, name] of [
+      [keys, keyId],
+      [queues, queue],
+    ] as const) {
+      const count = (counts.get(name) ?? 0) + change;
+      if (count > 0) counts.set(name, count);
+      else counts.delete(name);
+    }
+  }
+
+  *#held(): Generator<HeldLane> {
+    for (const { lists } of this.#pools.values()) for (const { held } of lists.values()) yield* held;
+  }
+
+  #isAlone(): boolean {
+    return this.#deps.isAlone?.() ?? false;
   }
 }

@@ -75,14 +75,14 @@ async function openJobs(settle?: (real: Ledger['settle']) => Ledger['settle']) {
     return { ...row!, deadlineAt };
   }
 
-  function start(row: ClaimedRow, hasSlot = true): void {
+  function start(row: ClaimedRow): void {
     let isReleased = false;
     const release = (): void => {
       if (!isReleased) slots.taken -= 1;
       isReleased = true;
     };
-    if (hasSlot) slots.taken += 1;
-    jobs.start(row, lane({}), hasSlot ? { upstream: 'gpu:11434', run: async () => ANSWER, release } : null);
+    slots.taken += 1;
+    jobs.start(row, lane({}), { upstream: 'gpu:11434', run: async () => ANSWER, release });
   }
 
   const found = (row: ClaimedRow): Promise<RequestRow | null> => ledger.find(row.id);
@@ -114,15 +114,6 @@ describe('a request that runs', () => {
     expect(await found(row)).toMatchObject({ state: 'delayed', attempts: 1, errorCode: 'upstream_failed' });
     expect(told).toMatchObject({ ended: [], delayed: [500] });
     expect(slots.taken).toBe(0);
-  });
-
-  it('goes back at no cost when there was no slot after all', async () => {
-    const { calls, told, claim, start, found, over } = await openJobs();
-    const row = await claim();
-    start(row, false);
-    await over();
-    expect(await found(row)).toMatchObject({ state: 'pending', attempts: 0 });
-    expect([calls, told.ended]).toEqual([[], []]);
   });
 
   it('is expired without a call when its deadline passed while it waited', async () => {

@@ -33,6 +33,8 @@ export interface JobsDeps {
   readonly random?: () => number;
   /** A request waits for its next attempt. */
   readonly onDelayed?: (delayMs: number) => void;
+  /** A row leaves its slot, which is free for others when this returns. */
+  readonly onLeaving?: (row: ClaimedRow, lane: LaneName, slotMs: number) => void;
 }
 
 type Why = 'cancelled' | 'lost' | 'stopping';
@@ -66,8 +68,7 @@ export class Jobs {
     return [...this.#running.values()].map((one) => one.held);
   }
 
-  /** `slot` null: there is none after all, and the row goes back. */
-  start(row: ClaimedRow, lane: LaneName, slot: Slot | null): void {
+  start(row: ClaimedRow, lane: LaneName, slot: Slot): void {
     const running: Running = { held: { id: row.id, fence: row.fence }, controller: new AbortController() };
     // Claimed again here: an earlier run of it has lost its lease and can write nothing.
     this.stop(row.id, 'lost');
@@ -106,17 +107,17 @@ export class Jobs {
 
   async #process(
     row: ClaimedRow,
-    { lane, slot, running }: { lane: LaneName; slot: Slot | null; running: Running },
+    { lane, slot, running }: { lane: LaneName; slot: Slot; running: Running },
   ): Promise<void> {
     const { owner, clock, logger } = this.#deps;
     const tools = this.#tools();
     const left = row.deadlineAt === null ? Number.POSITIVE_INFINITY : row.deadlineAt - clock.now();
-    if (!slot || left <= 0) {
-      slot?.release();
-      await this.#write(slot ? settleExpired(row, owner, tools) : handBack(row, owner));
+    const started = performance.now();
+    if (left <= 0) {
+      this.#leave({ row, lane, slot }, started);
+      await this.#write(settleExpired(row, owner, tools));
       return;
     }
-    const started = performance.now();
     const timers = { ...this.#deps.timers, totalMs: Math.min(this.#deps.timers.totalMs, left) };
     const outcome = await this.#execute({ row, lane, slot, timers, signal: running.controller.signal });
     const processingMs = Math.round(performance.now() - started);
@@ -143,11 +144,17 @@ export class Jobs {
 
   /** The slot is free again when this returns, however it went. */
   async #execute(job: Job): Promise<CallOutcome> {
+    const started = performance.now();
     try {
       return await this.#deps.execute(job);
     } finally {
-      job.slot.release();
+      this.#leave(job, started);
     }
+  }
+
+  #leave({ row, lane, slot }: Pick<Job, 'row' | 'lane' | 'slot'>, started: number): void {
+    this.#deps.onLeaving?.(row, lane, performance.now() - started);
+    slot.release();
   }
 
   /** While the database is away the outcome waits on the disk; null when the daemon stops before it is back. */

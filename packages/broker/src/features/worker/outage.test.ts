@@ -39,9 +39,14 @@ function scene() {
   } as unknown as Ledger;
   const activeLanes = memoryActiveLanes();
   let free = 1;
-  const start = vi.fn(() => void (free -= 1));
+  const start = vi.fn(() => {
+    free -= 1;
+    return true;
+  });
   const dispatcher = new Dispatcher({
-    ...{ ledger, activeLanes, logger, owner: newId('run'), leaseMs: LEASE_MS, free: () => free, start },
+    ...{ ledger, activeLanes, logger, owner: newId('run'), leaseMs: LEASE_MS, start },
+    slots: { free: () => free, capacity: () => 1 },
+    handBack: async () => {},
   });
   dispatcher.know(LANE);
   return { asked, state, lines, ledger, activeLanes, dispatcher, start, logger };

@@ -36,8 +36,9 @@ async function openWorker(slots: number, more: Partial<WorkerDeps> = {}) {
   let taken = 0;
   let onFree = (): void => {};
   let onCancel = (_id: string): void => {};
-  const upstreams: Pick<Upstreams, 'free' | 'take' | 'onFree'> = {
+  const upstreams: Pick<Upstreams, 'free' | 'capacity' | 'take' | 'onFree'> = {
     free: () => slots - taken,
+    capacity: () => slots,
     take: (): Slot => {
       taken += 1;
       const release = (): void => {

@@ -1,6 +1,6 @@
 /** The worker: claims requests when slots are free, runs them, settles them, and sweeps up after crashes. */
 import type { ActiveLanes } from '../../engines/active-lanes/active-lanes.ts';
-import { LedgerUnavailable, type Ledger } from '../../engines/ledger/ledger.ts';
+import { LedgerUnavailable, type Held, type Ledger } from '../../engines/ledger/ledger.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { every } from '../../kernel/every.ts';
 import type { Logger } from '../../kernel/logger.ts';
@@ -12,6 +12,7 @@ import { Jobs, type Job } from './jobs.ts';
 import { createLostClaims } from './lost-claims.ts';
 import { openOutcomeSpool, type OutcomeSpool } from './outcome-spool.ts';
 import type { RetryPolicy } from './retry-delay.ts';
+import { handBack } from './settle.ts';
 import { createSweeps, type Sweeps } from './sweeps.ts';
 
 export { callModel } from './call-model.ts';
@@ -35,6 +36,8 @@ export interface WorkerDeps {
   readonly timers: CallTimers;
   readonly leaseMs: number;
   readonly stopGraceMs: number;
+  /** Whether this is the only broker on these lanes. */
+  readonly isAlone?: () => boolean;
 }
 
 export interface Worker extends Service {
@@ -49,27 +52,43 @@ export function createWorker(deps: WorkerDeps): Worker {
   const spool: OutcomeSpool = openOutcomeSpool({
     ...{ file: deps.spoolFile, settle: (settlement) => jobs.settle(settlement), logger },
   });
-  const jobs: Jobs = new Jobs({ ...deps, spool, onDelayed: (delayMs) => sweeps.within(delayMs) });
-  const dispatcher = new Dispatcher({
+  const jobs: Jobs = new Jobs({
+    ...{ ...deps, spool },
+    onDelayed: (delayMs) => sweeps.within(delayMs),
+    onLeaving: (row, lane, slotMs) => dispatcher.ended(row, lane, slotMs),
+  });
+  const dispatcher: Dispatcher = new Dispatcher({
     ledger,
     activeLanes,
     logger,
     owner,
     leaseMs,
-    free: (model) => upstreams.free(model),
-    start: (row, lane) => jobs.start(row, lane, upstreams.take(lane.model)),
+    slots: upstreams,
+    start: (row, lane) => {
+      const slot = upstreams.take(lane.model);
+      if (slot) jobs.start(row, lane, slot);
+      return slot !== null;
+    },
+    handBack: async (rows) =>
+      void (await Promise.all(rows.map((row) => ledger.settle(handBack(row, owner))))),
+    isAlone: deps.isAlone,
   });
+  const held = (): Held[] => [...jobs.held(), ...dispatcher.waiting()];
   const sweeps: Sweeps = createSweeps({
     ...{ ...deps, dispatcher, writeKeptOutcomes: () => spool.writeAll() },
-    giveBackLostClaims: createLostClaims({ ledger, owner, running: () => jobs.held(), logger }),
+    giveBackLostClaims: createLostClaims({ ledger, owner, running: held, logger }),
   });
 
   /** What is no longer ours is given up at once; it cannot be written anyway. */
   async function renewLeases(): Promise<void> {
-    const held = jobs.held();
-    if (held.length === 0) return;
-    const still = await ledger.renew(owner, leaseMs, held);
-    for (const { id, fence } of held) if (!still.has(id)) jobs.stop(id, 'lost', fence);
+    const all = held();
+    if (all.length === 0) return;
+    const still = await ledger.renew(owner, leaseMs, all);
+    for (const { id, fence } of all) {
+      if (still.has(id)) continue;
+      jobs.stop(id, 'lost', fence);
+      dispatcher.drop(id, fence);
+    }
   }
 
   /** That the database is away was said by those who watch it. */
@@ -89,7 +108,10 @@ export function createWorker(deps: WorkerDeps): Worker {
     name: 'worker',
     running: () => jobs.size,
     start: async () => {
-      requests.onCancel((id) => jobs.stop(id, 'cancelled'));
+      requests.onCancel((id) => {
+        jobs.stop(id, 'cancelled');
+        dispatcher.drop(id);
+      });
       unwatch = activeLanes.watch((list) => {
         if (!dispatcher.heard(list)) sweeps.within(0);
       });

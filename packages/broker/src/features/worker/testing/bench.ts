@@ -95,29 +95,32 @@ export async function openBench(): Promise<Bench> {
   function broker(slots: Readonly<Record<string, number>>, onUnknown?: (list: string) => void): BenchBroker {
     const running = new Map<string, ClaimedRow>();
     const perModel = new Map<string, number>();
-    const models = new Map<string, string>();
+    const lanesOf = new Map<string, LaneName>();
     const owner = newId('run');
     const starts: string[] = [];
     let most = 0;
     let endsByItself = false;
     const free = (model: string): number => (slots[model] ?? 0) - (perModel.get(model) ?? 0);
 
-    function start(row: ClaimedRow, { model }: LaneName): void {
+    function start(row: ClaimedRow, lane: LaneName): boolean {
+      const { model } = lane;
       events += 1;
       if (running.has(row.id)) throw new Error('started twice');
       if (free(model) <= 0) throw new Error('started without a free slot');
       running.set(row.id, row);
-      models.set(row.id, model);
+      lanesOf.set(row.id, lane);
       perModel.set(model, (perModel.get(model) ?? 0) + 1);
       starts.push(keyNames.get(row.keyId)!);
       most = Math.max(most, running.size);
       if (endsByItself) setImmediate(() => void finish(row.id));
+      return true;
     }
 
     async function finish(id: string, to: 'completed' | 'pending' = 'completed'): Promise<void> {
       const row = running.get(id)!;
-      const model = models.get(id)!;
+      const { model } = lanesOf.get(id)!;
       running.delete(id);
+      dispatcher.ended(row, lanesOf.get(id)!, 50);
       perModel.set(model, perModel.get(model)! - 1);
       dispatcher.wake();
       const written = await ledger.settle({
@@ -141,7 +144,18 @@ export async function openBench(): Promise<Bench> {
       },
     };
     const tools = { ledger: counted, activeLanes: lanes, logger: silentLogger, owner, leaseMs: 30_000 };
-    const dispatcher = new Dispatcher({ ...tools, free, start });
+    const dispatcher = new Dispatcher({
+      ...{ ...tools, start },
+      slots: { free, capacity: (model) => slots[model] ?? 0 },
+      handBack: async (rows) => {
+        for (const { id, fence } of rows)
+          await ledger.settle({
+            ...{ id, fence, owner, to: 'pending' },
+            countsAttempt: false,
+            notify: false,
+          });
+      },
+    });
     brokers.push(dispatcher);
     lanes.watch((list) => void (dispatcher.heard(list) || onUnknown?.(list)));
     return {
