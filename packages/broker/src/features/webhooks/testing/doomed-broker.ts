@@ -1,7 +1,7 @@
 /** A process that delivers webhooks until it is killed; run by webhooks-killed.test.ts with its settings as one argument. */
 import { openDatabase } from '../../../engines/database/database.ts';
 import { dataKeyStore } from '../../../engines/vault/data-key-store.ts';
-import { openVault } from '../../../engines/vault/vault.ts';
+import { openVault } from '../../../testing/open-vault.ts';
 import { systemClock } from '../../../kernel/clock.ts';
 import { newId } from '../../../kernel/ids.ts';
 import { silentLogger } from '../../../kernel/logger.ts';

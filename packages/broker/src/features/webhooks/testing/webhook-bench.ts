@@ -8,7 +8,8 @@ import { mariadbAvailable, needMariadb } from '../../../../../../test/services/n
 import { openDatabase, type Database } from '../../../engines/database/database.ts';
 import { migrateDatabase } from '../../../engines/database/migrate.ts';
 import { dataKeyStore } from '../../../engines/vault/data-key-store.ts';
-import { openVault, type Vault } from '../../../engines/vault/vault.ts';
+import type { Vault } from '../../../engines/vault/vault.ts';
+import { openVault } from '../../../testing/open-vault.ts';
 import { systemClock, type Clock } from '../../../kernel/clock.ts';
 import { newId } from '../../../kernel/ids.ts';
 import { silentLogger, type Logger } from '../../../kernel/logger.ts';
