@@ -115,7 +115,7 @@ describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment }) => {
       const events = at('/endpoint').map((one) => verified(one, endpoint.secret));
       expect(events.map((one) => one.type).sort()).toEqual(['request.completed', 'webhook.test']);
       expect(events.find((one) => one.type === 'request.completed')!.data.id).toBe(id);
-      const log = await fila.webhooks.deliveries(endpoint.id).page();
+      const log = await fila.webhooks.deliveries.list({ endpoint_id: endpoint.id }).page();
       expect(log.items.length).toBe(2);
     });
 

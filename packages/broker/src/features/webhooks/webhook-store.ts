@@ -13,6 +13,7 @@ export type {
   Settlement,
   StoredDelivery,
 } from './delivery-store.ts';
+export type { StoredAttempt } from './delivery-log.ts';
 export type { DisabledReason, EndpointStore, StoredEndpoint } from './endpoint-store.ts';
 
 /** The end of a request, written in the transaction that ended it. */
@@ -31,6 +32,8 @@ export interface WebhookStore {
   outboxPage(after: number, limit: number): Promise<OutboxEvent[]>;
   /** Turns events into deliveries: both or neither. Doing it twice adds nothing. */
   fanOut(events: readonly OutboxEvent[], deliveries: readonly NewDelivery[]): Promise<void>;
+  /** Deletes an endpoint and ends what waits for it. */
+  remove(endpointId: string): Promise<void>;
   /** Disables an enabled endpoint and adds the notices of it; false when somebody else did. */
   disable(
     id: string,
@@ -61,6 +64,11 @@ export function webhookStore(sequelize: Sequelize, clock?: Clock): WebhookStore 
           replacements: [events.map(({ n }) => n)],
           transaction,
         });
+      }),
+    remove: (endpointId) =>
+      sequelize.transaction(async (transaction) => {
+        await endpoints.remove(endpointId, transaction);
+        await deliveries.giveUp(endpointId, transaction);
       }),
     disable: (id, { reason, at, notices }) =>
       sequelize.transaction(async (transaction) => {

@@ -70,7 +70,7 @@ function useBench(open: () => Promise<Opened>): () => Bench {
   });
   afterEach(async () => {
     for (const room of rooms.splice(0)) await room.stop();
-    for (const table of ['outbox', 'webhook_endpoints', 'webhook_deliveries'])
+    for (const table of ['outbox', 'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'])
       await opened.database.sequelize.query(`DELETE FROM ${table}`);
   });
   afterAll(async () => {
