@@ -99,6 +99,20 @@ export const SETTINGS = {
     kind: networks,
     about: 'Private networks that webhooks may reach all the same, comma separated, such as 10.1.0.0/16.',
   }),
+  webhookLogDays: row({
+    env: 'FILA_WEBHOOK_LOG_DAYS',
+    fallback: 30,
+    unit: 'days',
+    kind: integer(1, 3650),
+    about: 'How long webhook deliveries that have ended stay in the log, and can be made again.',
+  }),
+  operationLogDays: row({
+    env: 'FILA_OPERATION_LOG_DAYS',
+    fallback: 30,
+    unit: 'days',
+    kind: integer(1, 3650),
+    about: 'How long operations that have ended stay on the list.',
+  }),
   maxBodyBytes: row({
     env: 'FILA_MAX_BODY_BYTES',
     fallback: 1_048_576,

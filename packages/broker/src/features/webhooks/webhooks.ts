@@ -39,8 +39,6 @@ export interface WebhookTimings {
   readonly timeoutMs: number;
   /** After so long with nothing but failures an endpoint is disabled. */
   readonly failingMs: number;
-  /** How long ended deliveries stay in the log. */
-  readonly keepMs: number;
   /** What running attempts get when the daemon stops. */
   readonly stopGraceMs: number;
   readonly delaysMs?: readonly number[];
@@ -68,10 +66,8 @@ const TIMINGS: WebhookTimings = {
   leaseMs: 60_000,
   timeoutMs: 15_000,
   failingMs: 5 * DAY_MS,
-  keepMs: 30 * DAY_MS,
   stopGraceMs: 5_000,
 };
-const FORGET_EVERY_MS = 60_000;
 const REMEMBERED_MS = 1_000;
 const REMEMBERED_KEYS = 10_000;
 
@@ -113,15 +109,6 @@ export function createWebhooks(deps: WebhooksDeps): Webhooks {
     },
     noError,
   );
-  const forgetting = every(
-    'forget old deliveries',
-    FORGET_EVERY_MS,
-    async () => {
-      while (!isStopped && (await store.deliveries.forget(clock.now() - timings.keepMs)) > 0);
-    },
-    (error) => logger.warn({ err: error }, 'old deliveries could not be deleted'),
-  );
-
   async function hasReceivers(keyId: string): Promise<boolean> {
     const remembered = known.get(keyId);
     if (remembered && remembered.until > clock.now()) return remembered.has;
@@ -153,7 +140,6 @@ export function createWebhooks(deps: WebhooksDeps): Webhooks {
     start: async () => {
       isStopped = false;
       await sweep.start();
-      await forgetting.start();
       void empty();
       void deliver();
     },
@@ -161,7 +147,6 @@ export function createWebhooks(deps: WebhooksDeps): Webhooks {
       if (isStopped) return;
       isStopped = true;
       await sweep.stop();
-      await forgetting.stop();
       loop.quiet();
       // Twice: a run that is under way may still begin attempts, and what they come to has to be written.
       await deliver();
