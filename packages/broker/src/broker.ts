@@ -82,6 +82,8 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   const webhookRows = webhookStore(database.sequelize);
   const webhooks: Webhooks = createWebhooks({
     ...{ store: webhookRows, vault, clock, logger, run },
+    deadRuns: dataDir.earlierRuns,
+    logMs: settings.webhookLogDays * DAY_MS,
     secretOf: (keyId) => keys.webhookSecretOf(keyId),
     lookUp: (id) => requests.describe(id),
     allowCidrs: settings.webhookAllowCidrs,
@@ -95,6 +97,10 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     execute: inOrder(execution({ requests, worker: { callModel: callModel(settings) } })),
     policy: { maxAttempts: settings.maxAttempts, baseMs: settings.retryBaseMs, capMs: settings.retryCapMs },
     timers: timersOf(settings),
+  });
+  const verify = createVerify({
+    ...{ ledger, activeLanes, logger },
+    checks: [ledger.checks, requests.checks, webhooks.checks],
   });
   const cleanUp = createCleanUp({
     logger,
@@ -120,7 +126,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       keyRoutes({ keys, keyOf }),
       upstreamRoutes(upstreamRegistry),
       webhookRoutes({ webhooks, keyOf }),
-      verifyRoutes(createVerify({ ledger, activeLanes, logger })),
+      verifyRoutes(verify),
       deadLetterRoutes({ deadLetters, operations }),
       operationRoutes(operations),
       requestRoutes({

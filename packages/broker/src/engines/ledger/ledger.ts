@@ -2,7 +2,7 @@
 
 import type { LedgerChecks } from './ledger-checks.ts';
 
-export type { BrokenRule } from './ledger-checks.ts';
+export type { BrokenRule, SealedRow } from './ledger-checks.ts';
 
 /**
  * Guarantees. A promise of a write resolves after the commit is on the disk (fsync), never before. Writes are fenced:

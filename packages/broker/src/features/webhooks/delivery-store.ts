@@ -89,7 +89,7 @@ export interface DeliveryStore extends DeliveryLog {
   /** Messages to a receiver whose latest delivery failed, with ids between these two, oldest first. */
   lost(filter: { receiver: string; since: number; after: string; before: string }): Promise<StoredDelivery[]>;
   moveHost(receiver: string, host: string): Promise<void>;
-  /** Ends what waits for an endpoint that is being deleted; an attempt that runs is left to its end. */
+  /** Ends what is on its way to an endpoint that is being deleted; what a running attempt comes to is not written. */
   giveUp(receiver: string, transaction: Transaction): Promise<void>;
 }
 
@@ -198,8 +198,8 @@ export function deliveryStore(sequelize: Sequelize, clock?: Clock): DeliveryStor
     giveUp: async (receiver, transaction) => {
       const ended = { state: 'failed', error: 'endpoint_deleted', completedAt: sequelize.literal(now()) };
       await model.update(
-        { ...ended, dueHost: null, nextAt: null },
-        { where: { receiver, state: 'pending', leaseOwner: null }, transaction },
+        { ...ended, dueHost: null, nextAt: null, leaseOwner: null },
+        { where: { receiver, state: 'pending' }, transaction },
       );
     },
   };

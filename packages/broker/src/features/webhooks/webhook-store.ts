@@ -1,6 +1,7 @@
 /** All that webhooks keep in the database: the outbox, endpoints, deliveries, and what is written in one transaction. */
 import { QueryTypes, type Sequelize } from 'sequelize';
 import type { Clock } from '../../kernel/clock.ts';
+import { deliveryCheckStore, type DeliveryCheckStore } from './delivery-check-store.ts';
 import { deliveryStore, type DeliveryStore, type NewDelivery } from './delivery-store.ts';
 import { endpointStore, type DisabledReason, type EndpointStore } from './endpoint-store.ts';
 
@@ -28,11 +29,12 @@ export interface OutboxEvent {
 export interface WebhookStore {
   readonly endpoints: EndpointStore;
   readonly deliveries: DeliveryStore;
+  readonly checks: DeliveryCheckStore;
   /** Events in their order, after the one numbered so. */
   outboxPage(after: number, limit: number): Promise<OutboxEvent[]>;
   /** Turns events into deliveries: both or neither. Doing it twice adds nothing. */
   fanOut(events: readonly OutboxEvent[], deliveries: readonly NewDelivery[]): Promise<void>;
-  /** Deletes an endpoint and ends what waits for it. */
+  /** Deletes an endpoint and ends what is on its way to it. */
   remove(endpointId: string): Promise<void>;
   /** Disables an enabled endpoint and adds the notices of it; false when somebody else did. */
   disable(
@@ -49,6 +51,7 @@ export function webhookStore(sequelize: Sequelize, clock?: Clock): WebhookStore 
   return {
     endpoints,
     deliveries,
+    checks: deliveryCheckStore(sequelize, clock),
     outboxPage: async (after, limit) => {
       const rows = await sequelize.query<OutboxEvent>(
         `SELECT n, request_id AS requestId, key_id AS keyId, type, created_at AS createdAt

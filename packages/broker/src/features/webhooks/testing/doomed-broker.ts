@@ -24,6 +24,8 @@ const webhooks = createWebhooks({
   clock: systemClock,
   logger: silentLogger,
   run: newId('run'),
+  deadRuns: [],
+  logMs: 30 * 24 * 3_600_000,
   secretOf: async () => doom.keySecret,
   lookUp: async () => ({
     ...{ keyId: doom.keyId, status: 'completed', model: 'llama3:8b', attempts: 1, errorCode: null },

@@ -27,6 +27,7 @@ export interface RoomOptions {
   readonly allowCidrs?: readonly string[];
   /** Between the room and its store, to break what a test wants broken. */
   readonly through?: (store: WebhookStore) => WebhookStore;
+  readonly deadRuns?: readonly string[];
   readonly lookUp?: (requestId: string) => Promise<RequestSummary | null>;
 }
 
@@ -103,6 +104,8 @@ function benchOf(database: Database, vault: Vault, rooms: Webhooks[]): Bench {
         clock: options.clock ?? systemClock,
         logger: options.logger ?? silentLogger,
         run: newId('run'),
+        deadRuns: options.deadRuns ?? [],
+        logMs: 30 * 24 * 3_600_000,
         secretOf: async () => keySecret,
         lookUp: options.lookUp ?? (async (id) => requests.get(id) ?? null),
         allowCidrs: options.allowCidrs ?? ['127.0.0.0/8'],
