@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { QueryTypes, type Sequelize } from 'sequelize';
 import type { Clock } from '../../kernel/clock.ts';
 import { STATE } from '../../engines/ledger/ledger.ts';
-import { databaseTime } from './delivery-model.ts';
+import { databaseTime } from './delivery-log-store.ts';
 import { CALLBACK } from './webhook-events.ts';
 
 /** Ids after the first, up to and with the second. */

@@ -1,8 +1,14 @@
 /** Keeps deliveries in the database: one row an event and receiver, which is also the queue they wait in. */
 import { Op, QueryTypes, type Sequelize, type Transaction } from 'sequelize';
 import type { Clock } from '../../kernel/clock.ts';
-import { deliveryLog, type DeliveryLog } from './delivery-log.ts';
-import { asDelivery, attemptModel, databaseTime, deliveryModel } from './delivery-model.ts';
+import {
+  asDelivery,
+  attemptModel,
+  databaseTime,
+  deliveryLogStore,
+  deliveryModel,
+  type DeliveryLog,
+} from './delivery-log-store.ts';
 
 export type DeliveryState = 'pending' | 'delivered' | 'failed';
 
@@ -164,7 +170,7 @@ export function deliveryStore(sequelize: Sequelize, clock?: Clock): DeliveryStor
   }
 
   return {
-    ...deliveryLog({ sequelize, model, attempts, now }),
+    ...deliveryLogStore({ sequelize, model, attempts, now }),
     add: async (deliveries, transaction) => {
       if (deliveries.length === 0) return;
       const rows = deliveries.map((delivery) => rowOf(delivery, sequelize.literal(now())));

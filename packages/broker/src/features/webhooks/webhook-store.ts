@@ -14,7 +14,7 @@ export type {
   Settlement,
   StoredDelivery,
 } from './delivery-store.ts';
-export type { StoredAttempt } from './delivery-log.ts';
+export type { StoredAttempt } from './delivery-log-store.ts';
 export type { DisabledReason, EndpointStore, StoredEndpoint } from './endpoint-store.ts';
 
 /** The end of a request, written in the transaction that ended it. */

@@ -1,15 +1,15 @@
 /** Every inconsistency that verify knows, made by hand on each database: it is named, and mended where that is possible. */
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { systemClock } from '../../kernel/clock.ts';
-import { newId } from '../../kernel/ids.ts';
-import { silentLogger } from '../../kernel/logger.ts';
-import { DATABASES, type Engines } from '../../testing/databases.ts';
-import { createRequests } from '../requests/requests.ts';
-import { startReceiver } from '../webhooks/testing/receiver.ts';
-import { until } from '../webhooks/testing/webhook-bench.ts';
-import { webhookStore } from '../webhooks/webhook-store.ts';
-import { createWebhooks } from '../webhooks/webhooks.ts';
-import { createVerify } from './verify.ts';
+import { systemClock } from './kernel/clock.ts';
+import { newId } from './kernel/ids.ts';
+import { silentLogger } from './kernel/logger.ts';
+import { DATABASES, type Engines } from './testing/databases.ts';
+import { createRequests } from './features/requests/requests.ts';
+import { startReceiver } from './features/webhooks/testing/receiver.ts';
+import { until } from './features/webhooks/testing/webhook-bench.ts';
+import { webhookStore } from './features/webhooks/webhook-store.ts';
+import { createWebhooks } from './features/webhooks/webhooks.ts';
+import { createVerify } from './features/verify/verify.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
