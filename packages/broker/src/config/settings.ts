@@ -123,6 +123,20 @@ export const SETTINGS = {
     about:
       'Waits between the attempts of a webhook, such as 5s, 5m, 2h. Absent: what Standard Webhooks recommends, 75 h in all.',
   }),
+  webhookLogDays: row({
+    env: 'FILA_WEBHOOK_LOG_DAYS',
+    fallback: 30,
+    unit: 'days',
+    kind: integer(1, 3650),
+    about: 'How long webhook deliveries that have ended stay in the log, and can be made again.',
+  }),
+  operationLogDays: row({
+    env: 'FILA_OPERATION_LOG_DAYS',
+    fallback: 30,
+    unit: 'days',
+    kind: integer(1, 3650),
+    about: 'How long operations that have ended stay on the list.',
+  }),
   maxBodyBytes: row({
     env: 'FILA_MAX_BODY_BYTES',
     fallback: 1_048_576,

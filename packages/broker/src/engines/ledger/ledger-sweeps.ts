@@ -73,8 +73,15 @@ export function ledgerSweeps(sql: SqlRunner): LedgerSweeps {
     return rows.map(({ id, fence }) => ({ id, fence: Number(fence) }));
   }
 
-  async function forgetIdempotencyKeys(olderThanMs: number): Promise<void> {
-    await sql.run(`DELETE FROM idempotency_keys WHERE created_at < ${sql.nowMs} - ?`, [olderThanMs]);
+  /** Up to the time of the last one of a batch, read from the index: neither engine deletes by a limit in the same words. */
+  async function forgetIdempotencyKeys(olderThanMs: number): Promise<number> {
+    const old = `created_at < ${sql.nowMs} - ?`;
+    const [last] = await sql.all<{ at: number }>(
+      `SELECT created_at AS at FROM idempotency_keys WHERE ${old} ORDER BY created_at LIMIT 1 OFFSET ${BATCH - 1}`,
+      [olderThanMs],
+    );
+    const upTo = last ? ` AND created_at <= ${Math.trunc(Number(last.at))}` : '';
+    return sql.run(`DELETE FROM idempotency_keys WHERE ${old}${upTo}`, [olderThanMs]);
   }
 
   return { lanesWithWork, wake, rescue, heldBy, forgetIdempotencyKeys };

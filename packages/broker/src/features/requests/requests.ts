@@ -13,7 +13,9 @@ import type { Stage } from '../../kernel/stage.ts';
 import type { AcceptedKey } from '../keys/keys.ts';
 import type { CallOutcome } from '../upstreams/upstreams.ts';
 import type { Job } from '../worker/worker.ts';
+import type { Checks } from '../verify/verify.ts';
 import { createAcceptance, type AcceptDeps } from './accept-request.ts';
+import { createRequestChecks } from './request-checks.ts';
 import {
   requestContent,
   VaultError,
@@ -90,6 +92,7 @@ export interface Requests {
   retry(dead: RequestRow, note?: RetryNote): Promise<string | null>;
   readonly view: RequestView;
   onCancel(listener: (id: string) => void): void;
+  readonly checks: Checks;
   /** Ends all waiting, because the daemon stops. */
   releaseWaiting(): void;
 }
@@ -202,6 +205,7 @@ export function createRequests(deps: RequestsDeps): Requests {
     retry,
     view,
     onCancel: (listener) => cancelListeners.push(listener),
+    checks: createRequestChecks(ledger, vault),
     releaseWaiting: () => waitRoom.close(),
   };
 }

@@ -29,8 +29,6 @@ export interface Sweeps extends Service {
 }
 
 const SWEEP_EVERY_MS = 1_000;
-const IDEMPOTENCY_KEPT_MS = 24 * 3_600_000;
-const FORGET_EVERY_MS = 60_000;
 
 /** All of them are idempotent, and every broker runs them. */
 export function createSweeps(deps: SweepsDeps): Sweeps {
@@ -41,7 +39,6 @@ export function createSweeps(deps: SweepsDeps): Sweeps {
   let current: Promise<void> | null = null;
   let stopped = true;
   let dueAt = 0;
-  let forgetAt = 0;
   let next = SWEEP_EVERY_MS;
   let awayAt = Number.NEGATIVE_INFINITY;
 
@@ -92,18 +89,11 @@ export function createSweeps(deps: SweepsDeps): Sweeps {
     for (const list of lists) dispatcher.heard(list);
   }
 
-  async function forgetIdempotencyKeys(): Promise<void> {
-    if (performance.now() < forgetAt) return;
-    await ledger.sweeps.forgetIdempotencyKeys(IDEMPOTENCY_KEPT_MS);
-    forgetAt = performance.now() + FORGET_EVERY_MS;
-  }
-
   async function sweep(): Promise<void> {
     if (!ownDeadAreBack) await attempt('giving back requests of an earlier run', giveBackOwnDead);
     await attempt('waking due requests', wakeTheDue);
     await attempt('rescuing requests', rescueTheDead);
     await attempt('activating lanes', activateLanes);
-    await attempt('forgetting idempotency keys', forgetIdempotencyKeys);
   }
 
   async function attempt(what: string, work: () => Promise<void>): Promise<void> {
