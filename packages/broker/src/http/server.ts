@@ -148,8 +148,10 @@ export function buildApp(deps: ServerDeps, prepare?: (app: FastifyInstance) => v
   app.addHook('onRequest', async (request, reply) => {
     void reply.headers(SAFE_HEADERS).header('x-request-id', request.id);
   });
-  app.addHook('onSend', async (request) => {
-    if (request.routeOptions.url?.startsWith('/api/')) await failpoint('http.before_answer');
+  // Not before a 5xx: what goes wrong there as well, Fastify answers in words of its own.
+  app.addHook('onSend', async (request, reply) => {
+    if (reply.statusCode < 500 && request.routeOptions.url?.startsWith('/api/'))
+      await failpoint('http.before_answer');
   });
   logCalls(app, deps.logger);
   prepare?.(app);

@@ -6,7 +6,7 @@ export const FAILPOINTS = {
   'accept.after_insert': 'The request is on the disk; neither its lane nor the client has heard of it.',
   'accept.before_activate': 'The lane of a stored request is about to be made active.',
   'accept.after_activate': 'The lane is active; the client may have no answer yet.',
-  'http.before_answer': 'An answer of the API is complete and not sent.',
+  'http.before_answer': 'An answer of the API, no failure of ours, is complete and not sent.',
   'authenticate.lookup': 'A key is looked for in the database.',
   'cancel.before_write': 'A cancel was asked for; the row is unchanged.',
   'cancel.after_write': 'The row is cancelled; the running call was not told.',
@@ -14,7 +14,8 @@ export const FAILPOINTS = {
   'ledger.before_flush': 'Operations are grouped; no statement was sent.',
   'ledger.before_commit':
     'All statements of a flush in SQLite, or of a sweep, ran in a transaction that is still open.',
-  'ledger.after_commit': 'A flush is on the disk; nobody was told. Twice only with MySQL: a packet may be sent again.',
+  'ledger.after_commit':
+    'A flush is on the disk; nobody was told. Twice only with MySQL: a packet may be sent again.',
   'ledger.resend': 'A packet whose end was not heard is about to be sent a second time.',
   'ledger.read_group': 'A group of rows is about to be read.',
   'lanes.activate': 'Lanes are about to be marked active.',
@@ -49,7 +50,8 @@ export const FAILPOINTS = {
   'spool.before_empty': 'All kept outcomes are in the database; the file still holds them.',
   'dead_letters.after_retry_insert': 'A dead letter is a new request; its lane is not active.',
   'operations.before_save': 'Steps of an operation are done; its progress is not noted.',
-  'webhook.before_fan_out': 'Deliveries are made of events; neither is the outbox shorter nor a delivery stored.',
+  'webhook.before_fan_out':
+    'Deliveries are made of events; neither is the outbox shorter nor a delivery stored.',
   'webhook.claim': 'Deliveries are claimed; none was sent.',
   'webhook.before_send': 'A webhook is signed and not sent.',
   'webhook.after_send': 'The receiver answered; nothing is marked.',
