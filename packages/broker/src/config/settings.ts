@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import {
   bytes,
   durations,
+  failpoints,
   integer,
   networks,
   oneOf,
@@ -227,6 +228,13 @@ export const SETTINGS = {
     unit: 'ms',
     kind: integer(0, 600_000),
     about: 'Time running calls get to end when the daemon stops; the rest is handed back.',
+  }),
+  failpoints: row({
+    env: 'FILA_FAILPOINTS',
+    fallback: '',
+    kind: failpoints,
+    about:
+      'For tests of Fila itself: where the daemon crashes, fails or waits, as `point:action@hit;…`. Empty: nowhere.',
   }),
 } as const;
 
