@@ -1,5 +1,8 @@
 /** fila verify: finds what was broken on purpose in the stored rows, mends what can be mended, and says so by its exit code. */
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
 import { Fila } from '@fila/sdk';
@@ -13,6 +16,9 @@ import { ENGINE_SETS } from '../helpers/engine-sets.ts';
 const DAMAGE = [
   `UPDATE requests SET result = NULL WHERE state = 1`,
   `UPDATE requests SET state = 7, wake_at = NULL, completed_at = NULL WHERE state = 3`,
+  // The receiver was told, and only the deliveries know.
+  `DELETE FROM webhook_deliveries`,
+  `UPDATE requests SET completed_at = completed_at - 120000 WHERE callback IS NOT NULL`,
   `INSERT INTO outbox (request_id, key_id, type, created_at) VALUES ('req_00000000000000000000000000', 'key_00000000000000000000000000', 'request.completed', 1)`,
 ];
 
@@ -22,10 +28,15 @@ describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment }) => {
     async () => {
       const ollama = await startSimulatedOllama();
       const engines = await environment();
-      const daemon = await startDaemon({ ...engines, FILA_OLLAMA_URLS: ollama.url });
+      const receiver = await startReceiver();
+      const daemon = await startDaemon({
+        ...{ ...engines, FILA_OLLAMA_URLS: ollama.url, FILA_WEBHOOK_ALLOW_CIDRS: '127.0.0.0/8' },
+      });
       const admin = new Fila({ url: daemon.url, adminToken: daemon.adminToken, fetch: checkedFetch });
       const fila = new Fila({ url: daemon.url, apiKey: (await admin.keys.create({ name: 'x' })).key });
       await fila.requests.createAndWait({ prompt: 'one that completes' });
+      const { id: told } = await fila.requests.createAndWait({ prompt: 'x', callback_url: receiver.url });
+      await expect.poll(() => receiver.ids.length, { timeout: 10_000 }).toBe(1);
       const later = await fila.requests.create({
         prompt: 'cancelled',
         run_at: new Date(Date.now() + 60_000).toISOString(),
@@ -43,19 +54,25 @@ describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment }) => {
       expect(found.status).toBe('inconsistent');
       expect(found.problems.map(({ rule, count }) => [rule, count])).toEqual(
         expect.arrayContaining([
-          ['completed-has-result', 1],
+          ['completed-has-result', 2],
           ['delayed-wakes', 1],
           ['event-has-request', 1],
+          ['ended-request-is-told', 1],
         ]),
       );
       const seen = await verify(daemon);
       expect(seen).toMatchObject({ code: 8, stdout: expect.stringContaining('delayed-wakes') });
 
+      expect(seen.stdout).toContain(`${told}/callback`);
+
       const fixed = await verify(daemon, '--fix');
       expect(fixed).toMatchObject({ code: 8, stdout: expect.stringContaining('completed-has-result') });
       expect((await fila.requests.wait(later.id)).status).toBe('completed');
       expect((await admin.verify.check()).problems.map((one) => one.rule)).toEqual(['completed-has-result']);
+      await expect.poll(() => receiver.ids.length, { timeout: 10_000 }).toBe(2);
+      expect(receiver.ids[1]).toBe(receiver.ids[0]);
       await daemon.stop();
+      receiver.stop();
       await ollama.stop();
     },
   );
@@ -81,4 +98,16 @@ function verify(daemon: Daemon, ...words: string[]): Promise<{ code: number; std
       (error, stdout) => resolve({ code: error ? Number(child.exitCode) : 0, stdout }),
     );
   });
+}
+
+/** Notes the ids of the webhooks it hears. */
+async function startReceiver() {
+  const ids: (string | undefined)[] = [];
+  const server = createServer((request, response) => {
+    ids.push(request.headers['webhook-id'] as string | undefined);
+    response.writeHead(204).end();
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return { ids, url: `http://127.0.0.1:${port}/`, stop: () => void server.close().closeAllConnections() };
 }

@@ -1,7 +1,9 @@
 /** Webhooks through the whole broker: every way a request can end is told, signed, to its callback URL and to the key's endpoints. */
+import { execFile } from 'node:child_process';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
 import { Fila, type Webhooks } from '@fila/sdk';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -10,7 +12,7 @@ import {
   type SimulatedOllama,
 } from '../../packages/cli/src/simulate-ollama/simulate-ollama.ts';
 import { checkedFetch } from '../helpers/checked-fetch.ts';
-import { startDaemon, type Daemon } from '../helpers/daemon.ts';
+import { CLI, startDaemon, type Daemon } from '../helpers/daemon.ts';
 import { ENGINE_SETS } from '../helpers/engine-sets.ts';
 
 interface Received {
@@ -30,13 +32,16 @@ describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment }) => {
     let fila: Fila;
     let here: string;
     let answers = 200;
+    /** Before a call to this path is answered. */
+    const held = new Map<string, Promise<void>>();
 
     beforeAll(async () => {
       receiver = createServer((request, response) => {
         let body = '';
         request.on('data', (chunk: Buffer) => (body += chunk.toString()));
-        request.on('end', () => {
+        request.on('end', async () => {
           received.push({ path: request.url!, headers: request.headers, body });
+          await held.get(request.url!);
           response.writeHead(answers).end();
         });
       }).listen(0, '127.0.0.1');
@@ -115,8 +120,53 @@ describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment }) => {
       const events = at('/endpoint').map((one) => verified(one, endpoint.secret));
       expect(events.map((one) => one.type).sort()).toEqual(['request.completed', 'webhook.test']);
       expect(events.find((one) => one.type === 'request.completed')!.data.id).toBe(id);
-      const log = await fila.webhooks.deliveries(endpoint.id).page();
+      const log = await fila.webhooks.deliveries.list({ endpoint_id: endpoint.id }).page();
       expect(log.items.length).toBe(2);
+    });
+
+    it('keeps the same log of callbacks, shows each attempt, and delivers one again', async () => {
+      const callback_url = `${here}/log`;
+      const { id: request_id } = await fila.requests.createAndWait({ prompt: 'x', callback_url });
+      const page = () => fila.webhooks.deliveries.list({ request_id, endpoint_id: 'callback' }).page();
+      await expect.poll(async () => (await page()).items[0]?.status, { timeout: 10_000 }).toBe('delivered');
+      const [delivery] = (await page()).items;
+      const { history } = await fila.webhooks.deliveries.get(delivery!.id);
+      expect(history).toMatchObject([{ attempt: 1, response_status: 200, error: null }]);
+      const again = await fila.webhooks.deliveries.redeliver(delivery!.id);
+      await expect.poll(() => at('/log').length, { timeout: 10_000 }).toBe(2);
+      const ids = at('/log').map((one) => one.headers['webhook-id']);
+      expect(ids).toEqual([delivery!.message_id, delivery!.message_id]);
+
+      const environment = { FILA_URL: daemon.url, FILA_API_KEY: key.key };
+      const which = ['--request', request_id, '--endpoint', 'callback'];
+      const listed = await cli(environment, 'deliveries', ...which, '-o', 'name');
+      expect(listed.split('\n').sort()).toEqual(['', delivery!.id, again.id].sort());
+      expect(await cli(environment, 'show', delivery!.id)).toContain('to\tcallback\n');
+      await cli(environment, 'redeliver', delivery!.id);
+      await expect.poll(() => at('/log').length, { timeout: 10_000 }).toBe(3);
+    });
+
+    it('lets a call end when it is stopped, and makes one that hangs again at its next start', async () => {
+      const [slow, hanging] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      held.set('/slow', slow.promise).set('/hanging', hanging.promise);
+      for (const path of ['/slow', '/hanging'])
+        await fila.requests.createAndWait({ prompt: 'x', callback_url: `${here}${path}` });
+      await expect.poll(() => at('/slow').length + at('/hanging').length, { timeout: 10_000 }).toBe(2);
+      const stopped = daemon.stop();
+      setTimeout(() => slow.resolve(), 500);
+      expect(await stopped).toBe(0);
+      hanging.resolve();
+      const startedAt = Date.now();
+      daemon = await startDaemon(settings, daemon.dataDir);
+      fila = new Fila({ url: daemon.url, apiKey: key.key, fetch: checkedFetch });
+      await expect.poll(() => at('/hanging').length, { timeout: 20_000 }).toBe(2);
+      // Its lease would have been over after a minute.
+      expect(Date.now() - startedAt).toBeLessThan(20_000);
+      expect(new Set(at('/hanging').map((one) => one.headers['webhook-id'])).size).toBe(1);
+      await expect
+        .poll(async () => (await fila.webhooks.deliveries.list({ status: 'pending' }).page()).items)
+        .toEqual([]);
+      expect(at('/slow')).toHaveLength(1);
     });
 
     it('refuses a callback into a private network', async () => {
@@ -150,3 +200,9 @@ describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment }) => {
     });
   });
 });
+
+/** What `fila webhooks …` prints. */
+async function cli(environment: Record<string, string>, ...words: string[]): Promise<string> {
+  const env = { PATH: process.env['PATH'], ...environment };
+  return (await promisify(execFile)(process.execPath, [CLI, 'webhooks', ...words], { env })).stdout;
+}

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Settings } from './config/settings.ts';
 import type { DataDir } from './engines/data-dir/data-dir.ts';
 import type { Engines } from './engines/engines.ts';
+import { createCleanUp } from './features/clean-up/clean-up.ts';
 import { deadLetterRoutes } from './features/dead-letters/dead-letter-routes.ts';
 import { createDeadLetters } from './features/dead-letters/dead-letters.ts';
 import { engineChecks, whyUnavailable } from './features/health/engine-checks.ts';
@@ -45,6 +46,11 @@ export interface Parts {
   readonly adminToken: string;
 }
 
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+/** As the contract promises. */
+const IDEMPOTENCY_KEPT_MS = 24 * HOUR_MS;
+
 export function assemble({ settings, engines, dataDir, logger, run, adminToken }: Parts) {
   const clock = systemClock;
   const { ledger, activeLanes, vault, database } = engines;
@@ -67,13 +73,17 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     problemOfCallback: (url) => webhooks.problemOfUrl(url),
   });
   const deadLetters = createDeadLetters({ ledger, content: requestContent(vault), requests, logger });
+  const operationRows = operationStore(database.sequelize);
   const operations = createOperations({
-    ...{ store: operationStore(database.sequelize), vault, logger },
+    ...{ store: operationRows, vault, logger },
     ...{ owner: run, deadOwners: dataDir.earlierRuns },
     kinds: { retry_dead_letters: deadLetters.retrying },
   });
+  const webhookRows = webhookStore(database.sequelize);
   const webhooks: Webhooks = createWebhooks({
-    ...{ store: webhookStore(database.sequelize), vault, clock, logger, run },
+    ...{ store: webhookRows, vault, clock, logger, run },
+    deadRuns: dataDir.earlierRuns,
+    logMs: settings.webhookLogDays * DAY_MS,
     secretOf: (keyId) => keys.webhookSecretOf(keyId),
     lookUp: (id) => requests.describe(id),
     allowCidrs: settings.webhookAllowCidrs,
@@ -89,6 +99,24 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     policy: { maxAttempts: settings.maxAttempts, baseMs: settings.retryBaseMs, capMs: settings.retryCapMs },
     timers: timersOf(settings),
   });
+  const verify = createVerify({
+    ...{ ledger, activeLanes, logger },
+    checks: [ledger.checks, requests.checks, webhooks.checks],
+  });
+  const cleanUp = createCleanUp({
+    logger,
+    leftovers: [
+      {
+        what: 'idempotency keys',
+        forget: () => ledger.sweeps.forgetIdempotencyKeys(IDEMPOTENCY_KEPT_MS),
+      },
+      {
+        what: 'webhook deliveries',
+        forget: () => webhookRows.deliveries.forget(settings.webhookLogDays * DAY_MS),
+      },
+      { what: 'operations', forget: () => operationRows.forget(settings.operationLogDays * DAY_MS) },
+    ],
+  });
   const health = createHealth(() => checksOf(engines, upstreams));
   const server = createServer({
     ...{ host: settings.host, port: settings.port, maxBodyBytes: settings.maxBodyBytes, adminToken, logger },
@@ -99,7 +127,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       keyRoutes({ keys, keyOf }),
       upstreamRoutes(upstreamRegistry),
       webhookRoutes({ webhooks, keyOf }),
-      verifyRoutes(createVerify({ ledger, activeLanes, logger })),
+      verifyRoutes(verify),
       deadLetterRoutes({ deadLetters, operations }),
       operationRoutes(operations),
       requestRoutes({
@@ -116,7 +144,17 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   });
   return {
     server,
-    all: services([engines, upstreams, upstreamRegistry, keys, webhooks, worker, operations, server]),
+    all: services([
+      engines,
+      upstreams,
+      upstreamRegistry,
+      keys,
+      webhooks,
+      worker,
+      operations,
+      cleanUp,
+      server,
+    ]),
   };
 }
 

@@ -35,7 +35,7 @@ export {
   type UnwrapOptions,
   type WebhookHeaders,
 } from './resources/unwrap-webhook.ts';
-export type { CreateWebhookOptions, Webhooks } from './resources/webhooks.ts';
+export type { CreateWebhookOptions, WebhookDeliveries, Webhooks } from './resources/webhooks.ts';
 export type { Verify } from './resources/verify.ts';
 export type { WaitOptions } from './resources/wait.ts';
 export type {
@@ -84,6 +84,7 @@ export type {
   UpdateWebhook,
   Webhook,
   WebhookDelivery,
+  WebhookDeliveryDetails,
   WebhookDeliveryList,
   WebhookEvent,
   WebhookList,

@@ -244,10 +244,28 @@ export interface ListRequestsQuery {
   created_after?: string;
   created_before?: string;
 }
+/**
+ * Which deliveries; all conditions hold at once.
+ */
 export interface ListWebhookDeliveriesQuery {
   limit?: number;
+  /**
+   * next_cursor of the page before.
+   */
   cursor?: string;
   status?: 'pending' | 'delivered' | 'failed';
+  /**
+   * To one endpoint, or callback: to the callback_url of requests.
+   */
+  endpoint_id?: string;
+  /**
+   * Of one request.
+   */
+  request_id?: string;
+  /**
+   * Of one type, such as request.completed.
+   */
+  event?: string;
 }
 export interface ListWebhooksQuery {
   limit?: number;
@@ -1005,7 +1023,7 @@ export interface Verification {
      */
     count: number;
     /**
-     * Ids of the first ten.
+     * The first ten: an id, or id/part where a part of it is missing or broken.
      */
     sample: string[];
     can_fix: boolean;
@@ -1017,7 +1035,86 @@ export interface Verification {
   lanes_reactivated: number;
 }
 /**
- * One page of deliveries to an endpoint, newest first.
+ * A delivery with all of its attempts.
+ */
+export interface WebhookDeliveryDetails {
+  /**
+   * Time-ordered id of the delivery.
+   */
+  id: string;
+  /**
+   * The webhook-id header: the same in every attempt and every redelivery of one event to one receiver.
+   */
+  message_id: string;
+  /**
+   * The endpoint; null = the callback_url of the request.
+   */
+  webhook_id: string | null;
+  /**
+   * Such as request.completed.
+   */
+  type: string;
+  /**
+   * The request it tells of.
+   */
+  request_id: string | null;
+  status: 'pending' | 'delivered' | 'failed';
+  /**
+   * Attempts begun.
+   */
+  attempts: number;
+  /**
+   * While it is pending.
+   */
+  next_attempt_at: string | null;
+  /**
+   * HTTP status of the last answer; null = none came.
+   */
+  response_status: number | null;
+  /**
+   * Milliseconds the last attempt took.
+   */
+  latency_ms: number | null;
+  /**
+   * Why the last attempt failed: status, redirect, timeout, unreachable, address_refused, endpoint_disabled, endpoint_deleted, unreadable.
+   */
+  error: string | null;
+  /**
+   * The beginning of the last answer, at most 1 KiB.
+   */
+  response_excerpt: string | null;
+  /**
+   * The delivery that this one repeats.
+   */
+  replayed_from: string | null;
+  created_at: string;
+  last_attempt_at: string | null;
+  completed_at: string | null;
+  /**
+   * Every attempt that has ended, oldest first; of one whose broker died nothing is known.
+   */
+  history: {
+    /**
+     * Counts from 1.
+     */
+    attempt: number;
+    ended_at: string;
+    /**
+     * HTTP status of the answer; null = none came.
+     */
+    response_status: number | null;
+    /**
+     * Milliseconds it took; null = it was not made.
+     */
+    latency_ms: number | null;
+    /**
+     * Why it failed; null = it did not.
+     */
+    error: string | null;
+  }[];
+}
+/**
+ * One page of deliveries, newest first.
  */
 export interface WebhookDeliveryList {
   items: WebhookDelivery[];

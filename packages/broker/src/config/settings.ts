@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import {
   bytes,
   durations,
+  failpoints,
   integer,
   networks,
   oneOf,
@@ -123,6 +124,20 @@ export const SETTINGS = {
     about:
       'Waits between the attempts of a webhook, such as 5s, 5m, 2h. Absent: what Standard Webhooks recommends, 75 h in all.',
   }),
+  webhookLogDays: row({
+    env: 'FILA_WEBHOOK_LOG_DAYS',
+    fallback: 30,
+    unit: 'days',
+    kind: integer(1, 3650),
+    about: 'How long webhook deliveries that have ended stay in the log, and can be made again.',
+  }),
+  operationLogDays: row({
+    env: 'FILA_OPERATION_LOG_DAYS',
+    fallback: 30,
+    unit: 'days',
+    kind: integer(1, 3650),
+    about: 'How long operations that have ended stay on the list.',
+  }),
   maxBodyBytes: row({
     env: 'FILA_MAX_BODY_BYTES',
     fallback: 1_048_576,
@@ -213,6 +228,13 @@ export const SETTINGS = {
     unit: 'ms',
     kind: integer(0, 600_000),
     about: 'Time running calls get to end when the daemon stops; the rest is handed back.',
+  }),
+  failpoints: row({
+    env: 'FILA_FAILPOINTS',
+    fallback: '',
+    kind: failpoints,
+    about:
+      'For tests of Fila itself: where the daemon crashes, fails or waits, as `point:action@hit;…`. Empty: nowhere.',
   }),
 } as const;
 

@@ -45,6 +45,7 @@ import webhook from '@fila/php-bridge-spec/schemas/responses/webhook.json' with 
 import createdWebhook from '@fila/php-bridge-spec/schemas/responses/created-webhook.json' with { type: 'json' };
 import webhookList from '@fila/php-bridge-spec/schemas/responses/webhook-list.json' with { type: 'json' };
 import webhookDelivery from '@fila/php-bridge-spec/schemas/responses/webhook-delivery.json' with { type: 'json' };
+import webhookDeliveryDetails from '@fila/php-bridge-spec/schemas/responses/webhook-delivery-details.json' with { type: 'json' };
 import webhookDeliveryList from '@fila/php-bridge-spec/schemas/responses/webhook-delivery-list.json' with { type: 'json' };
 import webhookRedelivery from '@fila/php-bridge-spec/schemas/responses/webhook-redelivery.json' with { type: 'json' };
 import { fail, type FilaError } from '../kernel/errors.ts';
@@ -63,7 +64,15 @@ export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
   ],
   ...[retryDeadLetter, discardDeadLetter, deadLetterFilter, retryDeadLetters],
   ...[operation, operationList, listOperationsQuery],
-  ...[webhook, createdWebhook, webhookList, webhookDelivery, webhookDeliveryList, webhookRedelivery],
+  ...[
+    webhook,
+    createdWebhook,
+    webhookList,
+    webhookDelivery,
+    webhookDeliveryDetails,
+    webhookDeliveryList,
+    webhookRedelivery,
+  ],
   ...[
     createWebhook,
     updateWebhook,

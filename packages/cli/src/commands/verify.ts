@@ -3,7 +3,7 @@ import type { Verification } from '@fila/sdk';
 import type { CliContext } from '../cli-context.ts';
 import { EXIT, type ExitCode } from '../output/exit-codes.ts';
 import { listPrinter } from '../output/formats.ts';
-import type { Column } from '../output/table.ts';
+import type { Cell, Column } from '../output/table.ts';
 
 type Problem = Verification['problems'][number];
 
@@ -15,8 +15,14 @@ const COLUMNS: readonly Column<Problem>[] = [
     cell: ({ fixed, can_fix }) => ({ exact: String(fixed), shown: can_fix ? String(fixed) : 'by hand' }),
   },
   { header: 'WHAT', yields: true, cell: ({ about }) => ({ exact: about }) },
-  { header: 'FIRST', wide: true, yields: true, cell: ({ sample }) => ({ exact: sample.join(' ') }) },
+  { header: 'FIRST', yields: true, cell: firstCell },
 ];
+
+/** All that are known in a pipe; to a person one, and how many more there are. */
+function firstCell({ sample, count }: Problem): Cell {
+  const more = count > 1 ? ` +${count - 1}` : '';
+  return { exact: sample.join(' '), shown: `${sample[0] ?? ''}${more}` };
+}
 
 export async function verify(context: CliContext, { fix }: { fix?: boolean }): Promise<ExitCode> {
   const fila = await context.sdk('admin');

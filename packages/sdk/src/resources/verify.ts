@@ -18,9 +18,13 @@ export interface Verify {
   fix(options?: CallOptions): FilaPromise<Verification>;
 }
 
+/** All that is stored is read; Node's fetch waits no longer than this for an answer. */
+const PATIENCE: CallOptions = { timeoutMs: 300_000, maxRetries: 0 };
+
 export function createVerify(send: Send): Verify {
   return {
-    check: (options) => send({ method: 'GET', path: VERIFY, as: 'admin' }, options),
-    fix: (options) => send({ method: 'POST', path: `${VERIFY}/fix`, as: 'admin' }, options),
+    check: (options) => send({ method: 'GET', path: VERIFY, as: 'admin' }, { ...PATIENCE, ...options }),
+    fix: (options) =>
+      send({ method: 'POST', path: `${VERIFY}/fix`, as: 'admin' }, { ...PATIENCE, ...options }),
   };
 }

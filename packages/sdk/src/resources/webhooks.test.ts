@@ -50,7 +50,8 @@ describe('fila.webhooks', () => {
     await webhooks.rotate(ID, { overlap_seconds: 0 });
     await webhooks.enable(ID);
     await webhooks.redeliver(ID, { since: '2027-01-01T00:00:00Z' });
-    await webhooks.redeliver(DELIVERY);
+    await webhooks.deliveries.get(DELIVERY);
+    await webhooks.deliveries.redeliver(DELIVERY);
     expect(server.calls.map(({ method, url, body }) => `${method} ${url} ${body}`.trim())).toEqual([
       `GET ${PATH}/${ID}`,
       `PUT ${PATH}/${ID} {"events":null}`,
@@ -60,6 +61,7 @@ describe('fila.webhooks', () => {
       `POST ${PATH}/${ID}/rotate?overlap_seconds=0`,
       `POST ${PATH}/${ID}/enable`,
       `POST ${PATH}/${ID}/redeliver {"since":"2027-01-01T00:00:00Z"}`,
+      `GET ${PATH}/deliveries/${DELIVERY}`,
       `POST ${PATH}/deliveries/${DELIVERY}/redeliver`,
     ]);
     for (const { headers } of server.calls) expect(headers.authorization).toBe(`Bearer ${API_KEY}`);
@@ -80,13 +82,14 @@ describe('fila.webhooks', () => {
     ]);
     const ids: string[] = [];
     for await (const { id } of webhooks.list({ limit: 1 })) ids.push(id);
-    for await (const { id } of webhooks.deliveries(ID, { status: 'failed' })) ids.push(id);
+    const query = { endpoint_id: ID, event: 'request.failed' };
+    for await (const { id } of webhooks.deliveries.list(query)) ids.push(id);
     expect(ids).toEqual([ID, ID, DELIVERY]);
     expect(server.calls.map((call) => call.url)).toEqual([
       `${PATH}?limit=1`,
       `${PATH}?limit=1&cursor=c1`,
-      `${PATH}/${ID}/deliveries?status=failed`,
-      `${PATH}/${ID}/deliveries?status=failed&cursor=d1`,
+      `${PATH}/deliveries?endpoint_id=${ID}&event=request.failed`,
+      `${PATH}/deliveries?endpoint_id=${ID}&event=request.failed&cursor=d1`,
     ]);
   });
 });

@@ -12,6 +12,7 @@ import type {
   UpdateWebhook,
   Webhook,
   WebhookDelivery,
+  WebhookDeliveryDetails,
   WebhookDeliveryList,
   WebhookEvent,
   WebhookList,
@@ -21,10 +22,33 @@ import { unwrapWebhook, verifyWebhook, type UnwrapOptions, type WebhookHeaders }
 
 const WEBHOOKS = '/api/v1/webhooks';
 const WEBHOOK = `${WEBHOOKS}/{id}`;
+const DELIVERIES = `${WEBHOOKS}/deliveries`;
+const DELIVERY = `${DELIVERIES}/{id}`;
 
 export interface CreateWebhookOptions extends CallOptions {
   /** Default: a new one for each call, the same over its retries. */
   idempotencyKey?: string;
+}
+
+export interface WebhookDeliveries {
+  /**
+   * Own deliveries, newest first.
+   * @example for await (const { type, error } of fila.webhooks.deliveries.list({ status: 'failed' })) console.log(type, error);
+   */
+  list(
+    query?: ListWebhookDeliveriesQuery,
+    options?: CallOptions,
+  ): Listing<WebhookDelivery, WebhookDeliveryList>;
+  /**
+   * One delivery with all of its attempts.
+   * @example const { history } = await fila.webhooks.deliveries.get('dlv_…');
+   */
+  get(id: string, options?: CallOptions): FilaPromise<WebhookDeliveryDetails>;
+  /**
+   * Delivers one message again, whatever came of it, under the same message id.
+   * @example const { id } = await fila.webhooks.deliveries.redeliver('dlv_…');
+   */
+  redeliver(id: string, options?: CallOptions): FilaPromise<WebhookDelivery>;
 }
 
 export interface Webhooks {
@@ -69,20 +93,12 @@ export interface Webhooks {
    */
   enable(id: string, options?: CallOptions): FilaPromise<Webhook>;
   /**
-   * What was delivered to an endpoint, newest first.
-   * @example for await (const { type, error } of fila.webhooks.deliveries('whk_…', { status: 'failed' })) console.log(type, error);
-   */
-  deliveries(
-    id: string,
-    query?: ListWebhookDeliveriesQuery,
-    options?: CallOptions,
-  ): Listing<WebhookDelivery, WebhookDeliveryList>;
-  /**
-   * Delivers one message again (`dlv_…`), or everything since a time that an endpoint (`whk_…`) did not take.
+   * Delivers again everything since a time that an endpoint did not take.
    * @example const { count } = await fila.webhooks.redeliver('whk_…', { since: '2027-01-01T00:00:00Z' });
    */
-  redeliver(deliveryId: string, options?: CallOptions): FilaPromise<WebhookDelivery>;
   redeliver(id: string, body: RedeliverWebhook, options?: CallOptions): FilaPromise<WebhookRedelivery>;
+  /** The log: what was delivered to endpoints and to the callback_url of requests. */
+  readonly deliveries: WebhookDeliveries;
   /**
    * The event that a webhook brought, once its signature is checked; rejects with InvalidWebhook. Needs the body as it
    * came, and one or several secrets: the endpoint's, or the key's for a callback_url. No network, no key.
@@ -108,22 +124,6 @@ export interface Webhooks {
 
 export function createWebhooks(send: Send): Webhooks {
   const as = 'client';
-  function redeliver(id: string, options?: CallOptions): FilaPromise<WebhookDelivery>;
-  function redeliver(
-    id: string,
-    body: RedeliverWebhook,
-    options?: CallOptions,
-  ): FilaPromise<WebhookRedelivery>;
-  function redeliver(
-    id: string,
-    given: RedeliverWebhook | CallOptions = {},
-    options?: CallOptions,
-  ): FilaPromise<WebhookDelivery | WebhookRedelivery> {
-    if ('since' in given)
-      return send({ method: 'POST', path: `${WEBHOOK}/redeliver`, id, as, body: given }, options);
-    return send({ method: 'POST', path: `${WEBHOOKS}/deliveries/{id}/redeliver`, id, as }, given);
-  }
-
   return {
     create: (body, { idempotencyKey = crypto.randomUUID(), ...options } = {}) =>
       send({ method: 'POST', path: WEBHOOKS, as, body, idempotencyKey }, options),
@@ -138,14 +138,19 @@ export function createWebhooks(send: Send): Webhooks {
     rotate: (id, query, options) =>
       send({ method: 'POST', path: `${WEBHOOK}/rotate`, id, as, query }, { maxRetries: 0, ...options }),
     enable: (id, options) => send({ method: 'POST', path: `${WEBHOOK}/enable`, id, as }, options),
-    deliveries: (id, query, options) =>
-      listing((cursor = query?.cursor) =>
-        send<WebhookDeliveryList>(
-          { method: 'GET', path: `${WEBHOOK}/deliveries`, id, as, query: { ...query, cursor } },
-          options,
+    redeliver: (id, body, options) =>
+      send({ method: 'POST', path: `${WEBHOOK}/redeliver`, id, as, body }, options),
+    deliveries: {
+      list: (query, options) =>
+        listing((cursor = query?.cursor) =>
+          send<WebhookDeliveryList>(
+            { method: 'GET', path: DELIVERIES, as, query: { ...query, cursor } },
+            options,
+          ),
         ),
-      ),
-    redeliver,
+      get: (id, options) => send({ method: 'GET', path: DELIVERY, id, as }, options),
+      redeliver: (id, options) => send({ method: 'POST', path: `${DELIVERY}/redeliver`, id, as }, options),
+    },
     unwrap: unwrapWebhook,
     verify: verifyWebhook,
   };

@@ -18,6 +18,13 @@ export interface LedgerChecks {
   find(): Promise<BrokenRule[]>;
   /** Mends a rule's rows; resolves with how many. Rules that need a person are left alone. */
   mend(rule: string): Promise<number>;
+  /** Requests after this id with what of them is sealed, few enough to be held at once. None: there are no more. */
+  sealed(after: string): Promise<SealedRow[]>;
+}
+
+export interface SealedRow {
+  readonly id: string;
+  readonly sealed: Readonly<Record<(typeof SEALED)[number], Buffer | null>>;
 }
 
 interface Rule {
@@ -33,6 +40,9 @@ const ENDED = `r.state IN (${completed}, ${failed}, ${cancelled}, ${expired})`;
 /** A sweep that runs every second and has not done its work for this long does not run. */
 const LATE_MS = 60_000;
 const SAMPLE = 10;
+const SEALED = ['body', 'metadata', 'result', 'error', 'callback', 'retry_note', 'discard_reason'] as const;
+const PAGE_ROWS = 200;
+const PAGE_BYTES = 8 * 1024 * 1024;
 
 const RULES: Readonly<Record<string, Rule>> = {
   'state-is-known': {
@@ -93,6 +103,12 @@ const RULES: Readonly<Record<string, Rule>> = {
     about: 'leases that ran out minutes ago: no sweep runs',
     broken: (sql) =>
       `FROM requests r WHERE r.state = ${processing} AND r.lease_until < ${sql.nowMs} - ${10 * LATE_MS}`,
+    remedy: {
+      words: 'made pending again',
+      statement: (sql) =>
+        `UPDATE requests SET state = ${pending}, wake_at = deadline_at, deliveries = deliveries + 1, lease_owner = NULL, lease_until = NULL
+        WHERE state = ${processing} AND lease_until < ${sql.nowMs} - ${10 * LATE_MS}`,
+    },
   },
   'lane-exists': {
     about: 'requests of a lane that does not exist',
@@ -132,6 +148,18 @@ const RULES: Readonly<Record<string, Rule>> = {
 };
 
 export function ledgerChecks(sql: SqlRunner): LedgerChecks {
+  /** Ids of the next page; one that is too large for a page is a page of its own. */
+  async function pageAfter(after: string): Promise<string[]> {
+    const bytes = SEALED.map((column) => `COALESCE(LENGTH(${column}), 0)`).join(' + ');
+    const rows = await sql.all<{ id: string; bytes: number }>(
+      `SELECT id, ${bytes} AS bytes FROM requests WHERE id > ? ORDER BY id LIMIT ${PAGE_ROWS}`,
+      [after],
+    );
+    let room = PAGE_BYTES;
+    const end = rows.findIndex((row, index) => (room -= Number(row.bytes)) < 0 && index > 0);
+    return (end < 0 ? rows : rows.slice(0, end)).map(({ id }) => id);
+  }
+
   return {
     async find() {
       const found: BrokenRule[] = [];
@@ -150,6 +178,15 @@ export function ledgerChecks(sql: SqlRunner): LedgerChecks {
         });
       }
       return found;
+    },
+    sealed: async (after) => {
+      const ids = await pageAfter(after);
+      if (ids.length === 0) return [];
+      const rows = await sql.all<SealedRow['sealed'] & { id: string }>(
+        `SELECT id, ${SEALED.join(', ')} FROM requests WHERE id IN (${ids.map(() => '?').join(',')}) ORDER BY id`,
+        ids,
+      );
+      return rows.map(({ id, ...sealed }) => ({ id, sealed }));
     },
     mend: async (rule) => {
       const remedy = RULES[rule]?.remedy;

@@ -2,7 +2,7 @@
 
 import type { LedgerChecks } from './ledger-checks.ts';
 
-export type { BrokenRule } from './ledger-checks.ts';
+export type { BrokenRule, SealedRow } from './ledger-checks.ts';
 
 /**
  * Guarantees. A promise of a write resolves after the commit is on the disk (fsync), never before. Writes are fenced:
@@ -56,8 +56,8 @@ export interface LedgerSweeps {
   rescue(dead: { graceMs: number } | { owner: string }, poisonError: (id: string) => Buffer): Promise<number>;
   /** What is processing under this owner's name. */
   heldBy(owner: string): Promise<Held[]>;
-  /** Forgets idempotency keys older than this. */
-  forgetIdempotencyKeys(olderThanMs: number): Promise<void>;
+  /** Forgets a batch of the idempotency keys older than this, the oldest first; how many. */
+  forgetIdempotencyKeys(olderThanMs: number): Promise<number>;
 }
 
 /** The database cannot be reached or does not answer. */

@@ -48,6 +48,7 @@ export function watchedLedger(
     renew: (owner, leaseMs, held) => watched(() => ledger.renew(owner, leaseMs, held)),
     checks: {
       find: () => watched(() => ledger.checks.find()),
+      sealed: (after) => watched(() => ledger.checks.sealed(after)),
       mend: (rule) => watched(() => ledger.checks.mend(rule)),
     },
     check: () => watched(() => ledger.check()),

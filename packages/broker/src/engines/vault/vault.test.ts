@@ -7,7 +7,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { openDatabase, type Database } from '../database/database.ts';
 import { migrateDatabase } from '../database/migrate.ts';
 import { dataKeyStore } from './data-key-store.ts';
-import { openVault, VaultError, type Vault } from './vault.ts';
+import { openVault } from '../../testing/open-vault.ts';
+import { VaultError, type Vault } from './vault.ts';
 
 const opened: { database: Database; folder: string }[] = [];
 afterEach(async () => {

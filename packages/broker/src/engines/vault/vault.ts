@@ -55,12 +55,6 @@ export interface LockedVault extends Vault {
   unlock(): Promise<void>;
 }
 
-export async function openVault(masterKey: Buffer, store: DataKeyStore): Promise<Vault> {
-  const vault = lockedVault(masterKey, store);
-  await vault.unlock();
-  return vault;
-}
-
 export function lockedVault(masterKey: Buffer, store: DataKeyStore): LockedVault {
   const master = createSecretKey(masterKey);
   const derive = (purpose: string): Buffer =>

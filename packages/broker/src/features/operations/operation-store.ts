@@ -50,7 +50,11 @@ export interface OperationStore {
   giveBack(id: string, progress: Progress, owner: string): Promise<void>;
   /** False when it does not run. */
   cancel(id: string): Promise<boolean>;
+  /** Deletes a batch of those that ended longer ago; how many. */
+  forget(olderThanMs: number): Promise<number>;
 }
+
+const FORGET_BATCH = 200;
 
 const NOW = {
   sqlite: `CAST(unixepoch('subsec') * 1000 AS INTEGER)`,
@@ -113,6 +117,12 @@ export function operationStore(sequelize: Sequelize): OperationStore {
       const change = { state: 'cancelled', endedAt: at() };
       const [changed] = await model.update(change, { where: { id, state: 'running' } });
       return changed === 1;
+    },
+    forget: async (olderThanMs) => {
+      const where = { endedAt: { [Op.lt]: at(-olderThanMs) } };
+      const old = await model.findAll({ raw: true, attributes: ['id'], where, limit: FORGET_BATCH });
+      const ids = (old as unknown as { id: string }[]).map(({ id }) => id);
+      return ids.length === 0 ? 0 : model.destroy({ where: { id: ids } });
     },
   };
 }

@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { openVault, type StoredDataKey, type Vault } from '../../engines/vault/vault.ts';
+import type { StoredDataKey, Vault } from '../../engines/vault/vault.ts';
+import { openVault } from '../../testing/open-vault.ts';
 import { newId } from '../../kernel/ids.ts';
 import { requestContent, VaultError } from './request-content.ts';
 

@@ -10,13 +10,22 @@ export interface Verify {
   run(options: { fix: boolean }): Promise<Verification>;
 }
 
+/** The rules of a room, or of the ledger. */
+export interface Checks {
+  /** Those that are broken now. */
+  find(): Promise<BrokenRule[]>;
+  /** Mends what breaks a rule; how much. Rules of others, and those that need a person, are left alone. */
+  mend(rule: string): Promise<number>;
+}
+
 interface VerifyDeps {
-  readonly ledger: Ledger;
+  readonly ledger: Pick<Ledger, 'sweeps' | 'lanes'>;
+  readonly checks: readonly Checks[];
   readonly activeLanes: ActiveLanes;
   readonly logger: Logger;
 }
 
-export function createVerify({ ledger, activeLanes, logger }: VerifyDeps): Verify {
+export function createVerify({ ledger, checks, activeLanes, logger }: VerifyDeps): Verify {
   /** Lanes with pending rows and without a token. Looking is mending here: a token too many does no harm. */
   async function lanesWithoutToken(): Promise<number> {
     const found = await ledger.sweeps.lanesWithWork();
@@ -26,28 +35,22 @@ export function createVerify({ ledger, activeLanes, logger }: VerifyDeps): Verif
     return lanes.length === 0 ? 0 : activeLanes.repair(lanes);
   }
 
-  async function mend({ rule, remedy }: BrokenRule): Promise<number> {
+  async function mend(checks: Checks, { rule, remedy }: BrokenRule): Promise<number> {
     if (remedy === null) return 0;
-    const count = await ledger.checks.mend(rule);
+    const count = await checks.mend(rule);
     logger.warn({ rule, count }, `verify has mended rows: ${remedy}`);
     return count;
   }
 
   return {
     run: async ({ fix }) => {
-      const broken = await ledger.checks.find();
       const problems: Verification['problems'] = [];
-      for (const one of broken) {
-        const { rule, about, count, sample, remedy } = one;
-        problems.push({
-          rule,
-          about,
-          count,
-          sample,
-          can_fix: remedy !== null,
-          fixed: fix ? await mend(one) : 0,
-        });
-      }
+      for (const some of checks)
+        for (const one of await some.find()) {
+          const { rule, about, count, sample, remedy } = one;
+          const fixed = fix ? await mend(some, one) : 0;
+          problems.push({ rule, about, count, sample, can_fix: remedy !== null, fixed });
+        }
       const lanes_reactivated = fix ? await lanesWithoutToken() : 0;
       const open = problems.some(({ count, fixed }) => fixed < count);
       return { status: open ? 'inconsistent' : 'consistent', problems, lanes_reactivated };

@@ -1,6 +1,14 @@
 /** Keeps deliveries in the database: one row an event and receiver, which is also the queue they wait in. */
-import { DataTypes, Op, QueryTypes, type Sequelize, type Transaction } from 'sequelize';
+import { Op, QueryTypes, type Sequelize, type Transaction } from 'sequelize';
 import type { Clock } from '../../kernel/clock.ts';
+import {
+  asDelivery,
+  attemptModel,
+  databaseTime,
+  deliveryLogStore,
+  deliveryModel,
+  type DeliveryLog,
+} from './delivery-log-store.ts';
 
 export type DeliveryState = 'pending' | 'delivered' | 'failed';
 
@@ -71,7 +79,7 @@ export interface Claim {
   readonly except: ReadonlySet<string>;
 }
 
-export interface DeliveryStore {
+export interface DeliveryStore extends DeliveryLog {
   /** Adds those that are not there yet: an event has one original for each receiver. */
   add(deliveries: readonly NewDelivery[], transaction?: Transaction): Promise<void>;
   /** Hosts with deliveries that are due, the one that waits longest first; of very many only the first. */
@@ -82,38 +90,27 @@ export interface DeliveryStore {
   settle(run: string, settlements: readonly Settlement[]): Promise<void>;
   /** Hands back attempts that we broke off or could not make: due after `delayMs`, and not counted. */
   release(run: string, released: readonly Released[]): Promise<void>;
-  byId(id: string): Promise<StoredDelivery | null>;
-  list(filter: {
-    receiver: string;
-    limit: number;
-    before?: string;
-    state?: DeliveryState;
-  }): Promise<StoredDelivery[]>;
+  /** Makes due at once what runs have claimed whose process is dead for certain; how many. */
+  takeBack(deadRuns: readonly string[]): Promise<number>;
   /** Messages to a receiver whose latest delivery failed, with ids between these two, oldest first. */
   lost(filter: { receiver: string; since: number; after: string; before: string }): Promise<StoredDelivery[]>;
   moveHost(receiver: string, host: string): Promise<void>;
-  /** Deletes up to a thousand that ended before; how many. */
-  forget(before: number): Promise<number>;
+  /** Ends what is on its way to an endpoint that is being deleted; what a running attempt comes to is not written. */
+  giveUp(receiver: string, transaction: Transaction): Promise<void>;
 }
 
 /** Many times more than can be served at once. */
 const HOSTS_PAGE = 500;
 const LOST_PAGE = 200;
-const FORGET_PAGE = 1000;
 
 /** `clock` stands in for the database's own, in tests. */
 export function deliveryStore(sequelize: Sequelize, clock?: Clock): DeliveryStore {
   const isSqlite = sequelize.getDialect() === 'sqlite';
   const model = deliveryModel(sequelize);
+  const attempts = attemptModel(sequelize);
+  const now = (): string => (clock ? String(clock.now()) : databaseTime(sequelize));
   const select = async <Row extends object>(sql: string, replacements: unknown[] = []): Promise<Row[]> =>
     sequelize.query<Row>(sql, { type: QueryTypes.SELECT, replacements });
-
-  function now(): string {
-    if (clock) return String(clock.now());
-    return isSqlite
-      ? `CAST(unixepoch('subsec') * 1000 AS INTEGER)`
-      : 'CAST(ROUND(UNIX_TIMESTAMP(NOW(3)) * 1000) AS SIGNED)';
-  }
 
   async function dueHosts(): Promise<string[]> {
     const rows = await select<{ host: string }>(
@@ -140,6 +137,7 @@ export function deliveryStore(sequelize: Sequelize, clock?: Clock): DeliveryStor
 
   async function settle(run: string, settlements: readonly Settlement[]): Promise<void> {
     await sequelize.transaction(async (transaction) => {
+      const made: ReturnType<typeof attemptOf>[] = [];
       for (const { delivery, delayMs, ...result } of settlements) {
         const isPending = result.state === 'pending';
         const change = {
@@ -149,9 +147,18 @@ export function deliveryStore(sequelize: Sequelize, clock?: Clock): DeliveryStor
           nextAt: isPending ? sequelize.literal(`${now()} + ${Math.round(delayMs)}`) : null,
           completedAt: isPending ? null : sequelize.literal(now()),
         };
-        await model.update(change, { where: heldBy(run, delivery), transaction });
+        const [changed] = await model.update(change, { where: heldBy(run, delivery), transaction });
+        if (changed === 1) made.push(attemptOf(delivery, result));
       }
+      if (made.length > 0) await attempts.bulkCreate(made, { ignoreDuplicates: true, transaction });
     });
+  }
+
+  function attemptOf(
+    { id: deliveryId, attempts: attempt }: StoredDelivery,
+    { responseStatus, latencyMs, error }: Omit<Settlement, 'delivery' | 'delayMs'>,
+  ) {
+    return { deliveryId, attempt, responseStatus, latencyMs, error, endedAt: sequelize.literal(now()) };
   }
 
   async function release(run: string, released: readonly Released[]): Promise<void> {
@@ -163,6 +170,7 @@ export function deliveryStore(sequelize: Sequelize, clock?: Clock): DeliveryStor
   }
 
   return {
+    ...deliveryLogStore({ sequelize, model, attempts, now }),
     add: async (deliveries, transaction) => {
       if (deliveries.length === 0) return;
       const rows = deliveries.map((delivery) => rowOf(delivery, sequelize.literal(now())));
@@ -172,17 +180,11 @@ export function deliveryStore(sequelize: Sequelize, clock?: Clock): DeliveryStor
     claim,
     settle,
     release,
-    byId: async (id) => {
-      const row = await model.findOne({ raw: true, where: { id } });
-      return row && asDelivery(row);
-    },
-    list: async ({ receiver, limit, before, state }) => {
-      const where = {
-        receiver,
-        ...(before ? { id: { [Op.lt]: before } } : {}),
-        ...(state ? { state } : {}),
-      };
-      return (await model.findAll({ raw: true, where, order: [['id', 'DESC']], limit })).map(asDelivery);
+    takeBack: async (deadRuns) => {
+      if (deadRuns.length === 0) return 0;
+      const change = { leaseOwner: null, nextAt: sequelize.literal(now()) };
+      const where = { dueHost: { [Op.not]: null }, leaseOwner: [...deadRuns] };
+      return (await model.update(change, { where }))[0];
     },
     lost: async ({ receiver, since, after, before }) => {
       const rows = await select<{ id: string }>(
@@ -199,13 +201,12 @@ export function deliveryStore(sequelize: Sequelize, clock?: Clock): DeliveryStor
     moveHost: async (receiver, host) => {
       await model.update({ host, dueHost: host }, { where: { receiver, state: 'pending' } });
     },
-    forget: async (before) => {
-      const old = await select<{ id: string }>(
-        `SELECT id FROM webhook_deliveries WHERE completed_at < ? LIMIT ${FORGET_PAGE}`,
-        [before],
+    giveUp: async (receiver, transaction) => {
+      const ended = { state: 'failed', error: 'endpoint_deleted', completedAt: sequelize.literal(now()) };
+      await model.update(
+        { ...ended, dueHost: null, nextAt: null, leaseOwner: null },
+        { where: { receiver, state: 'pending' }, transaction },
       );
-      if (old.length > 0) await model.destroy({ where: { id: old.map(({ id }) => id) } });
-      return old.length;
     },
   };
 }
@@ -237,55 +238,5 @@ function rowOf(delivery: NewDelivery, now: object) {
     state: 'pending',
     dueHost: delivery.host,
     nextAt: now,
-  };
-}
-
-/** Spread where they are used: Sequelize writes into them. */
-const time = { type: DataTypes.BIGINT, allowNull: true };
-const id = { type: DataTypes.STRING(30), allowNull: false };
-const number = { type: DataTypes.INTEGER, allowNull: true };
-
-function deliveryModel(sequelize: Sequelize) {
-  return sequelize.define(
-    'webhook_delivery',
-    {
-      id: { ...id, primaryKey: true },
-      messageId: { ...id, field: 'message_id' },
-      requestId: { ...id, allowNull: true, field: 'request_id' },
-      keyId: { ...id, field: 'key_id' },
-      receiver: { ...id },
-      type: { type: DataTypes.STRING(40), allowNull: false },
-      original: { ...number },
-      replayedFrom: { ...id, allowNull: true, field: 'replayed_from' },
-      host: { type: DataTypes.STRING(270), allowNull: false },
-      dueHost: { type: DataTypes.STRING(270), field: 'due_host' },
-      state: { type: DataTypes.STRING(10), allowNull: false },
-      attempts: { ...number, allowNull: false, defaultValue: 0 },
-      nextAt: { ...time, field: 'next_at' },
-      leaseOwner: { ...id, allowNull: true, field: 'lease_owner' },
-      responseStatus: { ...number, field: 'response_status' },
-      latencyMs: { ...number, field: 'latency_ms' },
-      error: DataTypes.STRING(40),
-      createdAt: { ...time, field: 'created_at' },
-      lastAttemptAt: { ...time, field: 'last_attempt_at' },
-      completedAt: { ...time, field: 'completed_at' },
-      url: DataTypes.BLOB,
-      body: { type: DataTypes.BLOB('medium'), allowNull: false },
-      excerpt: DataTypes.BLOB,
-    },
-    { tableName: 'webhook_deliveries', timestamps: false },
-  );
-}
-
-/** MySQL's driver may hand BIGINT over as text. */
-function asDelivery(row: unknown): StoredDelivery {
-  const delivery = row as StoredDelivery;
-  const at = (value: unknown): number | null => (value === null ? null : Number(value));
-  return {
-    ...delivery,
-    nextAt: at(delivery.nextAt),
-    createdAt: Number(delivery.createdAt),
-    lastAttemptAt: at(delivery.lastAttemptAt),
-    completedAt: at(delivery.completedAt),
   };
 }

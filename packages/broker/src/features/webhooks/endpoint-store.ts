@@ -11,6 +11,8 @@ export interface StoredEndpoint {
   readonly host: string;
   /** Types of events it wants, separated by spaces; null = all. */
   readonly events: string | null;
+  /** Since when it wants these. */
+  readonly subscribedAt: number;
   readonly status: 'enabled' | 'disabled';
   readonly disabledReason: DisabledReason | null;
   readonly disabledAt: number | null;
@@ -38,7 +40,7 @@ export interface EndpointStore {
     from?: EndpointChange,
     transaction?: Transaction,
   ): Promise<boolean>;
-  remove(id: string): Promise<boolean>;
+  remove(id: string, transaction: Transaction): Promise<void>;
 }
 
 /** Spread where they are used: Sequelize writes into them. */
@@ -53,6 +55,7 @@ export function endpointStore(sequelize: Sequelize): EndpointStore {
       keyId: { type: DataTypes.STRING(30), allowNull: false, field: 'key_id' },
       host: { type: DataTypes.STRING(270), allowNull: false },
       events: DataTypes.STRING(400),
+      subscribedAt: { ...time, field: 'subscribed_at' },
       status: { type: DataTypes.STRING(10), allowNull: false },
       disabledReason: { type: DataTypes.STRING(10), field: 'disabled_reason' },
       disabledAt: { ...time, field: 'disabled_at' },
@@ -83,7 +86,9 @@ export function endpointStore(sequelize: Sequelize): EndpointStore {
       const [changed] = await model.update(change, { where: { ...from, id }, transaction });
       return changed === 1;
     },
-    remove: async (id) => (await model.destroy({ where: { id } })) === 1,
+    remove: async (id, transaction) => {
+      await model.destroy({ where: { id }, transaction });
+    },
   };
 }
 
@@ -93,6 +98,7 @@ function asEndpoint(row: unknown): StoredEndpoint {
   const number = (value: unknown): number | null => (value === null ? null : Number(value));
   return {
     ...endpoint,
+    subscribedAt: Number(endpoint.subscribedAt),
     disabledAt: number(endpoint.disabledAt),
     failingSince: number(endpoint.failingSince),
     createdAt: Number(endpoint.createdAt),

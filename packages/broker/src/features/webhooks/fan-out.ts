@@ -1,10 +1,10 @@
 /** Turns what has happened to requests into deliveries: one for each receiver that wants to hear of it. */
 import { VaultError, type Vault } from '../../engines/vault/vault.ts';
-import { newId } from '../../kernel/ids.ts';
+import { failpoint } from '../../kernel/failpoints.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { RequestSummary } from '../requests/requests.ts';
-import { CALLBACK, messageIdOf, requestBody } from './webhook-events.ts';
-import { sealMessage } from './webhook-secrets.ts';
+import { eventDeliveries } from './event-deliveries.ts';
+import { requestBody } from './webhook-events.ts';
 import type { NewDelivery, OutboxEvent, StoredEndpoint, WebhookStore } from './webhook-store.ts';
 
 export type LookUp = (requestId: string) => Promise<RequestSummary | null>;
@@ -20,6 +20,8 @@ const PAGE = 100;
 
 /** Goes through all of the outbox once. Resolves with whether it made deliveries. */
 export function createFanOut({ store, vault, logger, lookUp }: FanOutDeps): () => Promise<boolean> {
+  const make = eventDeliveries(vault);
+
   /** Null when it cannot be told now: the event stays for the next time, and holds no other back. */
   async function deliveriesOf(
     event: OutboxEvent,
@@ -39,32 +41,9 @@ export function createFanOut({ store, vault, logger, lookUp }: FanOutDeps): () =
     const body = requestBody(event.requestId, request, { type: event.type, at: event.createdAt });
     const wanting = endpoints.filter(({ events }) => wants(events, event.type));
     return [
-      ...(request.callbackUrl === null ? [] : [toCallback(event, request.callbackUrl, body)]),
-      ...wanting.map((endpoint) => toEndpoint(event, endpoint, body)),
+      ...(request.callbackUrl === null ? [] : [make.toCallback(event, request.callbackUrl, body)]),
+      ...wanting.map((endpoint) => make.toEndpoint(event, endpoint, body)),
     ];
-  }
-
-  function toCallback(event: OutboxEvent, url: string, body: Buffer): NewDelivery {
-    const messageId = messageIdOf(event.requestId, event.type, CALLBACK);
-    return {
-      ...commonParts(event, messageId),
-      receiver: CALLBACK,
-      host: URL.parse(url)?.host ?? 'none',
-      url: sealMessage(vault, messageId, 'url', Buffer.from(url)),
-      body: sealMessage(vault, messageId, 'body', body),
-    };
-  }
-
-  /** Also for a disabled endpoint: the delivery fails then, and can be made again once the endpoint is enabled. */
-  function toEndpoint(event: OutboxEvent, endpoint: StoredEndpoint, body: Buffer): NewDelivery {
-    const messageId = messageIdOf(event.requestId, event.type, endpoint.id);
-    return {
-      ...commonParts(event, messageId),
-      receiver: endpoint.id,
-      host: endpoint.host,
-      url: null,
-      body: sealMessage(vault, messageId, 'body', body),
-    };
   }
 
   return async () => {
@@ -80,15 +59,11 @@ export function createFanOut({ store, vault, logger, lookUp }: FanOutDeps): () =
       const told = page.filter((_, index) => made[index] !== null);
       if (told.length === 0) continue;
       const deliveries = made.flatMap((some) => some ?? []);
+      if ((await failpoint('webhook.before_fan_out')) === 'duplicate') await store.fanOut(told, deliveries);
       await store.fanOut(told, deliveries);
       hasMade ||= deliveries.length > 0;
     }
   };
-}
-
-function commonParts(event: OutboxEvent, messageId: string) {
-  const { requestId, keyId, type, createdAt } = event;
-  return { id: newId('dlv'), messageId, requestId, keyId, type, createdAt, replayedFrom: null };
 }
 
 /** `events` as they are stored; null = all. */

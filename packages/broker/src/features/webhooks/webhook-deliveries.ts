@@ -1,9 +1,10 @@
 /** The log of deliveries as a key's owner sees it; tests of an endpoint, and deliveries that are made again. */
-import type { Vault } from '../../engines/vault/vault.ts';
+import { VaultError, type Vault } from '../../engines/vault/vault.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type {
   ListWebhookDeliveriesQuery,
   WebhookDelivery,
+  WebhookDeliveryDetails,
   WebhookDeliveryList,
 } from '../../kernel/contract.generated.ts';
 import { fail } from '../../kernel/errors.ts';
@@ -12,10 +13,18 @@ import type { Logger } from '../../kernel/logger.ts';
 import type { WebhookEndpoints } from './webhook-endpoints.ts';
 import { CALLBACK, messageIdOf, testBody } from './webhook-events.ts';
 import { openExcerpt, sealMessage } from './webhook-secrets.ts';
-import type { NewDelivery, StoredDelivery, StoredEndpoint, WebhookStore } from './webhook-store.ts';
+import type {
+  NewDelivery,
+  StoredAttempt,
+  StoredDelivery,
+  StoredEndpoint,
+  WebhookStore,
+} from './webhook-store.ts';
 
 export interface WebhookDeliveries {
-  list(keyId: string, endpointId: string, query: ListWebhookDeliveriesQuery): Promise<WebhookDeliveryList>;
+  /** To endpoints and to callback URLs, newest first. */
+  list(keyId: string, query: ListWebhookDeliveriesQuery): Promise<WebhookDeliveryList>;
+  get(keyId: string, id: string): Promise<WebhookDeliveryDetails>;
   /** Sends webhook.test: signed like any other, and tried once. */
   test(keyId: string, endpointId: string): Promise<WebhookDelivery>;
   /** One delivery again, whatever came of it: a new row under the same message id. */
@@ -117,7 +126,7 @@ export function createDeliveries(deps: DeliveryDeps): WebhookDeliveries {
       response_status: delivery.responseStatus,
       latency_ms: delivery.latencyMs,
       error: delivery.error,
-      response_excerpt: excerpt && (await openExcerpt(vault, id, excerpt)),
+      response_excerpt: excerpt && (await openExcerpt(vault, id, excerpt).catch(nothing)),
       replayed_from: delivery.replayedFrom,
       created_at: new Date(delivery.createdAt).toISOString(),
       last_attempt_at: iso(delivery.lastAttemptAt),
@@ -129,13 +138,32 @@ export function createDeliveries(deps: DeliveryDeps): WebhookDeliveries {
     test,
     redeliver,
     redeliverSince,
-    list: async (keyId, endpointId, { limit = DEFAULT_PAGE, cursor, status: state }) => {
-      const { id: receiver } = await endpoints.own(keyId, endpointId);
+    list: async (keyId, { limit = DEFAULT_PAGE, cursor, ...query }) => {
       if (cursor !== undefined && !isId('dlv', cursor)) throw fail('invalid_cursor');
-      const rows = await store.deliveries.list({ receiver, limit: limit + 1, before: cursor, state });
+      const { endpoint_id: receiver, request_id: requestId, status: state, event: type } = query;
+      const page = { keyId, limit: limit + 1, before: cursor };
+      const rows = await store.deliveries.list({ ...page, receiver, requestId, state, type });
       const items = await Promise.all(rows.slice(0, limit).map(view));
       return { items, next_cursor: rows.length > limit ? items.at(-1)!.id : null };
     },
+    get: async (keyId, id) => {
+      const delivery = await stored(keyId, id);
+      const attempts = await store.deliveries.attempts(id);
+      return { ...(await view(delivery)), history: attempts.map(attemptView) };
+    },
+  };
+}
+
+/** One broken excerpt must not take the log away. */
+function nothing(error: unknown): null {
+  if (error instanceof VaultError) return null;
+  throw error;
+}
+
+function attemptView({ attempt, endedAt, responseStatus, latencyMs, error }: StoredAttempt) {
+  return {
+    ...{ attempt, ended_at: new Date(endedAt).toISOString() },
+    ...{ response_status: responseStatus, latency_ms: latencyMs, error },
   };
 }
 

@@ -81,7 +81,7 @@ export function createEndpoints(deps: EndpointDeps): WebhookEndpoints {
     const secret = newWebhookSecret();
     const endpoint: StoredEndpoint = {
       ...{ id, keyId, ...whereOf(id, input.url) },
-      events: asStored(input.events),
+      ...{ events: asStored(input.events), subscribedAt: now },
       ...{ status: 'enabled', disabledReason: null, disabledAt: null, failingSince: null },
       ...{ createdAt: now, updatedAt: now },
       secrets: sealSecrets(id, [{ secret, until: null }]),
@@ -96,10 +96,11 @@ export function createEndpoints(deps: EndpointDeps): WebhookEndpoints {
     await own(keyId, id);
     if (input.url !== undefined) checkUrl(input.url);
     const where = input.url === undefined ? undefined : whereOf(id, input.url);
+    const now = clock.now();
     await store.endpoints.change(id, {
       ...where,
-      ...(input.events === undefined ? {} : { events: asStored(input.events) }),
-      updatedAt: clock.now(),
+      ...(input.events === undefined ? {} : { events: asStored(input.events), subscribedAt: now }),
+      updatedAt: now,
     });
     if (where) await store.deliveries.moveHost(id, where.host);
     logger.info({ endpointId: id, keyId, change: Object.keys(input) }, 'webhook changed');
@@ -159,7 +160,7 @@ export function createEndpoints(deps: EndpointDeps): WebhookEndpoints {
     },
     remove: async (keyId, id) => {
       const removed = await view(await own(keyId, id));
-      await store.endpoints.remove(id);
+      await store.remove(id);
       deps.onCount(keyId);
       logger.info({ endpointId: id, keyId }, 'webhook deleted');
       return removed;

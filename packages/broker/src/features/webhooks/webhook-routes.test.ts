@@ -2,14 +2,14 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import ajvFormats from 'ajv-formats';
 import { expect, it, onTestFinished } from 'vitest';
-import type { WebhookDelivery } from '../../kernel/contract.generated.ts';
+import type { WebhookDelivery, WebhookDeliveryDetails } from '../../kernel/contract.generated.ts';
 import { newId } from '../../kernel/ids.ts';
 import { silentLogger } from '../../kernel/logger.ts';
 import { keyOf } from '../../http/authenticate.ts';
 import { SCHEMAS } from '../../http/contract.ts';
 import { buildApp } from '../../http/server.ts';
 import { startReceiver } from './testing/receiver.ts';
-import { describeWithWebhooks, until, type Bench } from './testing/webhook-bench.ts';
+import { describeWithWebhooks, until, type Bench, type RoomOptions } from './testing/webhook-bench.ts';
 import { webhookRoutes } from './webhook-routes.ts';
 
 const PATH = '/api/v1/webhooks';
@@ -19,8 +19,8 @@ ajvFormats.default(validator);
 for (const schema of SCHEMAS) validator.addSchema(schema);
 
 /** Calls as the bench's key, or as another, and holds each answer to its schema. */
-async function serve(bench: Bench) {
-  const webhooks = await bench.room();
+async function serve(bench: Bench, options: RoomOptions = {}) {
+  const webhooks = await bench.room(options);
   const app = buildApp({
     ...{ host: '127.0.0.1', port: 0, maxBodyBytes: 1_048_576, adminToken: 'admin', logger: silentLogger },
     acceptKey: async (secret) => ({
@@ -79,14 +79,19 @@ describeWithWebhooks('the routes of webhooks', (bench) => {
       [`POST /${id}/rotate`, undefined],
       [`POST /${id}/enable`, undefined],
       [`POST /${id}/test`, undefined],
-      [`GET /${id}/deliveries`, undefined],
+      [`GET /deliveries/${String(test.body['id'])}`, undefined],
       [`POST /${id}/redeliver`, { since }],
       [`POST /deliveries/${String(test.body['id'])}/redeliver`, undefined],
       ['GET /whk_nothing', undefined],
+      ['GET /deliveries/dlv_nothing', undefined],
       ['POST /deliveries/dlv_nothing/redeliver', undefined],
     ] as const)
       expect(await call(what, 'Problem', { body: sent, as: 'other' }), what).toMatchObject({ status: 404 });
     expect((await call('GET ', 'WebhookList', { as: 'other' })).body).toMatchObject({ items: [] });
+    for (const query of ['', `?endpoint_id=${id}`])
+      expect(
+        (await call(`GET /deliveries${query}`, 'WebhookDeliveryList', { as: 'other' })).body,
+      ).toMatchObject({ items: [] });
   });
 
   it('refuse what cannot be a receiver, and say where it is wrong', async () => {
@@ -146,10 +151,14 @@ describeWithWebhooks('the routes of webhooks', (bench) => {
       body: { type: 'webhook.test', status: 'pending', attempts: 0 },
     });
     const log = async (query = ''): Promise<WebhookDelivery[]> =>
-      (await call<{ items: WebhookDelivery[] }>(`GET /${id}/deliveries${query}`, 'WebhookDeliveryList')).body
-        .items;
+      (
+        await call<{ items: WebhookDelivery[] }>(
+          `GET /deliveries?endpoint_id=${id}${query}`,
+          'WebhookDeliveryList',
+        )
+      ).body.items;
     await until(async () => (await log())[0]!.status === 'failed');
-    const [failed] = await log('?status=failed');
+    const [failed] = await log('&status=failed');
     expect(failed).toMatchObject({
       ...{ id: sent.body.id, webhook_id: id, attempts: 1, response_status: 400, error: 'status' },
       ...{ next_attempt_at: null, replayed_from: null, request_id: null },
@@ -163,9 +172,76 @@ describeWithWebhooks('the routes of webhooks', (bench) => {
       status: 202,
       body: { message_id: failed!.message_id, replayed_from: failed!.id, status: 'pending' },
     });
-    await until(async () => (await log('?status=delivered')).length === 1);
+    await until(async () => (await log('&status=delivered')).length === 1);
     expect(receiver.heard.map((one) => one.id)).toEqual([failed!.message_id, failed!.message_id]);
     expect((await log())[0]).toMatchObject({ id: again.body.id, response_excerpt: 'thank you' });
+  });
+
+  it('keep one log of callbacks and endpoints, found by receiver, request, status and type, page by page', async () => {
+    const call = await serve(bench());
+    const receiver = await startReceiver((_, count) => ({ status: count === 1 ? 503 : 204 }));
+    receiver.secrets.push(bench().keySecret);
+    const endpoint = await startReceiver();
+    const { body } = await call('POST ', 'CreatedWebhook', { body: { url: endpoint.url } });
+    endpoint.secrets.push(String(body['secret']));
+    const requests: string[] = [];
+    for (const type of ['request.completed', 'request.failed'])
+      requests.push(await bench().event({ callbackUrl: receiver.url }, type));
+    type Page = { items: WebhookDelivery[]; next_cursor: string | null };
+    const log = async (query: string): Promise<Page> =>
+      (await call<Page>(`GET /deliveries${query}`, 'WebhookDeliveryList')).body;
+    await until(async () => (await log('?status=delivered')).items.length === 3);
+
+    const all = (await log('')).items;
+    expect(all.map(({ id }) => id)).toEqual(
+      all
+        .map(({ id }) => id)
+        .sort()
+        .reverse(),
+    );
+    const seen: string[] = [];
+    for (let cursor: string | null = ''; cursor !== null;) {
+      const page: Page = await log(`?limit=1${cursor && `&cursor=${cursor}`}`);
+      seen.push(...page.items.map(({ id }) => id));
+      cursor = page.next_cursor;
+    }
+    expect(seen).toEqual(all.map(({ id }) => id));
+    const count = async (query: string): Promise<number> => (await log(query)).items.length;
+    expect(await count(`?endpoint_id=${String(body['id'])}`)).toBe(2);
+    expect(await count('?endpoint_id=callback')).toBe(2);
+    expect(await count(`?request_id=${requests[0]}`)).toBe(2);
+    expect(await count('?event=request.failed')).toBe(2);
+    expect(await count(`?event=request.failed&endpoint_id=callback&request_id=${requests[1]}`)).toBe(1);
+    expect(await call('GET /deliveries?endpoint_id=whk_1', 'Problem')).toMatchObject({ status: 422 });
+    expect(await call('GET /deliveries?cursor=x', 'Problem')).toMatchObject({ status: 400 });
+  });
+
+  it('show every attempt of a callback, and deliver it again under the same message id', async () => {
+    const room = { timings: { retryDelaysMs: [0] } };
+    const call = await serve(bench(), room);
+    const receiver = await startReceiver((_, count) => (count === 1 ? { instead: 'drop' } : { status: 500 }));
+    receiver.secrets.push(bench().keySecret);
+    const requestId = await bench().event({ callbackUrl: receiver.url });
+    const log = async (): Promise<WebhookDelivery[]> =>
+      (await call<{ items: WebhookDelivery[] }>('GET /deliveries', 'WebhookDeliveryList')).body.items;
+    await until(async () => (await log())[0]?.status === 'failed');
+    const [failed] = await log();
+    expect(failed).toMatchObject({ webhook_id: null, request_id: requestId, attempts: 2 });
+    const details = await call<WebhookDeliveryDetails>(
+      `GET /deliveries/${failed!.id}`,
+      'WebhookDeliveryDetails',
+    );
+    expect(details.body.history).toMatchObject([
+      { attempt: 1, response_status: null, error: 'unreachable' },
+      { attempt: 2, response_status: 500, error: 'status' },
+    ]);
+    for (const { latency_ms } of details.body.history) expect(latency_ms).toBeGreaterThanOrEqual(0);
+
+    receiver.reply = () => ({});
+    const again = await call<WebhookDelivery>(`POST /deliveries/${failed!.id}/redeliver`, 'WebhookDelivery');
+    expect(again.body).toMatchObject({ webhook_id: null, message_id: failed!.message_id });
+    await until(async () => (await log())[0]!.status === 'delivered');
+    expect(new Set(receiver.heard.map(({ id }) => id))).toEqual(new Set([failed!.message_id]));
   });
 
   it('deliver again what failed since a time, once each, and no test', async () => {

@@ -35,6 +35,7 @@ export function webhookRoutes(deps: WebhookRouteDeps) {
     addEndpoints(app, deps);
     addChanges(app, deps);
     addDeliveries(app, deps);
+    addLog(app, deps);
   };
 }
 
@@ -148,18 +149,6 @@ function addDeliveries(app: FastifyInstance, { webhooks: { deliveries }, keyOf }
       return deliveries.test(keyOf(request).id, request.params.id);
     },
   });
-  app.get<WithId & { Querystring: ListWebhookDeliveriesQuery }>(`${PATH}/:id/deliveries`, {
-    config,
-    schema: {
-      tags,
-      operationId: 'listWebhookDeliveries',
-      summary: 'List what was delivered to an endpoint, newest first',
-      params: ID,
-      querystring: { $ref: 'ListWebhookDeliveriesQuery#' },
-      response: { 200: { description: 'One page.', $ref: 'WebhookDeliveryList#' } },
-    },
-    handler: (request) => deliveries.list(keyOf(request).id, request.params.id, request.query),
-  });
   app.post<WithId & { Body: RedeliverWebhook }>(`${PATH}/:id/redeliver`, {
     config,
     schema: {
@@ -178,6 +167,32 @@ function addDeliveries(app: FastifyInstance, { webhooks: { deliveries }, keyOf }
         count: await deliveries.redeliverSince(keyOf(request).id, params.id, Date.parse(body.since)),
       };
     },
+  });
+}
+
+function addLog(app: FastifyInstance, { webhooks: { deliveries }, keyOf }: WebhookRouteDeps): void {
+  app.get<{ Querystring: ListWebhookDeliveriesQuery }>(`${PATH}/deliveries`, {
+    config,
+    schema: {
+      tags,
+      operationId: 'listWebhookDeliveries',
+      summary: 'List own deliveries, newest first',
+      description: 'To endpoints and to the callback_url of requests.',
+      querystring: { $ref: 'ListWebhookDeliveriesQuery#' },
+      response: { 200: { description: 'One page.', $ref: 'WebhookDeliveryList#' } },
+    },
+    handler: (request) => deliveries.list(keyOf(request).id, request.query),
+  });
+  app.get<WithId>(`${PATH}/deliveries/:id`, {
+    config,
+    schema: {
+      tags,
+      operationId: 'getWebhookDelivery',
+      summary: 'Look at a delivery and its attempts',
+      params: idOf('delivery'),
+      response: { 200: { description: 'The delivery.', $ref: 'WebhookDeliveryDetails#' } },
+    },
+    handler: (request) => deliveries.get(keyOf(request).id, request.params.id),
   });
   app.post<WithId>(`${PATH}/deliveries/:id/redeliver`, {
     config,

@@ -1,6 +1,7 @@
 /** All that webhooks keep in the database: the outbox, endpoints, deliveries, and what is written in one transaction. */
 import { QueryTypes, type Sequelize } from 'sequelize';
 import type { Clock } from '../../kernel/clock.ts';
+import { deliveryCheckStore, type DeliveryCheckStore } from './delivery-check-store.ts';
 import { deliveryStore, type DeliveryStore, type NewDelivery } from './delivery-store.ts';
 import { endpointStore, type DisabledReason, type EndpointStore } from './endpoint-store.ts';
 
@@ -13,6 +14,7 @@ export type {
   Settlement,
   StoredDelivery,
 } from './delivery-store.ts';
+export type { StoredAttempt } from './delivery-log-store.ts';
 export type { DisabledReason, EndpointStore, StoredEndpoint } from './endpoint-store.ts';
 
 /** The end of a request, written in the transaction that ended it. */
@@ -27,10 +29,13 @@ export interface OutboxEvent {
 export interface WebhookStore {
   readonly endpoints: EndpointStore;
   readonly deliveries: DeliveryStore;
+  readonly checks: DeliveryCheckStore;
   /** Events in their order, after the one numbered so. */
   outboxPage(after: number, limit: number): Promise<OutboxEvent[]>;
   /** Turns events into deliveries: both or neither. Doing it twice adds nothing. */
   fanOut(events: readonly OutboxEvent[], deliveries: readonly NewDelivery[]): Promise<void>;
+  /** Deletes an endpoint and ends what is on its way to it. */
+  remove(endpointId: string): Promise<void>;
   /** Disables an enabled endpoint and adds the notices of it; false when somebody else did. */
   disable(
     id: string,
@@ -46,6 +51,7 @@ export function webhookStore(sequelize: Sequelize, clock?: Clock): WebhookStore 
   return {
     endpoints,
     deliveries,
+    checks: deliveryCheckStore(sequelize, clock),
     outboxPage: async (after, limit) => {
       const rows = await sequelize.query<OutboxEvent>(
         `SELECT n, request_id AS requestId, key_id AS keyId, type, created_at AS createdAt
@@ -61,6 +67,11 @@ export function webhookStore(sequelize: Sequelize, clock?: Clock): WebhookStore 
           replacements: [events.map(({ n }) => n)],
           transaction,
         });
+      }),
+    remove: (endpointId) =>
+      sequelize.transaction(async (transaction) => {
+        await endpoints.remove(endpointId, transaction);
+        await deliveries.giveUp(endpointId, transaction);
       }),
     disable: (id, { reason, at, notices }) =>
       sequelize.transaction(async (transaction) => {

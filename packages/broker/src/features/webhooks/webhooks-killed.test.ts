@@ -10,7 +10,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { openDatabase } from '../../engines/database/database.ts';
 import { migrateDatabase } from '../../engines/database/migrate.ts';
 import { dataKeyStore } from '../../engines/vault/data-key-store.ts';
-import { openVault } from '../../engines/vault/vault.ts';
+import { openVault } from '../../testing/open-vault.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { Doom } from './testing/doomed-broker.ts';
 import { startReceiver } from './testing/receiver.ts';

@@ -201,6 +201,39 @@ describeWithWebhooks('webhooks', (bench) => {
     expect(hanging.heard[1]!.id).toBe(hanging.heard[0]!.id);
   });
 
+  it('that a killed run had claimed are due at once for the run that knows it is dead', async () => {
+    const receiver = await startReceiver();
+    receiver.secrets.push(bench().keySecret);
+    const dead = newId('run');
+    await bench().event({ callbackUrl: receiver.url });
+    const dying = await bench().room({
+      through: (store) => ({
+        ...store,
+        deliveries: {
+          ...store.deliveries,
+          claim: (what) => store.deliveries.claim({ ...what, run: dead }).then(() => []),
+        },
+      }),
+    });
+    await until(async () => (await bench().rows<Row>('webhook_deliveries'))[0]?.attempts === 1);
+    await dying.stop();
+    const other = await bench().room();
+    await other.stop();
+    expect(receiver.heard).toEqual([]);
+    await bench().room({ deadRuns: [newId('run'), dead] });
+    await until(() => receiver.heard.length === 1);
+  });
+
+  it('of requests that ended while the broker stops are sent before it has stopped', async () => {
+    const receiver = await startReceiver();
+    receiver.secrets.push(bench().keySecret);
+    const room = await bench().room({ timings: { sweepMs: 60_000, stopGraceMs: 5_000 } });
+    await bench().event({ callbackUrl: receiver.url });
+    await room.stop();
+    expect(receiver.heard).toHaveLength(1);
+    expect(await bench().rows('webhook_deliveries')).toMatchObject([{ state: 'delivered' }]);
+  });
+
   it('leave no path, query, body or secret in the log, nor readable in the database', async () => {
     const lines: string[] = [];
     const log = (fields: object, message: string): void =>

@@ -4,7 +4,9 @@ import type { Clock } from '../../kernel/clock.ts';
 import { every } from '../../kernel/every.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Service } from '../../kernel/service.ts';
+import type { Checks } from '../verify/verify.ts';
 import { coalesced } from './coalesced.ts';
+import { createDeliveryChecks } from './delivery-checks.ts';
 import { createDeliveryLoop, PLACES_PER_HOST } from './delivery-loop.ts';
 import { createDisable } from './disable-endpoint.ts';
 import { createFanOut, type LookUp } from './fan-out.ts';
@@ -30,6 +32,7 @@ export interface Webhooks extends Service {
   problemOfUrl(url: string): string | null;
   readonly endpoints: WebhookEndpoints;
   readonly deliveries: WebhookDeliveries;
+  readonly checks: Checks;
 }
 
 export interface WebhookTimings {
@@ -38,8 +41,6 @@ export interface WebhookTimings {
   readonly timeoutMs: number;
   /** After so long with nothing but failures an endpoint is disabled. */
   readonly failingMs: number;
-  /** How long ended deliveries stay in the log. */
-  readonly keepMs: number;
   /** What running attempts get when the daemon stops. */
   readonly stopGraceMs: number;
   /** Waits before the second, third … attempt; those of Standard Webhooks unless given. */
@@ -53,6 +54,10 @@ interface WebhooksDeps {
   readonly logger: Logger;
   /** The name that leases carry. */
   readonly run: string;
+  /** Runs whose process is dead for certain: what they had claimed is due at once. */
+  readonly deadRuns: readonly string[];
+  /** How long the log keeps deliveries that have ended. */
+  readonly logMs: number;
   /** The webhook secret of a key. */
   readonly secretOf: (keyId: string) => Promise<string>;
   readonly lookUp: LookUp;
@@ -67,10 +72,8 @@ const TIMINGS: WebhookTimings = {
   sweepMs: 1_000,
   timeoutMs: 15_000,
   failingMs: 5 * DAY_MS,
-  keepMs: 30 * DAY_MS,
   stopGraceMs: 5_000,
 };
-const FORGET_EVERY_MS = 60_000;
 const REMEMBERED_MS = 1_000;
 const REMEMBERED_KEYS = 10_000;
 
@@ -80,6 +83,7 @@ export function createWebhooks(deps: WebhooksDeps): Webhooks {
   const isAllowed = addressGuard(deps.allowCidrs);
   const known = new Map<string, { has: boolean; until: number }>();
   let isStopped = true;
+  let deadHaveClaims = deps.deadRuns.length > 0;
 
   const sender = createSender({
     ...{ clock, isAllowed, resolve: deps.resolve, timeoutMs: timings.timeoutMs },
@@ -92,7 +96,7 @@ export function createWebhooks(deps: WebhooksDeps): Webhooks {
     disable: createDisable({ store, vault, clock, logger }),
     onEnd: () => void deliver(),
   });
-  const deliver = coalesced(loop.pump, (error) =>
+  const deliver = coalesced(takeBackAndPump, (error) =>
     logger.warn({ err: error }, 'webhooks that are due could not be taken; the next sweep will'),
   );
   const fanOut = createFanOut({ store, vault, logger, lookUp: deps.lookUp });
@@ -102,6 +106,15 @@ export function createWebhooks(deps: WebhooksDeps): Webhooks {
     },
     (error) => logger.warn({ err: error }, 'the outbox could not be emptied; the next sweep will'),
   );
+
+  async function takeBackAndPump(): Promise<void> {
+    if (deadHaveClaims) {
+      const count = await store.deliveries.takeBack(deps.deadRuns);
+      deadHaveClaims = false;
+      if (count > 0) logger.warn({ count }, 'webhooks of a run that ended without stopping are due again');
+    }
+    await loop.pump();
+  }
 
   const noError = (): void => undefined;
   const sweep = every(
@@ -113,14 +126,9 @@ export function createWebhooks(deps: WebhooksDeps): Webhooks {
     },
     noError,
   );
-  const forgetting = every(
-    'forget old deliveries',
-    FORGET_EVERY_MS,
-    async () => {
-      while (!isStopped && (await store.deliveries.forget(clock.now() - timings.keepMs)) > 0);
-    },
-    (error) => logger.warn({ err: error }, 'old deliveries could not be deleted'),
-  );
+  function deliverSoon(): void {
+    if (!isStopped) void deliver();
+  }
 
   async function hasReceivers(keyId: string): Promise<boolean> {
     const remembered = known.get(keyId);
@@ -146,14 +154,14 @@ export function createWebhooks(deps: WebhooksDeps): Webhooks {
     endpoints,
     deliveries: createDeliveries({
       ...{ store, vault, clock, logger, endpoints },
-      onNew: () => {
-        if (!isStopped) void deliver();
-      },
+      onNew: deliverSoon,
+    }),
+    checks: createDeliveryChecks({
+      ...{ store, vault, lookUp: deps.lookUp, logMs: deps.logMs, onMended: deliverSoon },
     }),
     start: async () => {
       isStopped = false;
       await sweep.start();
-      await forgetting.start();
       void empty();
       void deliver();
     },
@@ -161,7 +169,9 @@ export function createWebhooks(deps: WebhooksDeps): Webhooks {
       if (isStopped) return;
       isStopped = true;
       await sweep.stop();
-      await forgetting.stop();
+      // What the last requests came to is still sent, as far as there is room.
+      await empty();
+      await deliver();
       loop.quiet();
       // Twice: a run that is under way may still begin attempts, and what they come to has to be written.
       await deliver();

@@ -7,6 +7,7 @@ import {
   type LaneName,
   type Ledger,
 } from '../../engines/ledger/ledger.ts';
+import { failpoint } from '../../kernel/failpoints.ts';
 import { idTime } from '../../kernel/ids.ts';
 import { listOf } from '../../kernel/lanes.ts';
 import type { Logger } from '../../kernel/logger.ts';
@@ -38,6 +39,8 @@ export interface DispatcherDeps {
   readonly demand?: (waiting: ReadonlyMap<string, number>) => void;
   /** After each such time of waiting a row counts as one band higher; 0: never. */
   readonly ageingMs?: number;
+  /** A dispatch failed: rows may be claimed for us that nobody will start. */
+  readonly onFailed?: () => void;
   /** Slots of each model that only the two highest bands may use. */
   readonly reservedSlots?: number;
 }
@@ -164,6 +167,7 @@ export class Dispatcher {
       try {
         if (await this.#round()) this.#again = true;
       } catch (error) {
+        this.#deps.onFailed?.();
         // That the database is away was said by those who watch it.
         if (error instanceof LedgerUnavailable) this.#takeRest();
         else this.#deps.logger.warn({ err: error }, 'a dispatch failed');
@@ -188,11 +192,15 @@ export class Dispatcher {
     const turns = (await Promise.all(pools.map((pool) => this.#turnsOf(pool)))).flat();
     if (turns.length === 0) return false;
     const { ledger, owner, leaseMs } = this.#deps;
+    const held = failpoint('dispatch.before_claim');
+    if (held && (await held) === 'duplicate') turns.push(...turns);
     const began = performance.now();
     const answers = await Promise.allSettled(
       turns.map(({ lane, limit }) => ledger.claim({ laneId: lane.token.lane.id, limit, owner, leaseMs })),
     );
     this.#claimMs += NEWEST * (performance.now() - began - this.#claimMs);
+    const claimed = failpoint('dispatch.after_claim');
+    if (claimed) await claimed;
     const empty: Turn[] = [];
     for (const [index, turn] of turns.entries()) {
       const answer = answers[index]!;
@@ -299,7 +307,12 @@ export class Dispatcher {
   /** In this order no wake-up is lost: off the line, then a look at the rows, and back on it if there are any. */
   async #takeOff(held: readonly HeldLane[]): Promise<void> {
     const { activeLanes, ledger } = this.#deps;
-    await activeLanes.retire(held.map(({ token }) => token));
+    const tokens = held.map(({ token }) => token);
+    const before = failpoint('lanes.before_retire');
+    if (before && (await before) === 'duplicate') await activeLanes.retire(tokens);
+    await activeLanes.retire(tokens);
+    const retired = failpoint('lanes.after_retire');
+    if (retired) await retired;
     const lanes = new Map<number, Lane>(held.map(({ token }) => [token.lane.id, token.lane]));
     const refilled = await ledger.sweeps.lanesWithWork([...lanes.keys()]);
     if (refilled.length > 0) await activeLanes.activate(refilled.map(({ laneId }) => lanes.get(laneId)!));

@@ -34,7 +34,6 @@ function scene() {
       lanesWithWork: ask('lanes', [{ laneId: 1, oldest: 'a' }]),
       wake: ask('wake', { expired: [], nextInMs: null }),
       rescue: ask('rescue', 0),
-      forgetIdempotencyKeys: ask('forget', undefined),
     },
   } as unknown as Ledger;
   const activeLanes = memoryActiveLanes();

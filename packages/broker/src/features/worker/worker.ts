@@ -3,6 +3,7 @@ import type { ActiveLanes } from '../../engines/active-lanes/active-lanes.ts';
 import { LedgerUnavailable, type Held, type Ledger } from '../../engines/ledger/ledger.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { every } from '../../kernel/every.ts';
+import { failpoint } from '../../kernel/failpoints.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import { services, type Service } from '../../kernel/service.ts';
 import type { Requests } from '../requests/requests.ts';
@@ -72,6 +73,7 @@ export function createWorker(deps: WorkerDeps): Worker {
     handBack: async (rows) =>
       void (await Promise.all(rows.map((row) => ledger.settle(handBack(row, owner))))),
     isAlone: deps.isAlone,
+    onFailed: () => sweeps.doubtClaims(),
   });
   const held = (): Held[] => [...jobs.held(), ...dispatcher.waiting()];
   const sweeps: Sweeps = createSweeps({
@@ -83,7 +85,9 @@ export function createWorker(deps: WorkerDeps): Worker {
   async function renewLeases(): Promise<void> {
     const all = held();
     if (all.length === 0) return;
+    if ((await failpoint('lease.before_renew')) === 'duplicate') await ledger.renew(owner, leaseMs, all);
     const still = await ledger.renew(owner, leaseMs, all);
+    await failpoint('lease.after_renew');
     for (const { id, fence } of all) {
       if (still.has(id)) continue;
       jobs.stop(id, 'lost', fence);

@@ -21,13 +21,15 @@ export async function redeliver(
   const moment = since === undefined ? undefined : momentOf(since, context.now());
   const fila = await context.sdk('client');
   if (moment === undefined) {
-    const delivery = await fila.webhooks.redeliver(id);
+    const delivery = await fila.webhooks.deliveries.redeliver(id);
     if (!(await printData(out, delivery))) out.print(oneLine(delivery.id));
     return;
   }
   const redelivery = await fila.webhooks.redeliver(id, { since: moment });
   if (!(await printData(out, redelivery))) out.print(String(redelivery.count));
-  out.notice(`On their way: ${redelivery.count}. Follow them:  fila webhooks deliveries ${oneLine(id)}`);
+  out.notice(
+    `On their way: ${redelivery.count}. Follow them:  fila webhooks deliveries --endpoint ${oneLine(id)}`,
+  );
 }
 
 /** "1h" is an hour ago. */

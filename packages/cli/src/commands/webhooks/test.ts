@@ -8,5 +8,5 @@ export async function testWebhook(context: CliContext, id: string): Promise<void
   const fila = await context.sdk('client');
   const delivery = await fila.webhooks.test(id);
   if (!(await printData(out, delivery))) out.print(oneLine(delivery.id));
-  out.notice(`See what came of it:  fila webhooks deliveries ${oneLine(id)} --limit 1`);
+  out.notice(`See what came of it:  fila webhooks show ${oneLine(delivery.id)}`);
 }

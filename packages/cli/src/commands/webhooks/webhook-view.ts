@@ -1,5 +1,5 @@
 /** How webhooks and deliveries look to people: columns of a list, fields of one. */
-import type { Webhook, WebhookDelivery } from '@fila/sdk';
+import type { Webhook, WebhookDelivery, WebhookDeliveryDetails } from '@fila/sdk';
 import type { Tone } from '../../output/colour.ts';
 import type { View } from '../../output/formats.ts';
 import { timeCell, type Cell, type Column } from '../../output/table.ts';
@@ -50,15 +50,13 @@ export function deliveryColumns(nowMs: number): Column<WebhookDelivery>[] {
     { header: 'ID', cell: (delivery) => ({ exact: delivery.id }) },
     { header: 'STATUS', cell: ({ status }) => statusCell(DELIVERY_LOOKS, status) },
     { header: 'TYPE', yields: true, cell: (delivery) => ({ exact: delivery.type }) },
+    { header: 'TO', yields: true, cell: toCell },
     { header: 'REQUEST', wide: true, cell: (delivery) => ({ exact: delivery.request_id ?? '' }) },
     { header: 'MESSAGE', wide: true, cell: (delivery) => ({ exact: delivery.message_id }) },
     { header: 'ATTEMPTS', cell: (delivery) => ({ exact: String(delivery.attempts) }) },
-    {
-      header: 'HTTP',
-      cell: ({ response_status: status }) => ({ exact: status === null ? '' : String(status) }),
-    },
+    { header: 'HTTP', cell: httpCell },
     { header: 'TOOK', cell: tookCell },
-    { header: 'ERROR', cell: ({ error }) => ({ exact: error ?? '', tone: 'bad' }) },
+    { header: 'ERROR', cell: errorCell },
     {
       header: 'ANSWER',
       wide: true,
@@ -67,6 +65,39 @@ export function deliveryColumns(nowMs: number): Column<WebhookDelivery>[] {
     },
     { header: 'NEXT', cell: (delivery) => time(delivery.next_attempt_at) },
     { header: 'CREATED', cell: (delivery) => time(delivery.created_at) },
+  ];
+}
+
+export function deliveryView(nowMs: number): View<WebhookDelivery> {
+  const time = timeCell(nowMs);
+  return {
+    name: (delivery) => delivery.id,
+    fields: (delivery) => [
+      ['id', { exact: delivery.id }],
+      ['status', statusCell(DELIVERY_LOOKS, delivery.status)],
+      ['type', { exact: delivery.type, tone: 'strong' }],
+      ['to', toCell(delivery)],
+      ['request', { exact: delivery.request_id ?? '' }],
+      ['message', { exact: delivery.message_id }],
+      ['repeats', { exact: delivery.replayed_from ?? '' }],
+      ['attempts', { exact: String(delivery.attempts) }],
+      ['error', errorCell(delivery)],
+      ['last answer', { exact: delivery.response_excerpt ?? '' }],
+      ['next attempt', time(delivery.next_attempt_at)],
+      ['created', time(delivery.created_at)],
+      ['ended', time(delivery.completed_at)],
+    ],
+  };
+}
+
+export function attemptColumns(nowMs: number): Column<WebhookDeliveryDetails['history'][number]>[] {
+  const time = timeCell(nowMs);
+  return [
+    { header: 'ATTEMPT', cell: ({ attempt }) => ({ exact: String(attempt) }) },
+    { header: 'ENDED', cell: ({ ended_at }) => time(ended_at) },
+    { header: 'HTTP', cell: httpCell },
+    { header: 'TOOK', cell: tookCell },
+    { header: 'ERROR', cell: errorCell },
   ];
 }
 
@@ -84,8 +115,22 @@ function eventsCell({ events }: Webhook): Cell {
   return events === null ? { exact: 'all', tone: 'dim' } : { exact: events.join(',') };
 }
 
+function toCell({ webhook_id: id }: WebhookDelivery): Cell {
+  return { exact: id ?? 'callback' };
+}
+
+type Result = Pick<WebhookDelivery, 'response_status' | 'latency_ms' | 'error'>;
+
+function httpCell({ response_status: status }: Result): Cell {
+  return { exact: status === null ? '' : String(status) };
+}
+
+function errorCell({ error }: Result): Cell {
+  return { exact: error ?? '', tone: 'bad' };
+}
+
 /** Milliseconds in a pipe. */
-function tookCell({ latency_ms: latencyMs }: WebhookDelivery): Cell {
+function tookCell({ latency_ms: latencyMs }: Result): Cell {
   if (latencyMs === null) return { exact: '', shown: '-', tone: 'dim' };
   return { exact: String(latencyMs), shown: shortDuration(latencyMs) };
 }

@@ -180,20 +180,43 @@ describe('test, deliveries and redeliver', () => {
   it('test prints the id of its delivery', async () => {
     const { stdout, stderr, calls } = await webhooks(['test', ID], () => ({ status: 202, body: DELIVERY }));
     expect(stdout).toBe(`${DELIVERY_ID}\n`);
-    expect(stderr).toContain(`fila webhooks deliveries ${ID}`);
+    expect(stderr).toContain(`fila webhooks show ${DELIVERY_ID}`);
     expect(calls[0]!.route).toBe(`POST /api/v1/webhooks/${ID}/test`);
   });
 
   it('deliveries show what happened and when it is tried again', async () => {
     const { stdout, calls } = await webhooks(
-      ['deliveries', ID, '--status', 'pending'],
+      ['deliveries', '--status', 'pending'],
       () => ({ body: { items: [DELIVERY], next_cursor: null } }),
       { columns: 160 },
     );
-    expect(stdout).toMatch(/○ pending +request.completed +2 +503 +1.2s +status +in 5m +1h ago/);
+    expect(stdout).toMatch(/○ pending +request.completed +whk_0{25}a +2 +503 +1.2s +status +in 5m +1h ago/);
     expect(calls[0]).toMatchObject({
-      ...{ route: `GET /api/v1/webhooks/${ID}/deliveries`, query: { status: 'pending', limit: '50' } },
+      ...{ route: `GET /api/v1/webhooks/deliveries`, query: { status: 'pending', limit: '50' } },
     });
+  });
+
+  it('deliveries are found by receiver, request and type; one without a webhook went to a callback', async () => {
+    const request = 'req_0000000000000000000000000a';
+    const { stdout, calls } = await webhooks(
+      ['deliveries', '--endpoint', ID, '--request', request, '--event', 'request.failed'],
+      () => ({ body: { items: [{ ...DELIVERY, webhook_id: null }], next_cursor: null } }),
+    );
+    expect(calls[0]!.query).toEqual({
+      ...{ endpoint_id: ID, request_id: request, event: 'request.failed', limit: '50' },
+    });
+    expect(stdout.split('\t')[3]).toBe('callback');
+  });
+
+  it('show takes a delivery as well, with its attempts below', async () => {
+    const attempt = { attempt: 1, ended_at: '2026-11-20T09:00:00.000Z', response_status: null };
+    const history = [{ ...attempt, latency_ms: 15_000, error: 'timeout' }];
+    const { stdout, calls } = await webhooks(['show', DELIVERY_ID], () => ({
+      body: { ...DELIVERY, history },
+    }));
+    expect(calls[0]!.route).toBe(`GET /api/v1/webhooks/deliveries/${DELIVERY_ID}`);
+    expect(stdout).toContain(`to\t${ID}\n`);
+    expect(stdout).toMatch(/\n\n1\t2026-11-20T09:00:00.000Z\t\t15000\ttimeout\n$/);
   });
 
   it('redeliver takes a delivery, or a webhook with --since', async () => {

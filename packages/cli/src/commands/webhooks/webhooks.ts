@@ -48,8 +48,8 @@ function addManagement(webhooks: Command, run: Run): void {
     );
   webhooks
     .command('show')
-    .description('show one webhook, without its secret')
-    .argument('<id>', ID)
+    .description('show a webhook without its secret, or a delivery with its attempts')
+    .argument('<id>', 'id of a webhook (whk_…) or of a delivery (dlv_…)')
     .action((id, _options, command) =>
       run(command, async (context) => (await import('./show.ts')).showWebhook(context, id)),
     );
@@ -101,18 +101,20 @@ function addDeliveries(webhooks: Command, run: Run): void {
     );
   webhooks
     .command('deliveries')
-    .description('list what was delivered to a webhook, newest first')
-    .argument('<id>', ID)
+    .description('list what was delivered to webhooks and callback URLs, newest first')
+    .option('--endpoint <id>', 'only to this webhook; callback: only to callback URLs')
+    .option('--request <id>', 'only of this request')
     .option(
       '--status <status>',
       'only pending, delivered or failed ones',
       oneOf(['pending', 'delivered', 'failed']),
     )
+    .option('--event <type>', `only of one type, such as ${EVENTS[0]}`)
     .option('--limit <n>', 'deliveries of one page', wholeNumber(1, 100), 50)
     .option('--cursor <cursor>', 'start where the page before ended')
     .option('--all', 'every page')
-    .action((id, options, command) =>
-      run(command, async (context) => (await import('./deliveries.ts')).listDeliveries(context, id, options)),
+    .action((options, command) =>
+      run(command, async (context) => (await import('./deliveries.ts')).listDeliveries(context, options)),
     );
   webhooks
     .command('redeliver')

@@ -1,7 +1,7 @@
 /** A process that delivers webhooks until it is killed; run by webhooks-killed.test.ts with its settings as one argument. */
 import { openDatabase } from '../../../engines/database/database.ts';
 import { dataKeyStore } from '../../../engines/vault/data-key-store.ts';
-import { openVault } from '../../../engines/vault/vault.ts';
+import { openVault } from '../../../testing/open-vault.ts';
 import { systemClock } from '../../../kernel/clock.ts';
 import { newId } from '../../../kernel/ids.ts';
 import { silentLogger } from '../../../kernel/logger.ts';
@@ -24,6 +24,8 @@ const webhooks = createWebhooks({
   clock: systemClock,
   logger: silentLogger,
   run: newId('run'),
+  deadRuns: [],
+  logMs: 30 * 24 * 3_600_000,
   secretOf: async () => doom.keySecret,
   lookUp: async () => ({
     ...{ keyId: doom.keyId, status: 'completed', model: 'llama3:8b', attempts: 1, errorCode: null },

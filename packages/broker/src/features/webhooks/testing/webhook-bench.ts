@@ -8,7 +8,8 @@ import { mariadbAvailable, needMariadb } from '../../../../../../test/services/n
 import { openDatabase, type Database } from '../../../engines/database/database.ts';
 import { migrateDatabase } from '../../../engines/database/migrate.ts';
 import { dataKeyStore } from '../../../engines/vault/data-key-store.ts';
-import { openVault, type Vault } from '../../../engines/vault/vault.ts';
+import type { Vault } from '../../../engines/vault/vault.ts';
+import { openVault } from '../../../testing/open-vault.ts';
 import { systemClock, type Clock } from '../../../kernel/clock.ts';
 import { newId } from '../../../kernel/ids.ts';
 import { silentLogger, type Logger } from '../../../kernel/logger.ts';
@@ -26,6 +27,7 @@ export interface RoomOptions {
   readonly allowCidrs?: readonly string[];
   /** Between the room and its store, to break what a test wants broken. */
   readonly through?: (store: WebhookStore) => WebhookStore;
+  readonly deadRuns?: readonly string[];
   readonly lookUp?: (requestId: string) => Promise<RequestSummary | null>;
 }
 
@@ -69,7 +71,7 @@ function useBench(open: () => Promise<Opened>): () => Bench {
   });
   afterEach(async () => {
     for (const room of rooms.splice(0)) await room.stop();
-    for (const table of ['outbox', 'webhook_endpoints', 'webhook_deliveries'])
+    for (const table of ['outbox', 'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'])
       await opened.database.sequelize.query(`DELETE FROM ${table}`);
   });
   afterAll(async () => {
@@ -102,6 +104,8 @@ function benchOf(database: Database, vault: Vault, rooms: Webhooks[]): Bench {
         clock: options.clock ?? systemClock,
         logger: options.logger ?? silentLogger,
         run: newId('run'),
+        deadRuns: options.deadRuns ?? [],
+        logMs: 30 * 24 * 3_600_000,
         secretOf: async () => keySecret,
         lookUp: options.lookUp ?? (async (id) => requests.get(id) ?? null),
         allowCidrs: options.allowCidrs ?? ['127.0.0.0/8'],

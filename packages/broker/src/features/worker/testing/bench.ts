@@ -28,6 +28,8 @@ export interface BenchBroker {
   /** Names of keys, in the order of the starts. */
   readonly starts: string[];
   readonly most: number;
+  /** Dispatches that failed. */
+  readonly failed: number;
   free(model: string): number;
   /** Ends a call: the slot is free at once, the row is written after. */
   finish(id: string, to?: 'completed' | 'pending'): Promise<void>;
@@ -144,8 +146,9 @@ export async function openBench(): Promise<Bench> {
       },
     };
     const tools = { ledger: counted, activeLanes: lanes, logger: silentLogger, owner, leaseMs: 30_000 };
+    let failed = 0;
     const dispatcher = new Dispatcher({
-      ...{ ...tools, start },
+      ...{ ...tools, start, onFailed: () => void (failed += 1) },
       slots: { free, capacity: (model) => slots[model] ?? 0 },
       handBack: async (rows) => {
         for (const { id, fence } of rows)
@@ -162,6 +165,9 @@ export async function openBench(): Promise<Bench> {
       ...{ dispatcher, owner, running, starts, free, finish },
       get most() {
         return most;
+      },
+      get failed() {
+        return failed;
       },
       finishAll: () => {
         endsByItself = true;
