@@ -98,7 +98,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       keyRoutes({ keys, keyOf }),
       upstreamRoutes(upstreamRegistry),
       webhookRoutes({ webhooks, keyOf }),
-      verifyRoutes(createVerify({ ledger, activeLanes, logger })),
+      verifyRoutes(createVerify({ ledger, activeLanes, logger, isReadable: requests.isReadable })),
       deadLetterRoutes({ deadLetters, operations }),
       operationRoutes(operations),
       requestRoutes({

@@ -1,5 +1,5 @@
 /** What of a request is kept secret, and how it is sealed: body, metadata, result, error and so on, each bound to its row and column. */
-import type { Vault } from '../../engines/vault/vault.ts';
+import { VaultError, type Vault } from '../../engines/vault/vault.ts';
 import type { CreateRequest } from '../../kernel/contract.generated.ts';
 import type { RequestErrorCode } from '../../kernel/error-codes.generated.ts';
 
@@ -46,16 +46,31 @@ interface Contents {
 export interface RequestContent {
   seal<Column extends keyof Contents>(column: Column, id: string, value: Contents[Column]): Buffer;
   open<Column extends keyof Contents>(column: Column, id: string, sealed: Buffer): Promise<Contents[Column]>;
+  /** Whether every one of these that is there can be opened. */
+  opensAll(id: string, sealed: { readonly [Column in Opened]: Buffer | null }): Promise<boolean>;
 }
+
+/** What every reader of a request needs. */
+const OPENED = ['body', 'metadata', 'result', 'error', 'callback'] as const;
+type Opened = (typeof OPENED)[number];
 
 export { VaultError } from '../../engines/vault/vault.ts';
 
 export function requestContent(vault: Vault): RequestContent {
   const place = (column: string, row: string) => ({ table: 'requests', row, column });
+  const bytesOf = (column: string, id: string, sealed: Buffer) => vault.open(place(column, id), sealed);
   return {
     seal: (column, id, value) => vault.seal(place(column, id), Buffer.from(JSON.stringify(value))),
-    open: async (column, id, sealed) =>
-      JSON.parse((await vault.open(place(column, id), sealed)).toString('utf8')),
+    open: async (column, id, sealed) => JSON.parse((await bytesOf(column, id, sealed)).toString('utf8')),
+    opensAll: async (id, sealed) => {
+      try {
+        for (const column of OPENED) if (sealed[column]) await bytesOf(column, id, sealed[column]);
+        return true;
+      } catch (error) {
+        if (error instanceof VaultError) return false;
+        throw error;
+      }
+    },
   };
 }
 

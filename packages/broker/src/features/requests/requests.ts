@@ -89,6 +89,8 @@ export interface Requests {
   /** Tries a dead letter again as a new request; its id, or null when somebody else was faster. */
   retry(dead: RequestRow, note?: RetryNote): Promise<string | null>;
   readonly view: RequestView;
+  /** Whether all that is stored of a request can be decrypted. */
+  isReadable(row: RequestRow): Promise<boolean>;
   onCancel(listener: (id: string) => void): void;
   /** Ends all waiting, because the daemon stops. */
   releaseWaiting(): void;
@@ -101,7 +103,7 @@ const DEFAULT_PAGE = 50;
 export function createRequests(deps: RequestsDeps): Requests {
   const { ledger, vault, logger } = deps;
   const content = requestContent(vault);
-  const view = createRequestView(content, ledger.lanes);
+  const view = createRequestView({ content, lanes: ledger.lanes, logger });
   const { accept, retry } = createAcceptance({ ...deps, content, view });
   const waitRoom = createWaitRoom();
   const cancelListeners: ((id: string) => void)[] = [];
@@ -201,6 +203,7 @@ export function createRequests(deps: RequestsDeps): Requests {
     describe,
     retry,
     view,
+    isReadable: async (row) => content.opensAll(row.id, { ...row, body: await ledger.body(row.id) }),
     onCancel: (listener) => cancelListeners.push(listener),
     releaseWaiting: () => waitRoom.close(),
   };

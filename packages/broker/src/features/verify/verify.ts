@@ -4,19 +4,22 @@ import type { BrokenRule, Ledger } from '../../engines/ledger/ledger.ts';
 import type { Verification } from '../../kernel/contract.generated.ts';
 import { listOf } from '../../kernel/lanes.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import { findUnreadable, type FindUnreadableDeps } from './find-unreadable.ts';
 
 export interface Verify {
   /** With `fix`, what it found and how much of it was mended; the rest is left for a person. */
   run(options: { fix: boolean }): Promise<Verification>;
 }
 
-interface VerifyDeps {
+interface VerifyDeps extends FindUnreadableDeps {
   readonly ledger: Ledger;
   readonly activeLanes: ActiveLanes;
   readonly logger: Logger;
 }
 
-export function createVerify({ ledger, activeLanes, logger }: VerifyDeps): Verify {
+export function createVerify(deps: VerifyDeps): Verify {
+  const { ledger, activeLanes, logger } = deps;
+
   /** Lanes with pending rows and without a token. Looking is mending here: a token too many does no harm. */
   async function lanesWithoutToken(): Promise<number> {
     const found = await ledger.sweeps.lanesWithWork();
@@ -35,7 +38,8 @@ export function createVerify({ ledger, activeLanes, logger }: VerifyDeps): Verif
 
   return {
     run: async ({ fix }) => {
-      const broken = await ledger.checks.find();
+      const unreadable = await findUnreadable(deps);
+      const broken = [...(await ledger.checks.find()), ...(unreadable ? [unreadable] : [])];
       const problems: Verification['problems'] = [];
       for (const one of broken) {
         const { rule, about, count, sample, remedy } = one;
