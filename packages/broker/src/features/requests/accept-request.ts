@@ -5,6 +5,7 @@ import type { Vault } from '../../engines/vault/vault.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { CreateRequest } from '../../kernel/contract.generated.ts';
 import { fail } from '../../kernel/errors.ts';
+import { failpoint } from '../../kernel/failpoints.ts';
 import { newId } from '../../kernel/ids.ts';
 import { bandOf, DEFAULT_QUEUE, listOf, modelInFull } from '../../kernel/lanes.ts';
 import type { Logger } from '../../kernel/logger.ts';
@@ -58,9 +59,13 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
       notify: callback !== undefined || (await deps.hasReceivers(key.id)),
       idempotency: idempotencyKey === null ? null : fingerprints.of(idempotencyKey, input),
     };
+    const unstored = failpoint('accept.before_insert');
+    if (unstored) await unstored;
     const inserted = await ledger.insert(row);
+    const stored = failpoint('accept.after_insert');
+    if (stored) await stored;
     if (inserted.kind === 'repeated') return repeated(inserted);
-    if (times.runAt === null) activate({ id: laneId, list: listOf(lane) });
+    if (times.runAt === null) void activate({ id: laneId, list: listOf(lane) });
     const known = { model, priority, metadata: metadata ?? null, createdAt: now, retryOf: null, ...times };
     return { request: newView(id, known), isRepeated: false };
   }
@@ -82,6 +87,7 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
       sealed && content.seal(column, id, await content.open(column, dead.id, sealed));
     const body = await ledger.body(dead.id);
     if (!body) return null;
+    const list = listOf(await ledger.lanes.nameOf(dead.laneId));
     const inserted = await ledger.insert({
       ...{ id, laneId: dead.laneId, keyId: dead.keyId, priority: dead.priority, createdAt: clock.now() },
       ...{ runAt: null, deadlineAt: null, retryOf: dead.id, idempotency: null },
@@ -92,7 +98,8 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
       notify: dead.callback !== null || (await deps.hasReceivers(dead.keyId)),
     });
     if (inserted.kind !== 'inserted') return null;
-    activate({ id: dead.laneId, list: listOf(await ledger.lanes.nameOf(dead.laneId)) });
+    await failpoint('dead_letters.after_retry_insert');
+    void activate({ id: dead.laneId, list });
     return id;
   }
 
@@ -108,12 +115,15 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
   }
 
   /** Not waited for: the row is accepted already, and when the active lanes are away the sweep finds it. */
-  function activate(lane: Lane): void {
-    deps.activeLanes
-      .activate([lane])
-      .catch((error: unknown) =>
-        logger.warn({ err: error, lane: lane.id }, 'a lane could not be made active; the sweep will do it'),
-      );
+  async function activate(lane: Lane): Promise<void> {
+    try {
+      const held = failpoint('accept.before_activate');
+      if (held && (await held) === 'duplicate') await deps.activeLanes.activate([lane]);
+      await deps.activeLanes.activate([lane]);
+      await failpoint('accept.after_activate');
+    } catch (error) {
+      logger.warn({ err: error, lane: lane.id }, 'a lane could not be made active; the sweep will do it');
+    }
   }
 
   return { accept, retry };
