@@ -21,7 +21,10 @@ export interface ClusterPlan {
   /** bin/fila.js of the build to run; the one of this tree unless given. */
   readonly cli?: string;
   /** How fast models are; some 100 ms a call unless given. */
-  readonly pace?: Pick<SimulatedOllamaOptions, 'firstTokenMs' | 'tokensPerSecond' | 'loadMs'>;
+  readonly pace?: Pick<SimulatedOllamaOptions, 'firstTokenMs' | 'tokensPerSecond' | 'loadMs'> & {
+    /** Of answers with the fault slow_tokens. */
+    readonly slowTokenMs?: number;
+  };
   /** How many simulated servers, and how many calls of one model a broker may have at each. */
   readonly ollamas?: number;
   readonly slots?: number;
@@ -117,12 +120,12 @@ async function assemble(
   const databaseUrl = (await mariadb?.createDatabase()) ?? null;
   const ollamas: SimulatedOllama[] = [];
   const { slots = SLOTS, ollamas: count = OLLAMAS } = plan;
-  for (let n = 0; n < count; n++)
-    ollamas.push(
-      keep(await startSimulatedOllama({ ...PACE, ...plan.pace, slots: slots * plan.brokers }), (one) =>
-        one.stop(),
-      ),
-    );
+  const { slowTokenMs, ...pace } = { ...PACE, ...plan.pace };
+  for (let n = 0; n < count; n++) {
+    const ollama = await startSimulatedOllama({ ...pace, slots: slots * plan.brokers });
+    ollamas.push(keep(ollama, (one) => one.stop()));
+    if (slowTokenMs !== undefined) ollama.control({ slowTokenMs });
+  }
 
   const masterKey = newMasterKey();
   const brokers: BrokerNode[] = [];

@@ -26,6 +26,8 @@ interface Lease {
   readonly lease_until: number;
 }
 const PROCESSING = 8;
+/** Several times what a healthy call takes. */
+const BESIDE_MS = 1_000;
 /** Longer than two renewals of a lease are apart. */
 const RENEWED_MS = 1_500;
 
@@ -43,6 +45,8 @@ export async function poison({ cluster }: Stage): Promise<string[]> {
       return now.state === PROCESSING && now.fence > fence;
     });
     ({ fence } = await lease());
+    // Those that run beside it have time to end: they are not to be there each time it kills.
+    await delay(BESIDE_MS);
     const dead = await killHolder(cluster, lease);
     // Somebody else has to notice, if there is somebody else.
     if (cluster.brokers.length > 1)
@@ -181,7 +185,10 @@ export async function operationOnce({ cluster }: Stage): Promise<string[]> {
   const filter = { error_code: 'context_exceeded' };
   const { id } = await admin.deadLetters.retryMany({ filter, rate: RETRIES_PER_SECOND });
   await until('the end of the operation', async () => {
-    const operation = await admin.operations.get(id).catch(() => null);
+    const operation = await cluster
+      .admin(1)
+      .operations.get(id)
+      .catch(() => null);
     return operation?.state === 'completed';
   });
   const again = await cluster.query<{ retry_of: string; n: number }>(

@@ -43,7 +43,9 @@ export interface Scenario extends ClusterPlan {
   readonly isProbed?: boolean;
   /** More to do beside the load; resolves with what was not as it should be. */
   readonly beside?: (stage: Stage) => Promise<readonly string[]>;
-  readonly rules?: Pick<Rules, 'isInOrder' | 'maxInFlight'>;
+  readonly rules?: Partial<Pick<Rules, 'isInOrder' | 'maxInFlight' | 'maxAttempts'>>;
+  /** Requests come in bunches at these moments rather than all the time. */
+  readonly bursts?: readonly number[];
   /** How long after the last fault everything must have ended. */
   readonly quietMs?: number;
   readonly say?: Say;
@@ -159,8 +161,11 @@ function environmentOf({ hasWebhooks, environment }: Scenario): Record<string, s
 }
 
 function loadOf(scenario: Scenario, receiver: WebhookReceiver | null) {
-  const { seed, requests, durationMs, maxInFlight = 64, isIdempotent = false } = scenario;
-  return { ...{ seed, requests, durationMs, maxInFlight, isIdempotent }, callbackUrl: receiver?.url ?? null };
+  const { seed, requests, durationMs, bursts, maxInFlight = 64, isIdempotent = false } = scenario;
+  return {
+    ...{ seed, requests, durationMs, bursts, maxInFlight, isIdempotent },
+    callbackUrl: receiver?.url ?? null,
+  };
 }
 
 function rulesOf({ hasWebhooks = false, rules }: Scenario): Rules {

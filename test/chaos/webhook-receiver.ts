@@ -27,6 +27,7 @@ export interface ReceiverPlan {
 export type Mishap = 'error' | 'silence' | 'reset' | 'gone' | 'redirect' | 'slow-body';
 
 const MISHAPS: readonly Mishap[] = ['error', 'silence', 'reset'];
+const PATH = '/webhook';
 const MISHAP_SHARE = 1 / 3;
 
 export async function startWebhookReceiver({
@@ -45,6 +46,7 @@ export async function startWebhookReceiver({
     if (mishap === 'redirect') return void response.writeHead(307, { location: '/elsewhere' }).end();
     if (mishap === 'reset') return void request.socket.resetAndDestroy();
     if (mishap === 'silence') return;
+    if (mishap === null && request.url !== PATH) return void response.writeHead(404).end();
     if (mishap === 'error') return void response.writeHead(500).end();
     history.receive({
       messageId: String(request.headers['webhook-id']),
@@ -56,7 +58,7 @@ export async function startWebhookReceiver({
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/webhook`,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${PATH}`,
     heal: () => {
       isHealthy = true;
       server.closeAllConnections();
