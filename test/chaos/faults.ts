@@ -55,12 +55,9 @@ const onOllamas = (action: ActionName, holdMs = 4_000) =>
 
 export const FAULTS = {
   F01: {
-    name: 'A broker is killed in the middle of its work, twice.',
+    name: 'A broker is killed in the middle of its work.',
     engines: BOTH,
-    part: () => ({
-      ...LONG_CALLS,
-      steps: [step(2_000, 500, 'broker.kill', 'broker1'), step(5_500, 300, 'broker.kill', 'broker1')],
-    }),
+    part: () => ({ ...LONG_CALLS, steps: [step(2_500, 300, 'broker.kill', 'broker1')] }),
     recoverWithinMs: 5_000,
   },
   F03: {
