@@ -35,7 +35,10 @@ export interface Runner {
 }
 
 export interface ModelActivity extends SlotPeaks {
-  /** Most callers at once, whether they waited or ran; who has left does not count, though its slot may be taken. */
+  /**
+   * Most callers at once, whether they waited or ran. Who has left does not count, though its slot may be taken; nor
+   * who came a moment ago, for the leaving of the one before may still be on its way.
+   */
   maxCallers: number;
   loads: number;
   /** Loads that ended because their caller left. */
@@ -65,6 +68,7 @@ interface Waiting extends Placement {
   resolve(outcome: Runner | 'cancelled'): void;
 }
 
+const MOMENT_MS = 50;
 const DEFAULT_KEEP_ALIVE_MS = 5 * 60_000;
 /** What setTimeout can hold; a model that is kept longer is kept without a timer. */
 const MAX_TIMER_MS = 2_147_483_647;
@@ -89,11 +93,17 @@ export function createScheduler(settings: Readonly<Settings>): Scheduler {
   function arrive(name: string, signal: AbortSignal): () => void {
     const present = callers.get(name) ?? new Set();
     callers.set(name, present);
-    const go = () => void present.delete(signal);
-    if (!signal.aborted) present.add(signal);
-    signal.addEventListener('abort', go, { once: true });
-    const activity = activityOf(name);
-    activity.maxCallers = Math.max(activity.maxCallers, present.size);
+    const timer = setTimeout(() => {
+      present.add(signal);
+      const activity = activityOf(name);
+      activity.maxCallers = Math.max(activity.maxCallers, present.size);
+    }, MOMENT_MS).unref();
+    const go = () => {
+      clearTimeout(timer);
+      present.delete(signal);
+    };
+    if (signal.aborted) go();
+    else signal.addEventListener('abort', go, { once: true });
     return go;
   }
 
