@@ -56,6 +56,8 @@ export interface Cluster {
   readonly probeKey: ClientKey;
   /** The address of each broker, through its wire. */
   readonly urls: readonly string[];
+  /** What the slowest broker took to start, before anything went wrong: how fast this machine is now. */
+  readonly startMs: number;
   /** Asks the database itself, past all brokers. */
   query<Row extends object>(sql: string): Promise<Row[]>;
   /** Does something to the database itself, past all brokers. */
@@ -130,6 +132,7 @@ async function assemble(
   const masterKey = newMasterKey();
   const brokers: BrokerNode[] = [];
   const urls: string[] = [];
+  let startMs = 0;
   for (let n = 1; n <= plan.brokers; n++) {
     const name = `broker${n}`;
     const ports = await Promise.all(ollamas.map(({ port }, i) => wire(`${name}-ollama${i + 1}`, port)));
@@ -141,7 +144,9 @@ async function assemble(
       environment['FILA_DATABASE_URL'] = at(databaseUrl, await wire(`${name}-mariadb`, mariadb!.port));
     if (redis) environment['FILA_REDIS_URL'] = at(redis.url, await wire(`${name}-redis`, redis.port));
     const cli = plan.cli ?? BUILT_CLI;
+    const beganMs = performance.now();
     const node = keep(await startBrokerNode({ name, cli, environment }), (one) => one.kill());
+    startMs = Math.max(startMs, performance.now() - beganMs);
     brokers.push(node);
     urls.push(`http://127.0.0.1:${await wire(`client-${name}`, node.port)}`);
   }
@@ -149,7 +154,8 @@ async function assemble(
   const database = databaseUrl ? mysql(databaseUrl) : sqlite(brokers[0]!.dataDir);
   const admin = (index = 0): Fila =>
     new Fila({ url: urls[index]!, adminToken: brokers[index]!.adminToken(), maxRetries: 5 });
-  return { brokers, ollamas, redis, mariadb, links, keys, probeKey: probeKey!, urls, ...database, admin };
+  const parts = { brokers, ollamas, redis, mariadb, links, keys, probeKey: probeKey!, urls };
+  return { ...parts, startMs, ...database, admin };
 }
 
 /** Some 100 ms a call: long enough to be hit in the middle, short enough for hundreds. */

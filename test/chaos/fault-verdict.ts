@@ -36,12 +36,12 @@ function lateness({ recoverWithinMs, answerWithinMs = Infinity }: Fault, { recov
 export const TABLE_HEAD = [
   'I9 (limits) and I11 (audit) belong to rooms that do not exist yet; I13 is test/e2e/canary.test.ts.',
   '',
-  '| fault | engines | accepted | ends | broken promises | flows again (target) | backlog done | slowest 202/503 | model twice |',
-  '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+  '| fault | engines | accepted | ends | broken promises | flows again (target) | backlog done | slowest 202/503 | model twice | a start took |',
+  '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
 ].join('\n');
 
 export function tableRow({ id, outcome, misses }: Verdict): string {
-  const { scenario, facts, recovery } = outcome;
+  const { scenario, facts, recovery, startMs } = outcome;
   const { recoverWithinMs }: Fault = FAULTS[id];
   const ends = Object.entries(facts.ends).map(([end, count]) => `${count} ${end}`);
   const flows = recovery?.flowsMs ?? 'never';
@@ -52,6 +52,7 @@ export function tableRow({ id, outcome, misses }: Verdict): string {
     recoverWithinMs === undefined ? '–' : `${Math.round(recovery?.drainedMs ?? 0)} ms`,
     `${recovery?.slowestAnswerMs ?? '–'} ms`,
     `${facts.model.answeredTwicePercent.toFixed(1)} %`,
+    `${Math.round(startMs)} ms`,
   ];
   return `| ${cells.join(' | ')} |`;
 }

@@ -22,7 +22,7 @@ console.log(TABLE_HEAD);
 
 for (const id of ids) {
   if (id in ELSEWHERE) {
-    say(`| ${id} | – | – | – | run \`${ELSEWHERE[id as keyof typeof ELSEWHERE]}\` | – | – | – | – |`);
+    say(`| ${id} | – | – | – | run \`${ELSEWHERE[id as keyof typeof ELSEWHERE]}\` | – | – | – | – | – |`);
     continue;
   }
   const fault: Fault = FAULTS[id as FaultId];
@@ -42,7 +42,9 @@ async function runOne(id: FaultId, engines: Engines): Promise<void> {
     writeFileSync(file('.md'), reportOf(verdict.outcome));
     for (const [name, log] of Object.entries(verdict.outcome.logs)) writeFileSync(file(`-${name}.log`), log);
   } catch (error) {
-    say(`| ${id} | ${engines} | – | – | **${(error as Error).message.split('\n')[0]}** | – | – | – | – |`);
+    say(
+      `| ${id} | ${engines} | – | – | **${(error as Error).message.split('\n')[0]}** | – | – | – | – | – |`,
+    );
   }
   process.exitCode = 1;
 }

@@ -65,6 +65,8 @@ export interface Outcome {
   readonly facts: Facts;
   /** Null where nobody probed. */
   readonly recovery: Recovery | null;
+  /** Of a broker, before anything went wrong. */
+  readonly startMs: number;
   /** The faults, one line each. */
   readonly faults: readonly string[];
   readonly history: History;
@@ -146,7 +148,7 @@ async function run({ scenario, cluster, history, receiver }: Parts): Promise<Out
   const brokers = cluster.brokers.map(({ name }) => name);
   const recovery = prober && recoveryOf({ ...evidence, brokers, epochMs: performance.timeOrigin });
   const logs = Object.fromEntries(cluster.brokers.map(({ name, log }) => [name, log()]));
-  return { scenario, violations, facts, recovery, faults, history, final, logs };
+  return { scenario, violations, facts, recovery, startMs: cluster.startMs, faults, history, final, logs };
 }
 
 /** Probes go on until it is known when work flows again. */
