@@ -291,17 +291,18 @@ const silences: Check = ({ final }) =>
   final.silent.map(({ broker, what }) => ({ invariant: 'S4', what: `${broker}: ${what}` }));
 
 /** Of two whose calls did not overlap it is known which came first; one that had to wait for a retry lost its place. */
-const order: Check = ({ accepts, left, rules }) => {
+const order: Check = ({ accepts, left, rules, final }) => {
   if (!rules.isInOrder) return [];
+  const late = new Set(final.settlements.flatMap(({ id, to }) => (to === 'delayed' ? [id] : [])));
   const known = accepts.flatMap(({ end, fromMs, toMs }) => {
     const request = end?.type === 'ok' ? left.get(end.seen.id) : undefined;
-    if (request?.status !== 'completed' || request.attempts > 1) return [];
+    if (request?.status !== 'completed' || late.has(request.id)) return [];
     return [{ id: request.id, lane: request.lane, fromMs, toMs, doneAt: Date.parse(request.completedAt!) }];
   });
   return [...Map.groupBy(known, ({ lane }) => lane).values()].flatMap((lane) =>
-    lane.flatMap((late) => {
-      const first = lane.find(({ toMs, doneAt }) => toMs < late.fromMs && doneAt > late.doneAt);
-      return first ? [{ invariant: 'I8' as const, id: late.id, what: `completed before ${first.id}` }] : [];
+    lane.flatMap(({ id, fromMs, doneAt }) => {
+      const first = lane.find((one) => one.toMs < fromMs && one.doneAt > doneAt);
+      return first ? [{ invariant: 'I8' as const, id, what: `completed before ${first.id}` }] : [];
     }),
   );
 };
