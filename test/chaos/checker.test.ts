@@ -320,6 +320,13 @@ const BAD: Record<string, { breaks: (keyof typeof INVARIANTS)[]; judged: () => R
       did(accept(1), seen('a'));
       did(accept(2), seen('b'));
       const requests = [left(1, completed('a', 1, at(2))), left(2, completed('b', 2, at(1)))];
+      // What is asked again afterwards is not younger for that.
+      const again = run();
+      again.did(accept(2), seen('b'));
+      again.did(accept(1), seen('a'));
+      again.did(accept(2), seen('b'));
+      const judged = judge(again.history, { requests }, { isInOrder: true });
+      expect(judged.filter(({ invariant }) => invariant === 'I8')).toEqual([]);
       const elsewhere = { ...left(2, completed('b', 2, at(1))), lane: 'another' };
       expect(judge(history, { requests })).toEqual([]);
       expect(judge(history, { requests: [requests[0]!, elsewhere] }, { isInOrder: true })).toEqual([]);

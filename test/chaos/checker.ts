@@ -294,9 +294,13 @@ const silences: Check = ({ final }) =>
 const order: Check = ({ accepts, left, rules, final }) => {
   if (!rules.isInOrder) return [];
   const late = new Set(final.settlements.flatMap(({ id, to }) => (to === 'delayed' ? [id] : [])));
-  const known = accepts.flatMap(({ end, fromMs, toMs }) => {
-    const request = end?.type === 'ok' ? left.get(end.seen.id) : undefined;
-    if (request?.status !== 'completed' || late.has(request.id)) return [];
+  // A call may be repeated: the first may have made the request, and the first answer proves it.
+  const calls = Map.groupBy(accepts, ({ intent }) => intent.n);
+  const known = [...left.values()].flatMap((request) => {
+    const own = calls.get(request.n ?? -1) ?? [];
+    if (request.status !== 'completed' || late.has(request.id)) return [];
+    const fromMs = Math.min(...own.map((call) => call.fromMs));
+    const toMs = Math.min(...own.flatMap(({ end, toMs }) => (end?.type === 'ok' ? [toMs] : [])));
     return [{ id: request.id, lane: request.lane, fromMs, toMs, doneAt: Date.parse(request.completedAt!) }];
   });
   return [...Map.groupBy(known, ({ lane }) => lane).values()].flatMap((lane) =>
