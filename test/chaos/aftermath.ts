@@ -31,7 +31,8 @@ export async function untilQuiet(
   const beganMs = performance.now();
   const tookMs = (): number => performance.now() - beganMs;
   while (tookMs() < quietMs && (await isAnyOpen(cluster))) await delay(LOOK_EVERY_MS);
-  while (hasWebhooks && tookMs() < quietMs && !isEveryoneTold(history)) await delay(LOOK_EVERY_MS);
+  while (hasWebhooks && tookMs() < quietMs && !(await isEveryoneTold(cluster, history)))
+    await delay(LOOK_EVERY_MS);
   return tookMs();
 }
 
@@ -64,8 +65,9 @@ async function askAnyone<T>({ urls }: Cluster, apiKey: string, ask: (fila: Fila)
   throw last;
 }
 
-function isEveryoneTold({ events }: History): boolean {
-  const told = new Set(events.flatMap((event) => (event.type === 'webhook' ? [event.requestId] : [])));
+async function isEveryoneTold(cluster: Cluster, { events }: History): Promise<boolean> {
+  const told = await givenUpWebhooks(cluster);
+  for (const event of events) if (event.type === 'webhook') told.add(event.requestId);
   return opsOf(events).every(
     ({ intent, end }) => intent.f !== 'accept' || end?.type !== 'ok' || told.has(end.seen.id),
   );
@@ -102,7 +104,8 @@ export async function readAll(cluster: Cluster, history: History, chance: Chance
       const all: Left[] = [];
       for await (const request of fila.requests.list({ limit: 100 })) {
         const n = (request.metadata as { n?: number } | null)?.n ?? null;
-        all.push({ ...seenOf(request), n });
+        const lane = `${apiKey.slice(-4)} ${request.model} ${request.priority}`;
+        all.push({ ...seenOf(request), n, lane });
       }
       return all;
     });
@@ -127,6 +130,34 @@ async function lookAgain(id: string, { cluster, history, chance, apiKey }: Look)
     (request) => operation.ok(seenOf(request)),
     (error: FilaError) =>
       error.status === 404 ? operation.fail(404, error.code) : operation.info(error.code),
+  );
+}
+
+/** The last fence of every request, as the database has it. */
+export async function fencesOf(cluster: Cluster): Promise<Map<string, number>> {
+  const rows = await cluster.query<{ id: string; fence: number }>('SELECT id, fence FROM requests');
+  return new Map(rows.map(({ id, fence }) => [id, fence]));
+}
+
+/** Requests of which a webhook stands on the list of those that failed for good. */
+export async function givenUpWebhooks(cluster: Cluster): Promise<Set<string>> {
+  const failed = `SELECT request_id AS id FROM webhook_deliveries WHERE state = 'failed'`;
+  return new Set((await cluster.query<{ id: string }>(failed)).map(({ id }) => id));
+}
+
+/** What the broker says of its own store. */
+export async function inconsistencies(cluster: Cluster): Promise<string[]> {
+  const { problems } = await cluster.admin().verify.check();
+  return problems.map(({ rule, count, sample }) => `${rule}: ${count}, such as ${sample[0]}`);
+}
+
+/** Most callers at once, by upstream and model. */
+export function peaksOf({ ollamas }: Cluster): FinalState['inFlight'] {
+  return ollamas.flatMap((ollama, index) =>
+    Object.entries(ollama.state().models).map(([model, { maxCallers }]) => ({
+      of: `ollama${index + 1} ${model}`,
+      peak: maxCallers,
+    })),
   );
 }
 

@@ -1,54 +1,7 @@
 /** The checker is silent about good runs and names the promise that a bad one broke. */
 import { describe, expect, it } from 'vitest';
-import { check, type FinalState, INVARIANTS, type Left, type Rules, type Settled } from './checker.ts';
-import { type History, type Intent, recordHistory, type Seen } from './history.ts';
-
-const RULES: Rules = {
-  answerTo: (model, prompt) => `${model} says ${prompt}`,
-  maxAttempts: 5,
-  hasWebhooks: false,
-};
-
-function seen(id: string, more: Partial<Seen> = {}): Seen {
-  return { id, status: 'pending', text: null, errorCode: null, completedAt: null, attempts: 0, ...more };
-}
-const completed = (id: string, n: number, more: Partial<Seen> = {}): Seen =>
-  seen(id, { status: 'completed', text: `m says p${n}`, completedAt: 'T1', attempts: 1, ...more });
-const accept = (n: number, more: object = {}): Intent => ({
-  ...{ f: 'accept', n, model: 'm', prompt: `p${n}`, isReceived: false },
-  ...more,
-});
-const read = (id: string): Intent => ({ f: 'read', id });
-const cancel = (id: string): Intent => ({ f: 'cancel', id });
-
-/** A run with its own clock: one millisecond an event. */
-function run() {
-  let now = 0;
-  const history = recordHistory(() => (now += 1));
-  const did = (intent: Intent, end: Seen) => history.begin('c1', intent).ok(end);
-  return { history, did };
-}
-
-interface End {
-  requests: readonly Left[];
-  settlements?: readonly Settled[];
-  fences?: Record<string, number>;
-  fallen?: readonly string[];
-  silent?: FinalState['silent'];
-}
-const left = (n: number | null, one: Seen): Left => ({ ...one, n });
-
-function judge(history: History, end: End, rules: Partial<Rules> = {}) {
-  const final: FinalState = {
-    requests: end.requests,
-    settlements: end.settlements ?? [],
-    fences: new Map(Object.entries(end.fences ?? {})),
-    fallen: end.fallen ?? [],
-    silent: end.silent ?? [],
-  };
-  return check(history.events, final, { ...RULES, ...rules });
-}
-const names = (found: readonly { invariant: string }[]): string[] => found.map(({ invariant }) => invariant);
+import { INVARIANTS } from './checker.ts';
+import { accept, cancel, completed, judge, left, names, read, run, seen } from './checker-runs.ts';
 
 describe('a good run', () => {
   it('breaks nothing: accepted, read, completed, read again', () => {
@@ -358,6 +311,43 @@ const BAD: Record<string, { breaks: (keyof typeof INVARIANTS)[]; judged: () => R
       history.begin('c1', read('a')).fail(401, 'unauthorized');
       return judge(history, { requests: [left(1, completed('a', 1))] });
     },
+  },
+  'one that overtook another in a lane with one slot': {
+    breaks: ['I8'],
+    judged: () => {
+      const { history, did } = run();
+      const at = (second: number) => ({ completedAt: `2026-01-01T00:00:0${second}Z` });
+      did(accept(1), seen('a'));
+      did(accept(2), seen('b'));
+      const requests = [left(1, completed('a', 1, at(2))), left(2, completed('b', 2, at(1)))];
+      // What is asked again afterwards is not younger for that.
+      const again = run();
+      again.did(accept(2), seen('b'));
+      again.did(accept(1), seen('a'));
+      again.did(accept(2), seen('b'));
+      const judged = judge(again.history, { requests }, { isInOrder: true });
+      expect(judged.filter(({ invariant }) => invariant === 'I8')).toEqual([]);
+      const elsewhere = { ...left(2, completed('b', 2, at(1))), lane: 'another' };
+      expect(judge(history, { requests })).toEqual([]);
+      expect(judge(history, { requests: [requests[0]!, elsewhere] }, { isInOrder: true })).toEqual([]);
+      return judge(history, { requests }, { isInOrder: true });
+    },
+  },
+  'more calls of a model than slots': {
+    breaks: ['I10'],
+    judged: () => {
+      const inFlight = [{ of: 'ollama1 m', peak: 5 }];
+      expect(judge(run().history, { requests: [], more: { inFlight } }, { maxInFlight: 5 })).toEqual([]);
+      return judge(run().history, { requests: [], more: { inFlight } }, { maxInFlight: 4 });
+    },
+  },
+  'a broker that finds its own store broken': {
+    breaks: ['I12'],
+    judged: () => judge(run().history, { requests: [], more: { inconsistent: ['delayed-wakes: 1'] } }),
+  },
+  'a scenario that complains': {
+    breaks: ['S5'],
+    judged: () => judge(run().history, { requests: [], more: { complaints: ['took 9 s'] } }),
   },
   'a broker that fell': {
     breaks: ['S3'],

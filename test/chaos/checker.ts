@@ -10,10 +10,14 @@ export const INVARIANTS = {
   I5: 'A request with a receiver has a webhook that was received, signed, under one id.',
   I6: 'The same idempotency key is the same request, and nothing else is.',
   I7: 'A cancelled request was asked to be cancelled and shows no result.',
+  I8: 'Where one slot serves a lane, requests complete in the order in which they were accepted.',
+  I10: 'No model has more calls under way at one upstream than it has slots.',
+  I12: 'What the broker stores fits together, by its own verification.',
   S1: 'Nothing comes from nowhere: a call makes one request at most, a refused call none.',
   S2: 'A call that is right is not refused.',
   S3: 'A broker ends only when it is told to.',
   S4: 'When the faults are over, every broker takes a request and answers it.',
+  S5: 'What this fault in particular must not break holds.',
 } as const;
 export type Invariant = keyof typeof INVARIANTS;
 
@@ -27,6 +31,8 @@ export interface Violation {
 export interface Left extends Seen {
   /** From its metadata; null when it carries none. */
   readonly n: number | null;
+  /** Those of one lane are served in turn: same client, model and priority. */
+  readonly lane: string;
 }
 
 /** A settlement as a broker's log tells it. */
@@ -47,6 +53,14 @@ export interface FinalState {
   readonly fallen: readonly string[];
   /** Brokers that answered nobody after the faults, with what they did instead. */
   readonly silent: readonly { readonly broker: string; readonly what: string }[];
+  /** Requests whose webhook was given up and stands on the list of the failed. */
+  readonly givenUp: ReadonlySet<string>;
+  /** Most callers at once, by upstream and model. */
+  readonly inFlight: readonly { readonly of: string; readonly peak: number }[];
+  /** What the broker's verification found. */
+  readonly inconsistent: readonly string[];
+  /** What the scenario itself had to complain of. */
+  readonly complaints: readonly string[];
 }
 
 export interface Rules {
@@ -54,6 +68,10 @@ export interface Rules {
   readonly maxAttempts: number;
   /** Whether webhooks are part of the run. */
   readonly hasWebhooks: boolean;
+  /** Whether one slot serves all. */
+  readonly isInOrder?: boolean;
+  /** Calls of one model at one upstream; absent where ends of connections are withheld, for then nobody can know. */
+  readonly maxInFlight?: number;
 }
 
 type Accept = Extract<Op['intent'], { f: 'accept' }>;
@@ -77,9 +95,7 @@ export function check(events: readonly HistoryEvent[], final: FinalState, rules:
   const asked = new Map(accepts.map(({ intent }) => [intent.n, intent]));
   const left = new Map(final.requests.map((request) => [request.id, request]));
   const run: Run = { ops, events, final, rules, left, accepts, asked };
-  return [kept, ended, answers, fences, webhooks, keys, cancels, origins, refusals, falls, silences].flatMap(
-    (one) => one(run),
-  );
+  return CHECKS.flatMap((one) => one(run));
 }
 
 const kept: Check = ({ accepts, ops, left, final }) => {
@@ -182,7 +198,7 @@ const fences: Check = ({ final, rules }) => {
   return found;
 };
 
-const webhooks: Check = ({ events, left, asked, rules }) => {
+const webhooks: Check = ({ events, left, asked, rules, final }) => {
   if (!rules.hasWebhooks) return [];
   const found: Violation[] = [];
   const add = (id: string, what: string): void => void found.push({ invariant: 'I5', id, what });
@@ -195,7 +211,7 @@ const webhooks: Check = ({ events, left, asked, rules }) => {
   for (const { id, n, status } of left.values()) {
     if (!asked.get(n ?? -1)?.isReceived || !TERMINAL.has(status)) continue;
     const ids = received.get(id)?.size ?? 0;
-    if (ids === 0) add(id, 'ended, and no webhook was received');
+    if (ids === 0 && !final.givenUp.has(id)) add(id, 'ended, and no webhook was received');
     if (ids > 1) add(id, `its webhook came under ${ids} ids`);
   }
   for (const id of received.keys())
@@ -273,3 +289,38 @@ const falls: Check = ({ final }) =>
 
 const silences: Check = ({ final }) =>
   final.silent.map(({ broker, what }) => ({ invariant: 'S4', what: `${broker}: ${what}` }));
+
+/** Of two whose calls did not overlap it is known which came first; one that had to wait for a retry lost its place. */
+const order: Check = ({ accepts, left, rules, final }) => {
+  if (!rules.isInOrder) return [];
+  const late = new Set(final.settlements.flatMap(({ id, to }) => (to === 'delayed' ? [id] : [])));
+  // A call may be repeated: the first may have made the request, and the first answer proves it.
+  const calls = Map.groupBy(accepts, ({ intent }) => intent.n);
+  const known = [...left.values()].flatMap((request) => {
+    const own = calls.get(request.n ?? -1) ?? [];
+    if (request.status !== 'completed' || late.has(request.id)) return [];
+    const fromMs = Math.min(...own.map((call) => call.fromMs));
+    const toMs = Math.min(...own.flatMap(({ end, toMs }) => (end?.type === 'ok' ? [toMs] : [])));
+    return [{ id: request.id, lane: request.lane, fromMs, toMs, doneAt: Date.parse(request.completedAt!) }];
+  });
+  return [...Map.groupBy(known, ({ lane }) => lane).values()].flatMap((lane) =>
+    lane.flatMap(({ id, fromMs, doneAt }) => {
+      const first = lane.find((one) => one.toMs < fromMs && one.doneAt > doneAt);
+      return first ? [{ invariant: 'I8' as const, id, what: `completed before ${first.id}` }] : [];
+    }),
+  );
+};
+
+const crowds: Check = ({ final, rules: { maxInFlight = Infinity } }) =>
+  final.inFlight
+    .filter(({ peak }) => peak > maxInFlight)
+    .map(({ of, peak }) => ({ invariant: 'I10', what: `${peak} calls of ${of}, ${maxInFlight} allowed` }));
+
+const consistent: Check = ({ final }) => final.inconsistent.map((what) => ({ invariant: 'I12', what }));
+
+const complaints: Check = ({ final }) => final.complaints.map((what) => ({ invariant: 'S5', what }));
+
+const CHECKS: readonly Check[] = [
+  ...[kept, ended, answers, fences, webhooks, keys, cancels, order, crowds, consistent],
+  ...[origins, refusals, falls, silences, complaints],
+];

@@ -21,7 +21,15 @@ export interface ClusterPlan {
   /** bin/fila.js of the build to run; the one of this tree unless given. */
   readonly cli?: string;
   /** How fast models are; some 100 ms a call unless given. */
-  readonly pace?: Pick<SimulatedOllamaOptions, 'firstTokenMs' | 'tokensPerSecond'>;
+  readonly pace?: Pick<SimulatedOllamaOptions, 'firstTokenMs' | 'tokensPerSecond' | 'loadMs'> & {
+    /** Of answers with the fault slow_tokens. */
+    readonly slowTokenMs?: number;
+  };
+  /** How many simulated servers, and how many calls of one model a broker may have at each. */
+  readonly ollamas?: number;
+  readonly slots?: number;
+  /** More arguments of redis-server; it keeps nothing on disk unless they say so. */
+  readonly redisArgs?: readonly string[];
   /** More settings of the brokers. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -48,12 +56,18 @@ export interface Cluster {
   readonly probeKey: ClientKey;
   /** The address of each broker, through its wire. */
   readonly urls: readonly string[];
-  /** The last fence of every request, as the database has it. */
-  fences(): Promise<Map<string, number>>;
+  /** What the slowest broker took to start, before anything went wrong: how fast this machine is now. */
+  readonly startMs: number;
+  /** Asks the database itself, past all brokers. */
+  query<Row extends object>(sql: string): Promise<Row[]>;
+  /** Does something to the database itself, past all brokers. */
+  change(sql: string): Promise<void>;
+  /** With the token of the operator, through the wire of a broker. */
+  admin(broker?: number): Fila;
   stop(): Promise<void>;
 }
 
-export const SLOTS = 4;
+const SLOTS = 4;
 export const MAX_ATTEMPTS = 100;
 
 /** Small times, so that what takes minutes in production happens many times in one run. */
@@ -69,6 +83,8 @@ const TIMES = {
   FILA_TOTAL_TIMEOUT_MS: '10000',
 };
 const OLLAMAS = 2;
+/** A broker on SQLite may be writing. */
+const BUSY_MS = 5_000;
 const KEYS = ['probe', 'one', 'two'];
 
 export async function startCluster(plan: ClusterPlan): Promise<Cluster> {
@@ -100,37 +116,46 @@ async function assemble(
   };
   const isShared = plan.engines === 'shared';
   const mariadb = isShared ? keep(await startMariadb(), (one) => one.kill()) : null;
-  const redis = isShared ? keep(await startRedis(), (one) => one.kill()) : null;
+  const redis = isShared
+    ? keep(await startRedis({ args: [...(plan.redisArgs ?? [])] }), (one) => one.kill())
+    : null;
   const databaseUrl = (await mariadb?.createDatabase()) ?? null;
   const ollamas: SimulatedOllama[] = [];
-  for (let n = 0; n < OLLAMAS; n++)
-    ollamas.push(
-      keep(await startSimulatedOllama({ ...PACE, ...plan.pace, slots: SLOTS * plan.brokers }), (one) =>
-        one.stop(),
-      ),
-    );
+  const { slots = SLOTS, ollamas: count = OLLAMAS } = plan;
+  const { slowTokenMs, ...pace } = { ...PACE, ...plan.pace };
+  for (let n = 0; n < count; n++) {
+    const ollama = await startSimulatedOllama({ ...pace, slots: slots * plan.brokers });
+    ollamas.push(keep(ollama, (one) => one.stop()));
+    if (slowTokenMs !== undefined) ollama.control({ slowTokenMs });
+  }
 
   const masterKey = newMasterKey();
   const brokers: BrokerNode[] = [];
   const urls: string[] = [];
+  let startMs = 0;
   for (let n = 1; n <= plan.brokers; n++) {
     const name = `broker${n}`;
     const ports = await Promise.all(ollamas.map(({ port }, i) => wire(`${name}-ollama${i + 1}`, port)));
     const environment: Record<string, string> = {
       ...{ ...TIMES, FILA_MASTER_KEY: masterKey, ...plan.environment },
-      FILA_OLLAMA_URLS: ports.map((port) => `http://127.0.0.1:${port}#slots=${SLOTS}`).join(','),
+      FILA_OLLAMA_URLS: ports.map((port) => `http://127.0.0.1:${port}#slots=${slots}`).join(','),
     };
     if (databaseUrl)
       environment['FILA_DATABASE_URL'] = at(databaseUrl, await wire(`${name}-mariadb`, mariadb!.port));
     if (redis) environment['FILA_REDIS_URL'] = at(redis.url, await wire(`${name}-redis`, redis.port));
     const cli = plan.cli ?? BUILT_CLI;
+    const beganMs = performance.now();
     const node = keep(await startBrokerNode({ name, cli, environment }), (one) => one.kill());
+    startMs = Math.max(startMs, performance.now() - beganMs);
     brokers.push(node);
     urls.push(`http://127.0.0.1:${await wire(`client-${name}`, node.port)}`);
   }
   const [probeKey, ...keys] = await makeKeys(urls[0]!, brokers[0]!);
-  const fences = () => (databaseUrl ? mysqlFences(databaseUrl) : sqliteFences(brokers[0]!.dataDir));
-  return { brokers, ollamas, redis, mariadb, links, keys, probeKey: probeKey!, urls, fences };
+  const database = databaseUrl ? mysql(databaseUrl) : sqlite(brokers[0]!.dataDir);
+  const admin = (index = 0): Fila =>
+    new Fila({ url: urls[index]!, adminToken: brokers[index]!.adminToken(), maxRetries: 5 });
+  const parts = { brokers, ollamas, redis, mariadb, links, keys, probeKey: probeKey!, urls };
+  return { ...parts, startMs, ...database, admin };
 }
 
 /** Some 100 ms a call: long enough to be hit in the middle, short enough for hundreds. */
@@ -148,22 +173,36 @@ async function makeKeys(url: string, broker: BrokerNode): Promise<ClientKey[]> {
   return made.map(({ key, webhook_secret }) => ({ apiKey: key, webhookSecret: webhook_secret }));
 }
 
-interface FenceRow {
-  id: string;
-  fence: number;
-}
-const FENCES = 'SELECT id, fence FROM requests';
+type DatabaseDoor = Pick<Cluster, 'query' | 'change'>;
 
-function sqliteFences(dataDir: string): Promise<Map<string, number>> {
-  const database = new DatabaseSync(join(dataDir, 'fila.sqlite'), { readOnly: true });
-  const rows = database.prepare(FENCES).all() as unknown as FenceRow[];
-  database.close();
-  return Promise.resolve(new Map(rows.map(({ id, fence }) => [id, fence])));
+/** Opened for each question: the broker is the one that owns it. */
+function sqlite(dataDir: string): DatabaseDoor {
+  const open = async <T>(work: (database: DatabaseSync) => T): Promise<T> => {
+    const database = new DatabaseSync(join(dataDir, 'fila.sqlite'), { timeout: BUSY_MS });
+    try {
+      return work(database);
+    } finally {
+      database.close();
+    }
+  };
+  return {
+    query: (sql) => open((database) => database.prepare(sql).all() as never[]),
+    change: (sql) => open((database) => database.exec(sql)),
+  };
 }
 
-async function mysqlFences(url: string): Promise<Map<string, number>> {
-  const connection = await createConnection(url);
-  const [rows] = await connection.query(FENCES);
-  await connection.end();
-  return new Map((rows as FenceRow[]).map(({ id, fence }) => [id, fence]));
+function mysql(url: string): DatabaseDoor {
+  const ask = async (sql: string): Promise<unknown> => {
+    const connection = await createConnection(url);
+    try {
+      const [answer] = await connection.query(sql);
+      return answer;
+    } finally {
+      await connection.end();
+    }
+  };
+  return {
+    query: async (sql) => (await ask(sql)) as never[],
+    change: async (sql) => void (await ask(sql)),
+  };
 }

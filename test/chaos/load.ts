@@ -10,6 +10,8 @@ export interface LoadPlan {
   readonly requests: number;
   /** They arrive over this time. */
   readonly durationMs: number;
+  /** They come in bunches, at these moments. */
+  readonly bursts?: readonly number[] | undefined;
   /** Calls under way at once; who would be one more waits. */
   readonly maxInFlight: number;
   /** Repeats a call whose end is not known under its idempotency key. */
@@ -28,6 +30,7 @@ export const MODELS = ['llama3:8b', 'gemma2:2b'];
 const CALL_TIMEOUT_MS = 3_000;
 const REPEATS = 5;
 const READS = 4;
+const BURST_MS = 50;
 
 /** How clients behave: these shares of all requests. */
 const WAITS = 0.15;
@@ -40,13 +43,14 @@ const REPEATS_ANSWERED = 0.1;
 export async function runLoad(plan: LoadPlan, target: LoadTarget): Promise<void> {
   const chance = seededChance(plan.seed).fork('load');
   const gate = turnstile(plan.maxInFlight);
-  const moments = Array.from({ length: plan.requests }, () => chance.next() * plan.durationMs).sort(
-    (one, other) => one - other,
-  );
+  const { bursts } = plan;
+  const momentMs = (): number =>
+    bursts ? chance.pick(bursts) + chance.whole(0, BURST_MS) : chance.next() * plan.durationMs;
+  const moments = Array.from({ length: plan.requests }, momentMs).sort((one, other) => one - other);
   const started = performance.now();
   const stories: Promise<void>[] = [];
-  for (const [n, momentMs] of moments.entries()) {
-    const waitMs = momentMs - (performance.now() - started);
+  for (const [n, atMs] of moments.entries()) {
+    const waitMs = atMs - (performance.now() - started);
     if (waitMs > 0) await delay(waitMs);
     stories.push(tellStory(n, { plan, target, gate, chance: chance.fork(`story ${n}`) }));
   }

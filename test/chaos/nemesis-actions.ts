@@ -1,40 +1,16 @@
 /** What can be done to a cluster: each action injects a fault into a target and returns how to heal it. */
-import { setTimeout as delay } from 'node:timers/promises';
-import { Redis } from 'ioredis';
 import type { SimulationPatch } from '../../packages/cli/src/simulate-ollama/simulate-ollama.ts';
-import type { Daemon } from '../services/daemon.ts';
+import { type Action, bringUp, type Shape } from './action.ts';
 import type { BrokerNode } from './broker-node.ts';
 import type { Chance } from './chance.ts';
 import type { Cluster, Link } from './cluster.ts';
 import type { Faults } from './fault-proxy.ts';
-
-export type Heal = () => Promise<void>;
-
-export interface Action {
-  /** Names of what it can hit; empty when the cluster has none. */
-  readonly targets: (shape: Shape) => readonly string[];
-  readonly holdMs: readonly [least: number, most: number];
-  readonly inject: (cluster: Cluster, target: string, chance: Chance) => Promise<Heal>;
-}
-
-/** What a plan has to know of a cluster. */
-export interface Shape {
-  readonly brokers: readonly string[];
-  readonly ollamas: readonly string[];
-  readonly links: readonly string[];
-  readonly isShared: boolean;
-}
-
-const START_LIMIT_MS = 60_000;
-const START_AGAIN_MS = 250;
-const nothing: Heal = async () => {};
+import { STORE_ACTIONS } from './store-actions.ts';
 
 const onBrokers = (shape: Shape) => shape.brokers;
 const onAllBrokers = () => ['brokers'];
 const onOllamas = (shape: Shape) => shape.ollamas;
 const onLinks = (shape: Shape) => shape.links;
-const onRedis = (shape: Shape) => (shape.isShared ? ['redis'] : []);
-const onMariadb = (shape: Shape) => (shape.isShared ? ['mariadb'] : []);
 
 export const ACTIONS = {
   'broker.kill': {
@@ -76,38 +52,7 @@ export const ACTIONS = {
       return async () => void (await Promise.all(order.map(bringUp)));
     },
   },
-  'redis.flushall': { targets: onRedis, holdMs: [0, 0], inject: (cluster) => tellRedis(cluster, 'flushall') },
-  'redis.forget-scripts': {
-    targets: onRedis,
-    holdMs: [0, 0],
-    inject: (cluster) => tellRedis(cluster, 'script', 'FLUSH'),
-  },
-  'redis.kill': {
-    targets: onRedis,
-    holdMs: [100, 3_000],
-    inject: async ({ redis }) => {
-      await redis!.kill();
-      return () => redis!.restart();
-    },
-  },
-  'redis.freeze': {
-    targets: onRedis,
-    holdMs: [1_000, 6_000],
-    inject: async ({ redis }) => freeze(redis!),
-  },
-  'mariadb.kill': {
-    targets: onMariadb,
-    holdMs: [100, 3_000],
-    inject: async ({ mariadb }) => {
-      await mariadb!.kill();
-      return () => mariadb!.restart();
-    },
-  },
-  'mariadb.freeze': {
-    targets: onMariadb,
-    holdMs: [1_000, 6_000],
-    inject: async ({ mariadb }) => freeze(mariadb!),
-  },
+  ...STORE_ACTIONS,
   'link.slow': onLink((chance) => {
     const stretch = { latencyMs: chance.whole(20, 250), jitterMs: chance.whole(0, 250) };
     return { up: stretch, down: stretch };
@@ -139,6 +84,21 @@ export const ACTIONS = {
       },
     },
   }),
+  'upstream.nonsense': {
+    ...onUpstream({
+      faults: {
+        probability: {
+          ...{ html: 0.05, binary: 0.05, invalid_utf8: 0.08, error_200: 0.05, wrong_type: 0.05 },
+          ...{ long_line: 0.05, no_done: 0.05, duplicate_done: 0.05, negative_counters: 0.05 },
+        },
+      },
+    }),
+    isNamedOnly: true,
+  },
+  'upstream.flaky': {
+    ...onUpstream({ faults: { probability: { error_500: 0.05, error_503: 0.3, error_429: 0.3 } } }),
+    isNamedOnly: true,
+  },
 } satisfies Record<string, Action>;
 
 export type ActionName = keyof typeof ACTIONS;
@@ -190,37 +150,10 @@ function linkOf(cluster: Cluster, name: string): Link {
   return cluster.links.find((link) => link.name === name)!;
 }
 
-/** A broker cannot start while its database is away: tried again until it can. */
-async function bringUp(broker: BrokerNode): Promise<void> {
-  for (const giveUpAt = performance.now() + START_LIMIT_MS; ;) {
-    try {
-      return await broker.start();
-    } catch (error) {
-      if (performance.now() > giveUpAt) throw error;
-    }
-    await delay(START_AGAIN_MS);
-  }
-}
-
 /** SIGTERM and a new start, one broker after the other. */
 async function roll({ brokers }: Cluster): Promise<void> {
   for (const broker of brokers) {
     await broker.stop();
     await bringUp(broker);
   }
-}
-
-async function freeze(service: Daemon): Promise<Heal> {
-  await service.freeze();
-  return async () => service.thaw();
-}
-
-async function tellRedis({ redis }: Cluster, command: string, ...words: string[]): Promise<Heal> {
-  const client = new Redis(redis!.url);
-  try {
-    await client.call(command, ...words);
-  } finally {
-    client.disconnect();
-  }
-  return nothing;
 }

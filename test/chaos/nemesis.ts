@@ -2,7 +2,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Chance, seededChance } from './chance.ts';
 import type { Cluster } from './cluster.ts';
-import { type Action, type ActionName, ACTIONS, healAll, type Shape } from './nemesis-actions.ts';
+import type { Action, Shape } from './action.ts';
+import { type ActionName, ACTIONS, healAll } from './nemesis-actions.ts';
 
 export interface Step {
   readonly atMs: number;
@@ -47,7 +48,7 @@ function chooseStep(
   atMs: number,
   { chance, plan, steps }: { chance: Chance; plan: NemesisPlan; steps: readonly Step[] },
 ): Step | undefined {
-  const names = plan.actions ?? (Object.keys(ACTIONS) as ActionName[]);
+  const names = plan.actions ?? DRAWN;
   const open = names.filter((name) => actionOf(name).targets(plan.shape).length > 0);
   // A family first: there are many links, and they must not drown the rest.
   const families = [...new Set(open.map(familyOf))];
@@ -76,7 +77,12 @@ function touches(one: string, other: string): boolean {
   return one === other || ((one === 'brokers' || other === 'brokers') && isBroker(one) && isBroker(other));
 }
 
-const actionOf = (name: ActionName): Action => ACTIONS[name];
+const DRAWN = (Object.keys(ACTIONS) as ActionName[]).filter((name) => !actionOf(name).isNamedOnly);
+
+function actionOf(name: ActionName): Action {
+  return ACTIONS[name];
+}
+
 const familyOf = (name: ActionName): string => name.slice(0, name.indexOf('.')).replace('brokers', 'broker');
 const endOf = ({ atMs, holdMs }: Step): number => atMs + holdMs;
 
@@ -92,27 +98,40 @@ export function shapeOf(cluster: Cluster): Shape {
 /** One line for each fault and each heal, with the seconds since the begin. */
 export type Say = (line: string) => void;
 
+/** When a step took effect, when its healing began, and when it was healed; milliseconds since 1970. */
+export interface Mark {
+  readonly action: ActionName;
+  readonly injectedAt: number;
+  readonly healingAt: number;
+  readonly healedAt: number;
+}
+
 /** Inject, hold, heal, step by step. Resolves when all is healed; rejects when something cannot be. */
 export async function runNemesis(
   cluster: Cluster,
   { steps, seed, say }: { steps: readonly Step[]; seed: number; say: Say },
-): Promise<void> {
+): Promise<Mark[]> {
   const started = performance.now();
   const tell = (verb: string, { action, target }: Step): void =>
     say(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s  ${verb} ${action} ${target}`);
 
-  async function perform(step: Step): Promise<void> {
+  async function perform(step: Step): Promise<Mark> {
     await delay(Math.max(0, step.atMs - (performance.now() - started)));
     tell('inject', step);
     const chance = seededChance(seed).fork(`${step.action} ${step.atMs}`);
     const heal = await actionOf(step.action).inject(cluster, step.target, chance);
+    const injectedAt = Date.now();
     await delay(step.holdMs);
+    const healingAt = Date.now();
     await heal();
     tell('healed', step);
+    return { action: step.action, injectedAt, healingAt, healedAt: Date.now() };
   }
 
   const ends = await Promise.allSettled(steps.map(perform));
   await healAll(cluster);
-  const failed = ends.find((end) => end.status === 'rejected');
-  if (failed) throw failed.reason;
+  return ends.map((end) => {
+    if (end.status === 'rejected') throw end.reason;
+    return end.value;
+  });
 }

@@ -6,6 +6,8 @@ import { findServices } from './provide.ts';
 export interface RedisService extends Daemon {
   readonly url: string;
   readonly port: number;
+  /** Where it keeps what it keeps, and its log. */
+  readonly directory: string;
 }
 
 export async function startRedis(options: { port?: number; args?: string[] } = {}): Promise<RedisService> {
@@ -30,7 +32,7 @@ export async function startRedis(options: { port?: number; args?: string[] } = {
   });
   return {
     url: `redis://127.0.0.1:${port}`,
-    port,
+    ...{ port, directory },
     get pid() {
       return daemon.pid;
     },

@@ -40,8 +40,18 @@ export function answerError(logger: Logger) {
     // That an engine is away is said once by those who watch it, not with every call.
     else if (error.status >= 500 && error.code !== 'unavailable')
       logger.warn({ err: thrown, http: request.id }, 'a call could not be answered');
+    if (error.code === 'body_too_large') readOn(request, reply);
     return sendProblem(error, request, reply);
   };
+}
+
+/**
+ * A connection that closes while its client still sends is reset, and takes the answer along: the client would see a
+ * broken call where it should read why. The rest is read and thrown away; the timeout of a call is its limit.
+ */
+function readOn(request: FastifyRequest, reply: FastifyReply): void {
+  void reply.removeHeader('connection');
+  request.raw.resume();
 }
 
 export function sendProblem(error: FilaError, request: FastifyRequest, reply: FastifyReply): FastifyReply {

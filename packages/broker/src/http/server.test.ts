@@ -130,6 +130,19 @@ describe('a call', () => {
     expect(await answer.json()).toMatchObject({ code, status, request_id: requestId });
   });
 
+  it('is told at once that its body is too large, and may send the rest: its connection is not reset', async () => {
+    const socket = await connected(await started());
+    const rest = 'a'.repeat(512 * 1024);
+    const length = `Host: a\r\nContent-Type: application/json\r\nContent-Length: ${2 * rest.length}`;
+    socket.write(`POST /things HTTP/1.1\r\n${length}\r\n\r\n`);
+    const [refused] = (await once(socket, 'data')) as [Buffer];
+    expect(String(refused)).toMatch(/^HTTP\/1.1 413 /);
+    socket.write(rest + rest);
+    socket.write('GET /things/1 HTTP/1.1\r\nHost: a\r\n\r\n');
+    const [next] = (await once(socket, 'data')) as [Buffer];
+    expect(String(next)).toMatch(/^HTTP\/1.1 200 /);
+  });
+
   it('may carry a JSON body up to the limit, also with a charset', async () => {
     const server = await started();
     const text = 'a'.repeat(1022);

@@ -99,6 +99,39 @@ describe('faults of a stream', () => {
     await expect((await unstreamed(ollama)).json()).rejects.toThrow(SyntaxError);
   });
 
+  it('invalid_utf8 puts a line with foreign bytes between good ones', async () => {
+    const ollama = await startWith('invalid_utf8');
+    const bytes = Buffer.from(await (await stream(ollama)).arrayBuffer());
+    expect(bytes.indexOf(Buffer.from([0xff, 0xfe]))).toBeGreaterThan(0);
+    expect(lastCall(ollama)).toMatchObject({ outcome: 'failed', status: 200 });
+  });
+
+  it('duplicate_done says its last line twice, and something between', async () => {
+    const ollama = await startWith('duplicate_done');
+    const lines = await linesOf(await stream(ollama));
+    expect(lines.map((line) => line.done).slice(-3)).toEqual([true, false, true]);
+    expect(textOf(lines)).toBe(`${WHOLE}Once more`);
+  });
+
+  it('negative_counters and wrong_type give the whole answer, oddly', async () => {
+    const counted = await linesOf(await stream(await startWith('negative_counters')));
+    expect(textOf(counted)).toBe(WHOLE);
+    expect(counted.at(-1)!.eval_count).toBeLessThan(0);
+    const typed = await stream(await startWith('wrong_type'));
+    expect(typed.headers.get('content-type')).toMatch(/^text\/html/);
+    expect(textOf(await linesOf(typed))).toBe(WHOLE);
+  });
+
+  it('binary, long_line, error_200 and error_429 answer something else', async () => {
+    const bytes = Buffer.from(await (await stream(await startWith('binary'))).arrayBuffer());
+    expect([bytes.length, bytes.includes(0x0a)]).toEqual([4096, false]);
+    const long = await (await stream(await startWith('long_line'))).text();
+    expect([long.length > 10 * 1024 * 1024, long.includes('\n')]).toEqual([true, false]);
+    expect(await (await stream(await startWith('error_200'))).text()).toMatch(/^\{"error":"[^"]+"\}\n$/);
+    const busy = await stream(await startWith('error_429'));
+    expect([busy.status, busy.headers.get('retry-after')]).toEqual([429, '1']);
+  });
+
   it('html answers 200 with a page', async () => {
     const ollama = await startWith('html');
     for (const response of [await stream(ollama), await unstreamed(ollama)]) {

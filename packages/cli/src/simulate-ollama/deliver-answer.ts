@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import { RUNNER_FAILED } from './error-texts.ts';
 import type { FaultName } from './faults.ts';
+import { invalidUtf8Line } from './garbage.ts';
 import type { AnswerEnd, Generation, WriteLine } from './generation.ts';
 import type { Exchange } from './http-answers.ts';
 import { JSON_TYPE, NDJSON_TYPE, refuse, sendRefusal } from './http-answers.ts';
@@ -54,16 +55,23 @@ async function stream(delivery: Delivery, course: Course, count: number): Promis
   const write = (text: string) =>
     fault === 'split_utf8' ? writePiecemeal(response, text) : writeAndDrain(response, text);
   const open = () => {
-    if (!response.headersSent)
-      response.writeHead(200, { 'content-type': NDJSON_TYPE, 'transfer-encoding': 'chunked' });
+    if (response.headersSent) return;
+    const type = fault === 'wrong_type' ? 'text/html; charset=utf-8' : NDJSON_TYPE;
+    response.writeHead(200, { 'content-type': type, 'transfer-encoding': 'chunked' });
   };
-  const garbageAt = fault === 'garbage_line' ? Math.floor(count / 2) : -1;
+  const isGarbled = fault === 'garbage_line' || fault === 'invalid_utf8';
+  const garbageAt = isGarbled ? Math.floor(count / 2) : -1;
 
   await atPace(delivery.tokenMs, count, signal, async (from, to) => {
     open();
     let text = '';
     for (let at = from; at < to; at++) {
-      if (at === garbageAt) text += `${line('', '').slice(0, -9)}\n`;
+      if (at === garbageAt && fault === 'garbage_line') text += `${line('', '').slice(0, -9)}\n`;
+      if (at === garbageAt && fault === 'invalid_utf8') {
+        await write(text);
+        response.write(invalidUtf8Line(line));
+        text = '';
+      }
       text += at < thinking.length ? line('', thinking[at]!) : line(tokens[at - thinking.length]!, '');
       text += '\n';
       if (text.length < FLUSH_CHARACTERS) continue;
@@ -78,8 +86,10 @@ async function stream(delivery: Delivery, course: Course, count: number): Promis
   switch (course.ending) {
     case 'done':
       await write(`${line('', '', delivery.end())}\n`);
+      if (fault === 'duplicate_done')
+        await write(`${line('Once more', '')}\n${line('', '', delivery.end())}\n`);
       response.end();
-      return { outcome: fault === 'garbage_line' ? 'failed' : 'completed', status: 200 };
+      return { outcome: isGarbled ? 'failed' : 'completed', status: 200 };
     case 'error':
       response.end(`${JSON.stringify({ error: RUNNER_FAILED })}\n`);
       return { outcome: 'failed', status: 200 };

@@ -25,6 +25,14 @@ export const FAULTS = {
   split_utf8: 'Lines and multi-byte characters are cut across TCP chunks; the answer itself is whole.',
   empty_content_with_thinking: 'The model thinks, says nothing and is done.',
   too_large: 'The answer is tooLargeBytes of text in pieces of 1 MiB.',
+  long_line: 'One line of 10 MiB without an end.',
+  binary: 'Status 200 with random bytes, none of them a line end.',
+  invalid_utf8: 'In the middle of the answer stand bytes that are not UTF-8.',
+  error_200: 'Status 200 whose first and only line is {"error": …}.',
+  wrong_type: 'The whole answer, called text/html.',
+  duplicate_done: 'The last line comes twice, and another piece of text after it; unstreamed: as usual.',
+  negative_counters: 'The whole answer; its counters and durations are negative.',
+  error_429: 'Status 429 with Retry-After: 1 and no JSON, as something in front of a server answers.',
 } as const;
 
 export type FaultName = keyof typeof FAULTS;

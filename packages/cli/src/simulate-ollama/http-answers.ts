@@ -35,7 +35,12 @@ export function refuse(status: number, error: string): Refusal {
   return new Refusal(status, error);
 }
 
-export function sendBody(response: ServerResponse, status: number, contentType: string, body: string): void {
+export function sendBody(
+  response: ServerResponse,
+  status: number,
+  contentType: string,
+  body: string | Buffer,
+): void {
   if (response.destroyed) return;
   response.writeHead(status, { 'content-type': contentType, 'content-length': Buffer.byteLength(body) });
   response.end(body);

@@ -7,11 +7,12 @@ import type { InstalledModel } from './catalogue.ts';
 import { deliverAnswer, hang } from './deliver-answer.ts';
 import { PROMPT_TOO_LONG, refusalOf, resolveModel } from './error-texts.ts';
 import type { FaultName } from './faults.ts';
+import { answerInstead, negated } from './garbage.ts';
 import type { Wishes } from './generation.ts';
 import { generate, lineWriter } from './generation.ts';
 import type { Exchange, Refusal } from './http-answers.ts';
 import { isRefusal, refuse, sendBody } from './http-answers.ts';
-import { metricsOf } from './metrics.ts';
+import { metricsOf, type Metrics } from './metrics.ts';
 import type { Body } from './request-fields.ts';
 import { CHAT_BODY, GENERATE_BODY, optionComplaint, readFields, readKeepAlive } from './request-fields.ts';
 import type { Finish } from './run-on-model.ts';
@@ -22,7 +23,6 @@ import type { Settings } from './settings.ts';
 import type { Simulation } from './simulation.ts';
 import { sleep } from './sleep.ts';
 
-const HTML = '<!doctype html><html><head><title>502</title></head><body><h1>Bad Gateway</h1></body></html>';
 /** num_predict can be at most this many contexts. */
 const MAX_CONTEXTS_PREDICTED = 10;
 
@@ -96,10 +96,8 @@ export function earlyFault(
   fault: FaultName | undefined,
   model: string,
 ): Finish | undefined {
-  if (fault === 'html') {
-    sendBody(exchange.response, 200, 'text/html; charset=utf-8', HTML);
-    return { outcome: 'failed', status: 200 };
-  }
+  const instead = answerInstead(exchange, fault);
+  if (instead) return instead;
   if (fault !== 'error_404' && fault !== 'error_503') return undefined;
   return refuseCall(exchange, refusalOf(fault, exchange.route, model)!);
 }
@@ -135,14 +133,14 @@ async function answerOnModel(
       context: isContextWanted
         ? contextNumbers(answerId(model.name, prompt, settings.seed), tokensRead + tokensSaid)
         : undefined,
-      metrics: metricsOf(
-        { arrivedMs: asked.arrivedMs, placedMs, slotMs, firstTokenMs },
-        tokensRead,
-        tokensSaid,
+      metrics: (fault === 'negative_counters' ? negated : unchanged)(
+        metricsOf({ arrivedMs: asked.arrivedMs, placedMs, slotMs, firstTokenMs }, tokensRead, tokensSaid),
       ),
     }),
   });
 }
+
+const unchanged = (metrics: Metrics): Metrics => metrics;
 
 function paceOf(model: InstalledModel, settings: Settings, fault: FaultName | undefined): number {
   if (fault === 'slow_tokens') return settings.slowTokenMs;

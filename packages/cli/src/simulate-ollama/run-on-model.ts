@@ -26,8 +26,18 @@ export interface ModelRun {
 }
 
 export async function runOnModel(simulation: Simulation, run: ModelRun): Promise<Finish> {
-  const { model, settings, keepAliveMs, exchange } = run;
+  const { model, exchange } = run;
   if (model.remoteHost !== undefined) return runRemotely(run);
+  const goes = simulation.scheduler.arrive(model.name, exchange.signal);
+  try {
+    return await runOnRunner(simulation, run);
+  } finally {
+    goes();
+  }
+}
+
+async function runOnRunner(simulation: Simulation, run: ModelRun): Promise<Finish> {
+  const { model, settings, keepAliveMs, exchange } = run;
   const placed = await simulation.scheduler.place({ model, settings, keepAliveMs, signal: exchange.signal });
   if (placed === 'busy') return refuseCall(exchange, SERVER_BUSY);
   // The caller has left, so this status reaches no one; Ollama sends it all the same.

@@ -211,3 +211,21 @@ describe('keeping a model', () => {
     expect(names(scheduler)).toEqual([]);
   });
 });
+
+describe('the count of callers', () => {
+  it('is the most that were there for a moment, not those who came and went', async () => {
+    const { scheduler } = schedule();
+    const leaving = new AbortController();
+    const go = scheduler.arrive('a:1', new AbortController().signal);
+    scheduler.arrive('a:1', new AbortController().signal);
+    scheduler.arrive('a:1', leaving.signal);
+    scheduler.arrive('a:1', new AbortController().signal)();
+    leaving.abort();
+    await moment(80);
+    expect(scheduler.activity()['a:1']).toMatchObject({ maxCallers: 2 });
+    go();
+    scheduler.arrive('a:1', new AbortController().signal);
+    await moment(80);
+    expect(scheduler.activity()['a:1']).toMatchObject({ maxCallers: 2 });
+  });
+});

@@ -35,6 +35,11 @@ export interface Runner {
 }
 
 export interface ModelActivity extends SlotPeaks {
+  /**
+   * Most callers at once, whether they waited or ran. Who has left does not count, though its slot may be taken; nor
+   * who came a moment ago, for the leaving of the one before may still be on its way.
+   */
+  maxCallers: number;
   loads: number;
   /** Loads that ended because their caller left. */
   lostLoads: number;
@@ -42,6 +47,8 @@ export interface ModelActivity extends SlotPeaks {
 }
 
 export interface Scheduler {
+  /** Counts a caller of a model until it leaves, or the answer of this is called. */
+  arrive(modelName: string, signal: AbortSignal): () => void;
   place(placement: Placement): Promise<Runner | 'busy' | 'cancelled'>;
   leave(runner: Runner): void;
   /** Unloads it now, or as soon as it is idle. */
@@ -61,6 +68,7 @@ interface Waiting extends Placement {
   resolve(outcome: Runner | 'cancelled'): void;
 }
 
+const MOMENT_MS = 50;
 const DEFAULT_KEEP_ALIVE_MS = 5 * 60_000;
 /** What setTimeout can hold; a model that is kept longer is kept without a timer. */
 const MAX_TIMER_MS = 2_147_483_647;
@@ -69,6 +77,7 @@ export function createScheduler(settings: Readonly<Settings>): Scheduler {
   const runners = new Map<string, Runner>();
   const queue: Waiting[] = [];
   const counts = new Map<string, ModelActivity>();
+  const callers = new Map<string, Set<AbortSignal>>();
   let loadingName: string | undefined;
   let isWorking = false;
   let onUnloaded: (() => void) | undefined;
@@ -76,9 +85,26 @@ export function createScheduler(settings: Readonly<Settings>): Scheduler {
   function activityOf(name: string): ModelActivity {
     const known = counts.get(name);
     if (known) return known;
-    const fresh = { maxRunning: 0, maxWaiting: 0, loads: 0, lostLoads: 0, unloads: 0 };
+    const fresh = { maxCallers: 0, maxRunning: 0, maxWaiting: 0, loads: 0, lostLoads: 0, unloads: 0 };
     counts.set(name, fresh);
     return fresh;
+  }
+
+  function arrive(name: string, signal: AbortSignal): () => void {
+    const present = callers.get(name) ?? new Set();
+    callers.set(name, present);
+    const timer = setTimeout(() => {
+      present.add(signal);
+      const activity = activityOf(name);
+      activity.maxCallers = Math.max(activity.maxCallers, present.size);
+    }, MOMENT_MS).unref();
+    const go = () => {
+      clearTimeout(timer);
+      present.delete(signal);
+    };
+    if (signal.aborted) go();
+    else signal.addEventListener('abort', go, { once: true });
+    return go;
   }
 
   function use(runner: Runner, keepAliveMs: number | undefined): Runner {
@@ -170,6 +196,7 @@ export function createScheduler(settings: Readonly<Settings>): Scheduler {
   }
 
   return {
+    arrive,
     place: async (placement) => {
       const runner = runners.get(placement.model.name);
       if (runner && !needsReload(runner.settings, placement.settings))

@@ -52,10 +52,10 @@ export { VaultError } from '../../engines/vault/vault.ts';
 
 export function requestContent(vault: Vault): RequestContent {
   const place = (column: string, row: string) => ({ table: 'requests', row, column });
+  const bytesOf = (column: string, id: string, sealed: Buffer) => vault.open(place(column, id), sealed);
   return {
     seal: (column, id, value) => vault.seal(place(column, id), Buffer.from(JSON.stringify(value))),
-    open: async (column, id, sealed) =>
-      JSON.parse((await vault.open(place(column, id), sealed)).toString('utf8')),
+    open: async (column, id, sealed) => JSON.parse((await bytesOf(column, id, sealed)).toString('utf8')),
   };
 }
 

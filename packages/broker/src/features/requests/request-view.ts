@@ -1,24 +1,45 @@
 /** A request as its client sees it. */
 import type { LaneBook, RequestRow } from '../../engines/ledger/ledger.ts';
 import type { Request } from '../../kernel/contract.generated.ts';
-import type { RequestContent } from './request-content.ts';
+import type { Logger } from '../../kernel/logger.ts';
+import { VaultError, type RequestContent } from './request-content.ts';
 import { statusOf } from './request-states.ts';
 
 export type RequestView = (row: RequestRow) => Promise<Request>;
 
-export function createRequestView(content: RequestContent, lanes: LaneBook): RequestView {
+interface ViewDeps {
+  readonly content: RequestContent;
+  readonly lanes: LaneBook;
+  readonly logger: Logger;
+}
+
+export function createRequestView({ content, lanes, logger }: ViewDeps): RequestView {
   return async (row) => {
+    let unreadable: Request['error'] = null;
+    /** Null when it cannot be decrypted: the request says so itself, and no list breaks because of one of its rows. */
+    const open = async <Part extends 'metadata' | 'result' | 'error'>(part: Part) => {
+      const sealed = row[part];
+      try {
+        return sealed && (await content.open(part, row.id, sealed));
+      } catch (error) {
+        if (!(error instanceof VaultError)) throw error;
+        logger.error({ err: error, requestId: row.id }, `a stored ${part} cannot be decrypted`);
+        unreadable = { code: 'unreadable', message: `The stored ${part} could not be decrypted.` };
+        return null;
+      }
+    };
     const [metadata, result, error, lane] = await Promise.all([
-      row.metadata && content.open('metadata', row.id, row.metadata),
-      row.result && content.open('result', row.id, row.result),
-      row.error && content.open('error', row.id, row.error),
+      open('metadata'),
+      open('result'),
+      open('error'),
       lanes.nameOf(row.laneId),
     ]);
+    const failure = error ? { code: error.code, message: error.message } : errorWithoutText(row.errorCode);
     return {
       ...newView(row.id, { ...row, model: lane.model, metadata }),
       status: statusOf(row.state),
       result,
-      error: error ? { code: error.code, message: error.message } : errorWithoutText(row.errorCode),
+      error: unreadable ?? failure,
       usage: usageOf(row),
       attempts: row.attempts,
       processing_time: row.processingMs,

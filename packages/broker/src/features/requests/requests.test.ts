@@ -329,3 +329,23 @@ describe('a request that is opened for a call', () => {
     expect(lines).toEqual(['a stored prompt cannot be decrypted']);
   });
 });
+
+describe('a request whose result was sealed for another row', () => {
+  it('says that it is unreadable, shows nothing, and keeps no other from its reader', async () => {
+    const { requests, accept, claim, end, keyId, lines } = open();
+    const [broken, whole] = [await accept(), await accept()];
+    const foreign = requests.sealResult(whole.id, { text: 'Not yours', finish_reason: 'stop' });
+    await end(await claim(), { result: foreign });
+    await end(await claim());
+    expect(await requests.find(keyId, broken.id)).toMatchObject({
+      ...{ status: 'completed', result: null },
+      error: { code: 'unreadable', message: 'The stored result could not be decrypted.' },
+    });
+    expect(lines).toEqual(['a stored result cannot be decrypted']);
+    const { items } = await requests.list(keyId, {});
+    expect(items.map(({ id, result }) => [id, result?.text])).toEqual([
+      [whole.id, 'Hello'],
+      [broken.id, undefined],
+    ]);
+  });
+});

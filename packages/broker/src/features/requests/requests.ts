@@ -107,7 +107,7 @@ const DEFAULT_PAGE = 50;
 export function createRequests(deps: RequestsDeps): Requests {
   const { ledger, vault, logger } = deps;
   const content = requestContent(vault);
-  const view = createRequestView(content, ledger.lanes);
+  const view = createRequestView({ content, lanes: ledger.lanes, logger });
   const { accept, retry } = createAcceptance({ ...deps, content, view });
   const waitRoom = createWaitRoom();
   const cancelListeners: ((id: string) => void)[] = [];

@@ -38,7 +38,7 @@ export class ModelExchange implements Dispatcher.DispatchHandler {
   readonly #options: CallOptions;
   readonly #ends: ExchangeEnds;
   readonly #lines = new LineSplitter(MAX_LINE_BYTES);
-  readonly #onLine = (line: string): boolean => this.#readLine(line);
+  readonly #onLine = (line: string | null): boolean => this.#readLine(line);
   readonly #onAbort = (): void => this.#end({ kind: 'cancelled' });
   readonly #totalTimer: NodeJS.Timeout;
   #phaseTimer: NodeJS.Timeout;
@@ -129,7 +129,7 @@ export class ModelExchange implements Dispatcher.DispatchHandler {
   }
 
   /** False stops the reading: the answer is complete or the call has failed. */
-  #readLine(line: string): boolean {
+  #readLine(line: string | null): boolean {
     const read = readAnswerLine(line);
     if (read.kind === 'error') return this.#fail(judgeErrorLine(read.error));
     if (read.kind === 'invalid')

@@ -59,6 +59,11 @@ describe('an answer that is not 200', () => {
     expect(judgeAnswer(status, body)).toMatchObject({ kind: 'failed', code, retryable });
   });
 
+  it('is back-pressure when something in front of Ollama lets no more calls through', () => {
+    expect(judgeAnswer(429, 'Too many requests')).toMatchObject({ kind: 'busy' });
+    expect(judgeAnswer(429, HTML)).toMatchObject({ kind: 'busy' });
+  });
+
   it('is back-pressure when Ollama says that its queue is full', () => {
     const body = ollama('server busy, please try again.  maximum pending requests exceeded');
     expect(judgeAnswer(503, body)).toMatchObject({ kind: 'busy' });

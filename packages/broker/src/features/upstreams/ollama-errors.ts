@@ -114,11 +114,15 @@ const OLLAMA_SAYS: Readonly<Record<number, Failure | Busy>> = {
 };
 
 /** Statuses of an answer that is not Ollama's: something stands between it and us. */
-const PROXY_SAYS: Readonly<Record<number, Failure>> = {
+const PROXY_SAYS: Readonly<Record<number, Failure | Busy>> = {
   408: failure('upstream_timeout', 'Something in front of the upstream waited too long (status 408).'),
   502: failure('upstream_unreachable', 'Something in front of the upstream cannot reach it (status 502).'),
   503: failure('upstream_unreachable', 'Something in front of the upstream cannot reach it (status 503).'),
   504: failure('upstream_timeout', 'Something in front of the upstream waited too long (status 504).'),
+  429: {
+    kind: 'busy',
+    message: 'Something in front of the upstream lets no more calls through (status 429).',
+  },
 };
 
 /** What an answer other than 200 means. */
@@ -174,7 +178,7 @@ export function judgeTimeout(timer: TimerName, ms: number): Failure {
   return failure('upstream_timeout', `${TIMEOUTS[timer]} within ${ms} ms (${timer} timer).`);
 }
 
-function judgeForeignAnswer(status: number): Failure {
+function judgeForeignAnswer(status: number): Failure | Busy {
   const known = PROXY_SAYS[status];
   if (known) return known;
   if (status >= 500) return failure('upstream_failed', `The upstream failed (status ${status}).`);

@@ -2,9 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LineSplitter, readAnswerLine } from './ollama-stream.ts';
 
-function split(chunks: readonly Buffer[], maxLineBytes = 1_000): { lines: string[]; isFine: boolean } {
+function split(
+  chunks: readonly Buffer[],
+  maxLineBytes = 1_000,
+): { lines: (string | null)[]; isFine: boolean } {
   const splitter = new LineSplitter(maxLineBytes);
-  const lines: string[] = [];
+  const lines: (string | null)[] = [];
   const isFine = chunks.every((chunk) => splitter.push(chunk, (line) => lines.push(line) > 0));
   const rest = splitter.rest();
   if (rest !== '') lines.push(rest);
@@ -52,8 +55,16 @@ describe('the line splitter', () => {
     expect(split(buffers, 12).isFine).toBe(true);
   });
 
+  it('gives null for a line that is not UTF-8, whether a newline ends it or nothing does', () => {
+    const bad = Buffer.from([0x22, 0xff, 0x22]);
+    const newline = Buffer.from('\n');
+    expect(split([bad, newline, Buffer.from('1\n')]).lines).toEqual([null, '1']);
+    expect(split([Buffer.from('1\n'), bad]).lines).toEqual(['1', null]);
+    expect(readAnswerLine(null)).toEqual({ kind: 'invalid' });
+  });
+
   it('stops when its listener has had enough', () => {
-    const lines: string[] = [];
+    const lines: (string | null)[] = [];
     const isFine = new LineSplitter(100).push(Buffer.from('1\n2\n3\n'), (line) => lines.push(line) < 2);
     expect([lines, isFine]).toEqual([['1', '2'], false]);
   });

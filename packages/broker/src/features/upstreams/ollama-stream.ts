@@ -1,4 +1,5 @@
 /** Reads Ollama's stream: bytes into lines, and a line into what it says. */
+import { isUtf8 } from 'node:buffer';
 
 /** What one line of an answer says. */
 export type AnswerLine =
@@ -28,7 +29,8 @@ const NEWLINE = 0x0a;
 
 /**
  * Cuts bytes into lines. Only whole lines are decoded, so a character whose bytes arrive in different chunks stays
- * whole. A line longer than `maxLineBytes` stops it for good.
+ * whole. A line that is not UTF-8 is null: decoded all the same, it would be a wrong answer that looks right. A line
+ * longer than `maxLineBytes` stops it for good.
  */
 export class LineSplitter {
   readonly #maxLineBytes: number;
@@ -40,14 +42,13 @@ export class LineSplitter {
   }
 
   /** Hands over each line that `chunk` completes until `onLine` says false; false too when a line is too long. */
-  push(chunk: Buffer, onLine: (line: string) => boolean): boolean {
+  push(chunk: Buffer, onLine: (line: string | null) => boolean): boolean {
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
       if (this.#partBytes + end - start > this.#maxLineBytes) return false;
-      const line =
-        this.#partBytes > 0 ? this.#join(chunk.subarray(start, end)) : chunk.toString('utf8', start, end);
+      const line = this.#join(chunk.subarray(start, end));
       start = end + 1;
-      if (line.trim() !== '' && !onLine(line)) return false;
+      if (line?.trim() !== '' && !onLine(line)) return false;
     }
     if (start === chunk.length) return true;
     this.#parts.push(start === 0 ? chunk : chunk.subarray(start));
@@ -56,15 +57,16 @@ export class LineSplitter {
   }
 
   /** The last line, when it came without a newline. */
-  rest(): string {
-    return this.#join(Buffer.alloc(0)).trim();
+  rest(): string | null {
+    const line = this.#join(Buffer.alloc(0));
+    return line === null ? null : line.trim();
   }
 
-  #join(last: Buffer): string {
-    const line = Buffer.concat([...this.#parts, last]).toString('utf8');
+  #join(last: Buffer): string | null {
+    const bytes = this.#partBytes > 0 ? Buffer.concat([...this.#parts, last]) : last;
     this.#parts = [];
     this.#partBytes = 0;
-    return line;
+    return isUtf8(bytes) ? bytes.toString('utf8') : null;
   }
 }
 
@@ -86,7 +88,8 @@ interface RawLine {
 const INVALID: AnswerLine = { kind: 'invalid' };
 
 /** Reads one line of /api/generate or /api/chat. Fields that are absent count as 0 or empty, as Ollama means them. */
-export function readAnswerLine(line: string): AnswerLine {
+export function readAnswerLine(line: string | null): AnswerLine {
+  if (line === null) return INVALID;
   let raw: RawLine | null;
   try {
     raw = JSON.parse(line) as RawLine | null;

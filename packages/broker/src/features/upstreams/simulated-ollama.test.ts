@@ -55,6 +55,14 @@ const EXPECTED: Record<FaultName, object> = {
   split_utf8: { kind: 'answered' },
   empty_content_with_thinking: { kind: 'answered', text: '', thinking: expect.stringMatching(/./) },
   too_large: failed('upstream_invalid', { retryable: false }),
+  long_line: failed('upstream_invalid', { status: 200 }),
+  binary: failed('upstream_invalid', { status: 200 }),
+  invalid_utf8: failed('upstream_invalid', { phase: 'stream' }),
+  error_200: failed('upstream_failed', { status: 200 }),
+  wrong_type: { kind: 'answered' },
+  duplicate_done: { kind: 'answered', completionTokens: 12 },
+  negative_counters: { kind: 'answered', promptTokens: 0, completionTokens: 0 },
+  error_429: { kind: 'busy' },
 };
 
 function askFor(fault: FaultName, isChat: boolean): Promise<CallOutcome> {
