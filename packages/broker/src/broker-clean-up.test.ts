@@ -64,7 +64,10 @@ describe.each(DATABASES)('on $name', ({ isAvailable, open }) => {
       key(1, now - DAY_MS / 2),
     ]);
 
-    const [here, there] = [webhookStore(sequelize).deliveries, webhookStore(sequelize).deliveries];
+    const [here, there] = [
+      webhookStore({ sequelize, sql: ledger.sql }).deliveries,
+      webhookStore({ sequelize, sql: ledger.sql }).deliveries,
+    ];
     const operations = operationStore(sequelize);
     const all: Leftovers[] = [
       { what: 'keys', forget: () => ledger.sweeps.forgetIdempotencyKeys(DAY_MS) },

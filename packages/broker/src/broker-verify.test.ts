@@ -23,7 +23,7 @@ function house({ ledger, activeLanes, vault, database }: Engines) {
     ...{ ledger, activeLanes, vault, clock: systemClock, logger: silentLogger, defaultModel: 'llama3:8b' },
     ...{ hasReceivers: async () => true, problemOfCallback: () => null },
   });
-  const store = webhookStore(database.sequelize);
+  const store = webhookStore({ sequelize: database.sequelize, sql: ledger.sql });
   const webhooks = createWebhooks({
     ...{ store, vault, clock: systemClock, logger: silentLogger, run: newId('run'), deadRuns: [] },
     ...{ secretOf: async () => SECRET, lookUp: (id) => requests.describe(id), logMs: 30 * DAY_MS },

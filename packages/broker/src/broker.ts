@@ -79,7 +79,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     ...{ owner: run, deadOwners: dataDir.earlierRuns },
     kinds: { retry_dead_letters: deadLetters.retrying },
   });
-  const webhookRows = webhookStore(database.sequelize);
+  const webhookRows = webhookStore({ sequelize: database.sequelize, sql: ledger.sql });
   const webhooks: Webhooks = createWebhooks({
     ...{ store: webhookRows, vault, clock, logger, run },
     deadRuns: dataDir.earlierRuns,

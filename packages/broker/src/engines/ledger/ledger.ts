@@ -1,6 +1,9 @@
 /** The port of the requests table: what is written on the path of a request, what is read, what the sweeps need. */
 
 import type { LedgerChecks } from './ledger-checks.ts';
+import type { SqlRunner } from './sql-runner.ts';
+
+export type { SqlRunner, SqlValue, Statement } from './sql-runner.ts';
 
 export type { BrokenRule, SealedRow } from './ledger-checks.ts';
 
@@ -37,6 +40,8 @@ export interface Ledger {
   readonly lanes: LaneBook;
   readonly sweeps: LedgerSweeps;
   readonly checks: LedgerChecks;
+  /** For rooms whose rows change with every request: statements on the ledger's own connections. */
+  readonly sql: SqlRunner;
   close(): Promise<void>;
 }
 

@@ -96,6 +96,7 @@ export function openMysqlLedger(url: string): Ledger {
     lanes: laneBook(sql),
     sweeps: ledgerSweeps(sql),
     checks: ledgerChecks(poolRunner(pool, CHECKS_TIMEOUT_MS)),
+    sql,
     close: async () => {
       await writes.idle();
       // A server that hangs does not say goodbye.

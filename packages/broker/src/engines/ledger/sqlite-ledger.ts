@@ -68,6 +68,7 @@ export function openSqliteLedger(file: string): Ledger {
     lanes: laneBook(sql),
     sweeps: ledgerSweeps(sql),
     checks: ledgerChecks(sql),
+    sql,
     close: async () => {
       await writes.idle();
       if (db.isOpen) db.close();

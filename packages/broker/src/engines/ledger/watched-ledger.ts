@@ -52,6 +52,12 @@ export function watchedLedger(
       mend: (rule) => watched(() => ledger.checks.mend(rule)),
     },
     check: () => watched(() => ledger.check()),
+    sql: {
+      ...ledger.sql,
+      all: (text, values) => watched(() => ledger.sql.all(text, values)),
+      run: (text, values) => watched(() => ledger.sql.run(text, values)),
+      together: (statements) => watched(() => ledger.sql.together(statements)),
+    },
     sweeps: {
       lanesWithWork: (laneIds) => watched(() => sweeps.lanesWithWork(laneIds)),
       wake: () => watched(() => sweeps.wake()),

@@ -56,6 +56,7 @@ export function createKeys({ store, vault, clock, logger }: KeysDeps): Keys {
   const pepper = vault.derive(`key pepper ${PEPPER_VERSION}`);
   const remembered = new Map<string, { key: StoredKey | null; until: number }>();
   const lookups = new Map<string, Promise<StoredKey | null>>();
+  const secrets = new Map<string, { secret: Promise<string>; until: number }>();
   const lastUsed = new Map<string, number>();
 
   async function accept(secret: string): Promise<AcceptedKey | null> {
@@ -99,6 +100,7 @@ export function createKeys({ store, vault, clock, logger }: KeysDeps): Keys {
   function forget(): void {
     remembered.clear();
     lookups.clear();
+    secrets.clear();
   }
 
   async function noteUse(): Promise<void> {
@@ -159,9 +161,17 @@ export function createKeys({ store, vault, clock, logger }: KeysDeps): Keys {
     return key;
   }
 
-  async function webhookSecretOf(id: string): Promise<string> {
-    const key = await stored(id);
-    return (await vault.open(webhookSecretPlace(id), key.webhookSecret)).toString();
+  /** Asked for with every callback, so it is remembered as keys are. */
+  function webhookSecretOf(id: string): Promise<string> {
+    const known = secrets.get(id);
+    if (known && known.until > clock.now()) return known.secret;
+    const secret = stored(id)
+      .then((key) => vault.open(webhookSecretPlace(id), key.webhookSecret))
+      .then(String);
+    secret.catch(() => secrets.delete(id));
+    if (secrets.size >= REMEMBERED_KEYS) secrets.clear();
+    secrets.set(id, { secret, until: clock.now() + REMEMBERED_MS });
+    return secret;
   }
 
   /** `from`: the states in which this may be done. */

@@ -44,8 +44,8 @@ interface DeliveryLoopDeps {
   readonly delaysMs?: readonly number[];
 }
 
-export const PLACES = 64;
-export const PLACES_PER_HOST = 8;
+export const PLACES = 128;
+export const PLACES_PER_HOST = 16;
 /** For a host that let its last attempt run into the timeout: a hundred of them cannot fill the house. */
 const PLACES_OF_HANGING_HOST = 1;
 const REMEMBERED_HOSTS = 10_000;

@@ -23,7 +23,7 @@ const DELIVERED = {
 describeWithWebhooks('the store of deliveries', (bench) => {
   const open = () => {
     const clock = { nowMs: 1_900_000_000_000, now: () => clock.nowMs };
-    return { clock, store: webhookStore(bench().database.sequelize, clock).deliveries };
+    return { clock, store: webhookStore(bench().stores, clock).deliveries };
   };
   const claim = (store: DeliveryStore, run: string, except: readonly string[] = []) =>
     store.claim({
@@ -130,7 +130,7 @@ describeWithWebhooks('the store of deliveries', (bench) => {
   });
 
   it('works by the clock of the database when it is given none', async () => {
-    const { deliveries } = webhookStore(bench().database.sequelize);
+    const { deliveries } = webhookStore(bench().stores);
     const delivery = aDelivery();
     await deliveries.add([delivery]);
     const [claimed] = await claim(deliveries, HERE);

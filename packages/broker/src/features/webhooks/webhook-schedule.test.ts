@@ -266,7 +266,7 @@ describeWithWebhooks('the time of webhooks', (bench) => {
 
   it('what has ended long enough ago is forgotten with its attempts, and what is on its way stays', async () => {
     const here = await world(bench());
-    const { deliveries } = webhookStore(bench().database.sequelize, here.clock);
+    const { deliveries } = webhookStore(bench().stores, here.clock);
     const receiver = await receiverOf(here, bench().keySecret, (_, count) => ({
       status: count === 1 ? 204 : 500,
     }));

@@ -1,8 +1,7 @@
 /** All that webhooks keep in the database: the outbox, endpoints, deliveries, and what is written in one transaction. */
-import { QueryTypes, type Sequelize } from 'sequelize';
 import type { Clock } from '../../kernel/clock.ts';
 import { deliveryCheckStore, type DeliveryCheckStore } from './delivery-check-store.ts';
-import { deliveryStore, type DeliveryStore, type NewDelivery } from './delivery-store.ts';
+import { deliveryStore, type DeliveryStore, type NewDelivery, type Stores } from './delivery-store.ts';
 import { endpointStore, type DisabledReason, type EndpointStore } from './endpoint-store.ts';
 
 export type {
@@ -13,6 +12,7 @@ export type {
   Released,
   Settlement,
   StoredDelivery,
+  Stores,
 } from './delivery-store.ts';
 export type { StoredAttempt } from './delivery-log-store.ts';
 export type { DisabledReason, EndpointStore, StoredEndpoint } from './endpoint-store.ts';
@@ -44,30 +44,30 @@ export interface WebhookStore {
 }
 
 /** `clock` stands in for the database's own, in tests. */
-export function webhookStore(sequelize: Sequelize, clock?: Clock): WebhookStore {
+export function webhookStore(stores: Stores, clock?: Clock): WebhookStore {
+  const { sequelize, sql } = stores;
   const endpoints = endpointStore(sequelize);
-  const deliveries = deliveryStore(sequelize, clock);
+  const deliveries = deliveryStore(stores, clock);
 
   return {
     endpoints,
     deliveries,
     checks: deliveryCheckStore(sequelize, clock),
     outboxPage: async (after, limit) => {
-      const rows = await sequelize.query<OutboxEvent>(
+      const rows = await sql.all<OutboxEvent>(
         `SELECT n, request_id AS requestId, key_id AS keyId, type, created_at AS createdAt
          FROM outbox WHERE n > ? ORDER BY n LIMIT ?`,
-        { type: QueryTypes.SELECT, replacements: [after, limit] },
+        [after, limit],
       );
       return rows.map((row) => ({ ...row, n: Number(row.n), createdAt: Number(row.createdAt) }));
     },
-    fanOut: (events, made) =>
-      sequelize.transaction(async (transaction) => {
-        await deliveries.add(made, transaction);
-        await sequelize.query('DELETE FROM outbox WHERE n IN (?)', {
-          replacements: [events.map(({ n }) => n)],
-          transaction,
-        });
-      }),
+    fanOut: async (events, made) => {
+      const told = events.map(({ n }) => n);
+      await sql.together([
+        ...deliveries.adding(made),
+        { sql: `DELETE FROM outbox WHERE n IN (${told.map(() => '?').join()})`, values: told },
+      ]);
+    },
     remove: (endpointId) =>
       sequelize.transaction(async (transaction) => {
         await endpoints.remove(endpointId, transaction);

@@ -1,5 +1,6 @@
 /** A process that delivers webhooks until it is killed; run by webhooks-killed.test.ts with its settings as one argument. */
 import { openDatabase } from '../../../engines/database/database.ts';
+import { openSqliteLedger } from '../../../engines/ledger/sqlite-ledger.ts';
 import { dataKeyStore } from '../../../engines/vault/data-key-store.ts';
 import { openVault } from '../../../testing/open-vault.ts';
 import { systemClock } from '../../../kernel/clock.ts';
@@ -17,9 +18,9 @@ export interface Doom {
 }
 
 const doom = JSON.parse(process.argv[2]!) as Doom;
-const { sequelize } = openDatabase({ databaseUrl: null, dataDir: doom.dataDir });
+const { sequelize, sqliteFile } = openDatabase({ databaseUrl: null, dataDir: doom.dataDir });
 const webhooks = createWebhooks({
-  store: webhookStore(sequelize),
+  store: webhookStore({ sequelize, sql: openSqliteLedger(sqliteFile!).sql }),
   vault: await openVault(Buffer.from(doom.masterKey, 'base64'), dataKeyStore(sequelize)),
   clock: systemClock,
   logger: silentLogger,

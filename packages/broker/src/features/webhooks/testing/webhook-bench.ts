@@ -7,6 +7,9 @@ import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import { mariadbAvailable, needMariadb } from '../../../../../../test/services/need.ts';
 import { openDatabase, type Database } from '../../../engines/database/database.ts';
 import { migrateDatabase } from '../../../engines/database/migrate.ts';
+import type { Ledger } from '../../../engines/ledger/ledger.ts';
+import { openMysqlLedger } from '../../../engines/ledger/mysql-ledger.ts';
+import { openSqliteLedger } from '../../../engines/ledger/sqlite-ledger.ts';
 import { dataKeyStore } from '../../../engines/vault/data-key-store.ts';
 import type { Vault } from '../../../engines/vault/vault.ts';
 import { openVault } from '../../../testing/open-vault.ts';
@@ -15,7 +18,7 @@ import { newId } from '../../../kernel/ids.ts';
 import { silentLogger, type Logger } from '../../../kernel/logger.ts';
 import type { Resolve } from '../ssrf-guard.ts';
 import type { RequestSummary } from '../../requests/requests.ts';
-import { webhookStore, type WebhookStore } from '../webhook-store.ts';
+import { type Stores, webhookStore, type WebhookStore } from '../webhook-store.ts';
 import { createWebhooks, type Webhooks, type WebhookTimings } from '../webhooks.ts';
 
 export interface RoomOptions {
@@ -33,6 +36,7 @@ export interface RoomOptions {
 
 export interface Bench {
   readonly database: Database;
+  readonly stores: Stores;
   readonly vault: Vault;
   readonly keyId: string;
   /** Of a key, for callbacks. */
@@ -59,6 +63,7 @@ interface Opened {
 function useBench(open: () => Promise<Opened>): () => Bench {
   let opened: Opened;
   let vault: Vault;
+  let ledger: Ledger;
   let bench: Bench;
   const rooms: Webhooks[] = [];
 
@@ -67,7 +72,8 @@ function useBench(open: () => Promise<Opened>): () => Bench {
     const { database } = opened;
     await migrateDatabase(database);
     vault = await openVault(randomBytes(32), dataKeyStore(database.sequelize));
-    bench = benchOf(database, vault, rooms);
+    ledger = openLedger(database);
+    bench = benchOf({ database, stores: { sequelize: database.sequelize, sql: ledger.sql }, vault }, rooms);
   });
   afterEach(async () => {
     for (const room of rooms.splice(0)) await room.stop();
@@ -75,19 +81,27 @@ function useBench(open: () => Promise<Opened>): () => Bench {
       await opened.database.sequelize.query(`DELETE FROM ${table}`);
   });
   afterAll(async () => {
+    await ledger.close();
     await opened.database.close();
     await opened.remove();
   });
   return () => bench;
 }
 
-function benchOf(database: Database, vault: Vault, rooms: Webhooks[]): Bench {
+function openLedger({ mysqlUrl, sqliteFile }: Database): Ledger {
+  return mysqlUrl === null ? openSqliteLedger(sqliteFile!) : openMysqlLedger(mysqlUrl);
+}
+
+function benchOf(
+  { database, stores, vault }: Pick<Bench, 'database' | 'stores' | 'vault'>,
+  rooms: Webhooks[],
+): Bench {
   const { sequelize } = database;
   const requests = new Map<string, RequestSummary>();
   const keyId = newId('key');
   const keySecret = `whsec_${randomBytes(32).toString('base64')}`;
   return {
-    ...{ database, vault, keyId, keySecret },
+    ...{ database, stores, vault, keyId, keySecret },
     event: async (part = {}, type = 'request.completed') => {
       const id = newId('req');
       requests.set(id, endedRequest({ keyId, ...part }));
@@ -97,7 +111,7 @@ function benchOf(database: Database, vault: Vault, rooms: Webhooks[]): Bench {
       return id;
     },
     room: async (options = {}) => {
-      const store = webhookStore(sequelize, options.clock);
+      const store = webhookStore(stores, options.clock);
       const room = createWebhooks({
         store: options.through?.(store) ?? store,
         vault,
