@@ -40,20 +40,23 @@ else
 end
 local nowUs = now * 1000
 
-local specs, formats, accounts, order = {}, {}, {}, {}
+local specs, replyFormats, cellFormats, accounts, order = {}, {}, {}, {}, {}
+for count = 1, ${PLACES} do cellFormats[count] = '<' .. string.rep('ddI4I4', count) end
 
+-- The numbers of a place stand at rule.at + 1 to rule.at + 4 of an account.
 local function rulesOf(text)
-  local rules = specs[text]
-  if rules then return rules end
-  rules = { ttl = 0, hasWindow = false }
+  local rules = { ttl = 0, count = 0, hasWindow = false }
   for kind, place, limit, cost, span in string.gmatch(text, '(%a)(%d),(%d+),(%-?%d+),(%d+)') do
-    local rule = { kind = kind, place = tonumber(place), limit = tonumber(limit), cost = tonumber(cost) }
-    rule.span = tonumber(span)
+    local rule = { kind = kind, limit = tonumber(limit), cost = tonumber(cost), span = tonumber(span) }
+    rule.place = tonumber(place)
+    rule.at = rule.place * 4
     rule.need = max(rule.cost, 1)
     rules[#rules + 1] = rule
+    rules.count = max(rules.count, rule.place + 1)
     local ttl = 120000
     if kind == 'w' then
       rule.part = rule.span / PARTS
+      rule.partNow = floor(now / rule.part)
       rules.hasWindow = true
       ttl = rule.span + 2 * rule.part
     elseif kind == 'b' then ttl = ceil(rule.limit * rule.span / 1000) + 60000
@@ -65,30 +68,36 @@ local function rulesOf(text)
   return rules
 end
 
-local function accountOf(key)
+local function readCells(account, count)
+  local from = account.count
+  local bytes = call('GETRANGE', account.key, from * CELL, count * CELL - 1)
+  if from == 0 then account.isNew = bytes == '' end
+  if #bytes < (count - from) * CELL then bytes = bytes .. string.rep('\\0', (count - from) * CELL - #bytes) end
+  local cells = { unpackBytes(cellFormats[count - from], bytes) }
+  cells[#cells] = nil
+  if from == 0 then
+    account.count = count
+    for at = 1, #cells do account[at] = cells[at] end
+  else
+    for at = 1, #cells do account[from * 4 + at] = cells[at] end
+    account.count = count
+  end
+end
+
+local function accountOf(key, rules)
   local account = accounts[key]
-  if account then return account end
-  account = { key = key, head = call('GETRANGE', key, 0, HEAD - 1), cells = {}, rings = {}, ttl = 0, expires = false }
-  account.isNew = account.head == ''
-  accounts[key] = account
-  order[#order + 1] = account
+  if not account then
+    account = { key = key, count = 0, ttl = 0, expires = false, rings = false }
+    accounts[key] = account
+    order[#order + 1] = account
+  end
+  if account.count < rules.count then readCells(account, rules.count) end
+  if account.ttl < rules.ttl then account.ttl = rules.ttl end
   return account
 end
 
-local function cellOf(account, place)
-  local cell = account.cells[place]
-  if cell then return cell end
-  if #account.head >= (place + 1) * CELL then
-    local a, b, c, d = unpackBytes('<ddI4I4', account.head, place * CELL + 1)
-    cell = { a, b, c, d }
-  else
-    cell = { 0, 0, 0, 0 }
-  end
-  account.cells[place] = cell
-  return cell
-end
-
 local function ringOf(account, place)
+  account.rings = account.rings or {}
   local ring = account.rings[place]
   if ring then return ring end
   local from = HEAD + place * RING * 4
@@ -100,55 +109,56 @@ local function ringOf(account, place)
 end
 
 local function emptyRing(account, place)
-  local ring = {}
+  local ring = { isChanged = true }
   for at = 1, RING do ring[at] = 0 end
+  account.rings = account.rings or {}
   account.rings[place] = ring
-  ring.isChanged = true
 end
 
 local function moveOn(account, rule)
-  local cell = cellOf(account, rule.place)
-  local before, part = cell[1], floor(now / rule.part)
-  if part <= before then return end
-  cell[1] = part
-  account.moved = true
-  if part - before > PARTS or cell[3] == 0 then
+  local at, part = rule.at, rule.partNow
+  local before, total = account[at + 1], account[at + 3]
+  account[at + 1] = part
+  account.expires = true
+  if part - before > PARTS or total == 0 then
     -- What is read of the old ring later would count again.
-    if cell[3] > 0 or account.rings[rule.place] then emptyRing(account, rule.place) end
-    cell[2], cell[3], cell[4] = part, 0, 0
+    if total > 0 then emptyRing(account, rule.place) end
+    account[at + 2], account[at + 3], account[at + 4] = part, 0, 0
     return
   end
   local ring = ringOf(account, rule.place)
-  ring[before % RING + 1] = cell[4]
+  ring[before % RING + 1] = account[at + 4]
   for one = before + 1, part do ring[one % RING + 1] = 0 end
-  local total, oldest = 0, part
+  local oldest = part
+  total = 0
   for one = part - 1, part - PARTS, -1 do
     local counted = ring[one % RING + 1]
-    total = total + counted
-    if counted > 0 then oldest = one end
+    if counted > 0 then
+      total = total + counted
+      oldest = one
+    end
   end
-  cell[2], cell[3], cell[4] = oldest, total, 0
-  ring.isChanged = true
-  account.isChanged = true
+  account[at + 2], account[at + 3], account[at + 4] = oldest, total, 0
+  ring.isChanged, account.isChanged = true, true
 end
 
-local function levelAt(cell)
-  return max(0, cell[3] - max(0, floor((now - cell[1]) / CALM)))
+local function levelAt(account, at)
+  return max(0, account[at + 3] - max(0, floor((now - account[at + 1]) / CALM)))
 end
 
 local look = {
   w = function(account, rule)
-    moveOn(account, rule)
-    local cell, part = cellOf(account, rule.place), rule.part
-    local total, reset = cell[3], 0
-    if total > 0 then reset = (cell[2] + RING) * part - now end
+    local at = rule.at
+    if account[at + 1] < rule.partNow then moveOn(account, rule) end
+    local total, reset, part = account[at + 3], 0, rule.part
+    if total > 0 then reset = (account[at + 2] + RING) * part - now end
     local over = total + rule.need - rule.limit
     if over <= 0 then return total, reset, 0 end
     if over > total then return total, reset, rule.span + part end
-    local free = cell[2]
+    local free = account[at + 2]
     if over > 1 then
       local ring, freed = ringOf(account, rule.place), 0
-      while free < cell[1] do
+      while free < account[at + 1] do
         freed = freed + ring[free % RING + 1]
         if freed >= over then break end
         free = free + 1
@@ -157,98 +167,115 @@ local look = {
     return total, reset, (free + RING) * part - now
   end,
   b = function(account, rule)
-    local full = max(cellOf(account, rule.place)[1], nowUs)
+    local full = max(account[rule.at + 1], nowUs)
     local wait = full + (rule.need - rule.limit) * rule.span - nowUs
     if wait > 0 then wait = ceil(wait / 1000) else wait = 0 end
     return ceil((full - nowUs) / rule.span), ceil((full - nowUs) / 1000), wait
   end,
   g = function(account, rule)
-    local used = cellOf(account, rule.place)[3]
+    local used = account[rule.at + 3]
     if used + rule.need > rule.limit then return used, 0, ${GAUGE_RETRY_MS} end
     return used, 0, 0
   end,
   p = function(account, rule)
-    local cell = cellOf(account, rule.place)
-    if cell[3] > 0 then account.ttl = max(account.ttl, REMEMBERED) end
-    local left = max(0, cell[1] - now)
-    return levelAt(cell), left, left
+    if account[rule.at + 3] == 0 then return 0, 0, 0 end
+    account.ttl = max(account.ttl, REMEMBERED)
+    local left = max(0, account[rule.at + 1] - now)
+    return levelAt(account, rule.at), left, left
   end,
 }
 
-local function countRule(account, rules, rule)
-  local cell = cellOf(account, rule.place)
-  if rule.kind == 'w' then
-    moveOn(account, rule)
-    if cell[3] == 0 then cell[2] = cell[1] end
-    local counted = min(rule.cost, MOST - cell[3])
-    cell[3] = cell[3] + counted
-    cell[4] = cell[4] + counted
-  elseif rule.kind == 'b' then
-    cell[1] = max(cell[1], nowUs) + rule.cost * rule.span
-  elseif rule.kind == 'g' then
-    cell[3] = min(max(cell[3] + rule.cost, 0), MOST)
-  end
+-- Answers with what is used now and until when.
+local countRule = {
+  w = function(account, rule)
+    local at = rule.at
+    if account[at + 1] < rule.partNow then moveOn(account, rule) end
+    local total = account[at + 3]
+    if total == 0 then account[at + 2] = account[at + 1] end
+    local counted = min(rule.cost, MOST - total)
+    total = total + counted
+    account[at + 3] = total
+    account[at + 4] = account[at + 4] + counted
+    return total, (account[at + 2] + RING) * rule.part - now
+  end,
+  b = function(account, rule)
+    local full = max(account[rule.at + 1], nowUs) + rule.cost * rule.span
+    account[rule.at + 1] = full
+    return ceil((full - nowUs) / rule.span), ceil((full - nowUs) / 1000)
+  end,
+  g = function(account, rule)
+    local used = min(max(account[rule.at + 3] + rule.cost, 0), MOST)
+    account[rule.at + 3] = used
+    return used, 0
+  end,
+}
+
+local function counted(account, rules)
   account.isChanged = true
-  account.ttl = max(account.ttl, rules.ttl)
   if account.isNew or not rules.hasWindow then account.expires = true end
 end
 
 local function strike(account, rule)
-  local cell = cellOf(account, rule.place)
-  local forgotten = max(cell[2], nowUs) + ceil(STRIKE_US / rule.limit)
-  cell[2] = forgotten
+  local at = rule.at
+  local forgotten = max(account[at + 2], nowUs) + ceil(STRIKE_US / rule.limit)
+  account[at + 2] = forgotten
   account.isChanged, account.expires = true, true
   if forgotten - nowUs <= STRIKE_US then return nil end
-  local level = min(levelAt(cell), #BLOCK - 1)
-  cell[1], cell[2], cell[3] = now + BLOCK[level + 1], 0, level + 1
+  local level = min(levelAt(account, at), #BLOCK - 1)
+  account[at + 1], account[at + 2], account[at + 3] = now + BLOCK[level + 1], 0, level + 1
   account.ttl = max(account.ttl, REMEMBERED)
   call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-  local forgottenAt = string.format('%.0f', cell[1] + (level + 1) * CALM)
+  local forgottenAt = string.format('%.0f', account[at + 1] + (level + 1) * CALM)
   call('ZADD', KEYS[1], forgottenAt, account.key .. '${PLACE_MARK}' .. rule.place)
   call('PEXPIRE', KEYS[1], REMEMBERED)
   return level + 1, BLOCK[level + 1]
 end
 
 local function decideOne(first, count)
-  local by, retry, at, waits, reply = 255, 0, 0, {}, { 0, 0 }
+  local by, retry, n, reply, waits = 255, 0, 0, { 0, 0 }, nil
   for index = first, first + count - 1 do
-    local account = accountOf(KEYS[index + 1])
-    local rules = rulesOf(ARGV[index + 2])
-    for _, rule in ipairs(rules) do
+    local text = ARGV[index + 2]
+    local rules = specs[text] or rulesOf(text)
+    local account = accountOf(KEYS[index + 1], rules)
+    for each = 1, #rules do
+      local rule = rules[each]
       local used, reset, wait = look[rule.kind](account, rule)
-      account.ttl = max(account.ttl, rules.ttl)
-      reply[2 * at + 3], reply[2 * at + 4] = used, reset
-      waits[at] = wait
-      if wait > retry then by, retry = at, wait end
-      at = at + 1
+      reply[2 * n + 3], reply[2 * n + 4] = used, reset
+      if wait > 0 then
+        waits = waits or {}
+        waits[n] = true
+        if wait > retry then by, retry = n, wait end
+      end
+      n = n + 1
     end
   end
-  local total, isRefused = at, by ~= 255
-  at = 0
+  local total, isRefused = n, by ~= 255
+  n = 0
   for index = first, first + count - 1 do
-    local account, rules = accountOf(KEYS[index + 1]), rulesOf(ARGV[index + 2])
-    for _, rule in ipairs(rules) do
+    local rules = specs[ARGV[index + 2]]
+    local account = accounts[KEYS[index + 1]]
+    for each = 1, #rules do
+      local rule = rules[each]
       if rule.kind == 'p' then
-        if waits[at] == 0 and (isRefused or rule.cost > 0) then
+        if (isRefused or rule.cost > 0) and not (waits and waits[n]) then
           local level, duration = strike(account, rule)
           if level then
-            reply[2 * at + 3], reply[2 * at + 4] = level, duration
-            if duration > retry then by, retry = at, duration end
+            reply[2 * n + 3], reply[2 * n + 4] = level, duration
+            if duration > retry then by, retry = n, duration end
           end
         end
       elseif not isRefused and rule.cost ~= 0 then
-        countRule(account, rules, rule)
-        local used, reset = look[rule.kind](account, rule)
-        reply[2 * at + 3], reply[2 * at + 4] = used, reset
+        reply[2 * n + 3], reply[2 * n + 4] = countRule[rule.kind](account, rule)
+        counted(account, rules)
       end
-      at = at + 1
+      n = n + 1
     end
   end
   reply[1], reply[2] = by, retry
-  local format = formats[total]
+  local format = replyFormats[total]
   if not format then
     format = '<BI4' .. string.rep('I4I4', total)
-    formats[total] = format
+    replyFormats[total] = format
   end
   return pack(format, unpack(reply))
 end
@@ -260,9 +287,13 @@ for decision = 1, #ARGV[2] do
     replies[#replies + 1] = decideOne(at, count)
     at = at + count
   else
-    local account, rules = accountOf(KEYS[at + 1]), rulesOf(ARGV[at + 2])
+    local rules = specs[ARGV[at + 2]] or rulesOf(ARGV[at + 2])
+    local account = accountOf(KEYS[at + 1], rules)
     for _, rule in ipairs(rules) do
-      if rule.kind ~= 'p' then countRule(account, rules, rule) end
+      if countRule[rule.kind] then
+        countRule[rule.kind](account, rule)
+        counted(account, rules)
+      end
     end
     at = at + 1
   end
@@ -270,28 +301,15 @@ end
 
 for _, account in ipairs(order) do
   if account.isChanged then
-    local low, high
-    for place in pairs(account.cells) do
-      if not low or place < low then low = place end
-      if not high or place > high then high = place end
-    end
-    local parts = {}
-    for place = low, high do
-      local cell = account.cells[place]
-      if cell then
-        parts[#parts + 1] = pack('<ddI4I4', cell[1], cell[2], cell[3], cell[4])
-      else
-        local old = string.sub(account.head, place * CELL + 1, (place + 1) * CELL)
-        parts[#parts + 1] = old .. string.rep('\\0', CELL - #old)
+    call('SETRANGE', account.key, 0, pack(cellFormats[account.count], unpack(account, 1, account.count * 4)))
+    if account.rings then
+      for place, ring in pairs(account.rings) do
+        if ring.isChanged then
+          call('SETRANGE', account.key, HEAD + place * RING * 4, pack(RING_FORMAT, unpack(ring)))
+        end
       end
     end
-    call('SETRANGE', account.key, low * CELL, table.concat(parts))
-    for place, ring in pairs(account.rings) do
-      if ring.isChanged then
-        call('SETRANGE', account.key, HEAD + place * RING * 4, pack(RING_FORMAT, unpack(ring)))
-      end
-    end
-    if (account.expires or account.moved) then call('PEXPIRE', account.key, account.ttl) end
+    if account.expires then call('PEXPIRE', account.key, account.ttl) end
   end
 end
 return table.concat(replies)`;

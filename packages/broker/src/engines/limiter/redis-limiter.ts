@@ -1,5 +1,6 @@
 /** The limiter of many brokers: counters in Redis, and one script that decides about all that came in one moment. */
 import { Command, type Redis } from 'ioredis';
+import { inTime } from '../../kernel/in-time.ts';
 import { runScript, script, type Script } from '../active-lanes/rsmq-client.ts';
 import { SelfClockedFlush } from '../ledger/self-clocked-flush.ts';
 import { calmedLevel } from './decide.ts';
@@ -9,6 +10,8 @@ import { ANNOUNCE, CELL_BYTES, DECIDE, LIFT, PLACE_MARK } from './limiter-script
 export interface RedisLimiterOptions {
   /** The start of all keys. The braces keep them in one slot of a cluster. */
   readonly namespace?: string;
+  /** After this a decision is rejected; Redis may have counted it all the same. */
+  readonly timeoutMs?: number;
   /** For tests: another time than that of Redis, in milliseconds since 1970. */
   readonly now?: () => number;
 }
@@ -28,12 +31,14 @@ interface Op {
 
 /** Keeps Redis busy for a millisecond or two at most. */
 const BATCH = { maxOps: 256, maxBytes: Number.POSITIVE_INFINITY };
+const TIMEOUT_MS = 250;
 const BROKER_GONE_MS = 6_000;
 const NOBODY = 255;
 const NO_VERDICT: Verdict = { isAllowed: true, refusedBy: -1, retryMs: 0, states: [] };
 const [DECIDING, LIFTING, ANNOUNCING] = [script(DECIDE), script(LIFT), script(ANNOUNCE)];
 
 export function redisLimiter(redis: Redis, options: RedisLimiterOptions = {}): RedisLimiter {
+  const { timeoutMs = TIMEOUT_MS } = options;
   const prefix = `${options.namespace ?? '{fila}'}:limit`;
   const [index, living, accounts] = [`${prefix}:penalties`, `${prefix}:brokers`, `${prefix}:of:`];
   const flush = new SelfClockedFlush<Op>(write, () => 1, BATCH);
@@ -52,7 +57,8 @@ export function redisLimiter(redis: Redis, options: RedisLimiterOptions = {}): R
     }
     const now = options.now ? String(options.now()) : '';
     try {
-      readAnswer(await runForBytes(redis, DECIDING, [keys.length, ...keys, now, shape, ...rules]), ops);
+      const answer = runForBytes(redis, DECIDING, [keys.length, ...keys, now, shape, ...rules]);
+      readAnswer(await inTime(answer, timeoutMs, () => new Error('no answer in time')), ops);
     } catch (error) {
       for (const { reject } of ops) reject(error);
     }
