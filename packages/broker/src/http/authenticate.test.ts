@@ -2,6 +2,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { AcceptedKey } from '../features/keys/keys.ts';
+import { NO_LIMITS } from '../kernel/key-limits.ts';
 import { silentLogger } from '../kernel/logger.ts';
 import { authenticate, keyOf } from './authenticate.ts';
 import { answerError } from './error-answer.ts';
@@ -9,7 +10,7 @@ import { answerError } from './error-answer.ts';
 const ADMIN = 'fila_admin_0123456789abcdefghijklmnopqrstuv';
 const CLIENT = 'fila_live_client';
 const key: AcceptedKey = {
-  ...{ id: 'key_1', name: 'client', expiresAt: null, limitMinute: 0, limitHour: 0, limitDay: 0 },
+  ...{ id: 'key_1', name: 'client', expiresAt: null, plan: null, ...NO_LIMITS },
 };
 
 const apps: FastifyInstance[] = [];

@@ -2,7 +2,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AcceptedKey } from '../features/keys/keys.ts';
-import { fail } from '../kernel/errors.ts';
+import type { Limits } from '../features/limits/limits.ts';
+import { fail, type FilaError } from '../kernel/errors.ts';
 import { UNAVAILABLE_RETRY_S } from './error-answer.ts';
 
 declare module 'fastify' {
@@ -21,12 +22,14 @@ interface Authenticators {
   readonly adminToken: string;
   /** Why no call can be answered now, or null. */
   readonly whyUnavailable?: () => string | null;
+  /** Who tries too many wrong keys is refused before any is looked up. */
+  readonly limits?: Pick<Limits, 'refusalOfAddress' | 'wrongKey'>;
 }
 
 /** Deny by default: a route that does not say who may call it stops the start. */
 export function authenticate(
   app: FastifyInstance,
-  { acceptKey, adminToken, whyUnavailable }: Authenticators,
+  { acceptKey, adminToken, whyUnavailable, limits }: Authenticators,
 ): void {
   const adminDigest = digest(adminToken);
   app.decorateRequest('apiKey', null);
@@ -36,19 +39,24 @@ export function authenticate(
       throw new Error(`${String(route.method)} ${route.url} does not say who may call it.`);
   });
 
+  async function wrong({ ip }: FastifyRequest): Promise<FilaError> {
+    return (await limits?.wrongKey(ip)) ?? fail('unauthorized');
+  }
+
   app.addHook('onRequest', async (request) => {
     const { access } = request.routeOptions.config;
     if (access === 'anyone' || access === undefined) return;
     // Before the key is looked up: one that is remembered changes nothing.
     const why = whyUnavailable?.() ?? null;
     if (why !== null) throw fail('unavailable', { detail: why, retryAfter: UNAVAILABLE_RETRY_S });
+    const refusal = limits?.refusalOfAddress(request.ip) ?? null;
+    if (refusal) throw refusal;
     const secret = secretOf(request);
-    if (!secret) throw fail('unauthorized');
     if (access === 'admin') {
-      if (!timingSafeEqual(digest(secret), adminDigest)) throw fail('unauthorized');
+      if (!secret || !timingSafeEqual(digest(secret), adminDigest)) throw await wrong(request);
     } else {
-      request.apiKey = await acceptKey(secret);
-      if (!request.apiKey) throw fail('unauthorized');
+      request.apiKey = secret ? await acceptKey(secret) : null;
+      if (!request.apiKey) throw await wrong(request);
     }
   });
 }

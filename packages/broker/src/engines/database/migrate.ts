@@ -7,6 +7,7 @@ import * as m0002 from './migrations/0002-idempotency-attempts-and-outbox.ts';
 import * as m0003 from './migrations/0003-webhooks.ts';
 import * as m0004 from './migrations/0004-upstreams.ts';
 import * as m0005 from './migrations/0005-operations.ts';
+import * as m0007 from './migrations/0007-plans.ts';
 
 export interface Migration {
   readonly name: string;
@@ -29,6 +30,7 @@ const MIGRATIONS: Readonly<Record<string, MigrationModule>> = {
   '0003-webhooks': m0003,
   '0004-upstreams': m0004,
   '0005-operations': m0005,
+  '0007-plans': m0007,
 };
 
 const MIGRATIONS_TABLE = 'fila_migrations';

@@ -19,6 +19,20 @@ export function ledgerSweeps(sql: SqlRunner): LedgerSweeps {
     return rows.flatMap(({ lane, oldest }) => (oldest === null ? [] : [{ laneId: Number(lane), oldest }]));
   }
 
+  /** One state a statement: each has an index of its own on SQLite. */
+  async function unfinished(): Promise<{ laneId: number; count: number }[]> {
+    const counts = new Map<number, number>();
+    for (const state of [pending, processing, delayed]) {
+      const known = state === delayed ? 'AND wake_at IS NOT NULL' : '';
+      const rows = await sql.all<{ lane: number; n: number }>(
+        `SELECT lane_id AS lane, COUNT(*) AS n FROM requests ${sql.byLaneAndState}
+         WHERE lane_id IN (SELECT id FROM lanes) AND state = ${state} ${known} GROUP BY lane_id`,
+      );
+      for (const { lane, n } of rows) counts.set(Number(lane), (counts.get(Number(lane)) ?? 0) + Number(n));
+    }
+    return [...counts].map(([laneId, count]) => ({ laneId, count }));
+  }
+
   async function wake(): Promise<{ expired: string[]; nextInMs: number | null }> {
     const due = await sql.all<{ id: string; late: number }>(
       `SELECT id, deadline_at IS NOT NULL AND deadline_at <= ${sql.nowMs} AS late FROM requests
@@ -77,7 +91,7 @@ export function ledgerSweeps(sql: SqlRunner): LedgerSweeps {
     await sql.run(`DELETE FROM idempotency_keys WHERE created_at < ${sql.nowMs} - ?`, [olderThanMs]);
   }
 
-  return { lanesWithWork, wake, rescue, heldBy, forgetIdempotencyKeys };
+  return { lanesWithWork, unfinished, wake, rescue, heldBy, forgetIdempotencyKeys };
 }
 
 function expire(sql: SqlRunner, ids: readonly string[]): Statement[] {

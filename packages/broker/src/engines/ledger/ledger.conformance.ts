@@ -256,6 +256,18 @@ export function describeLedger(name: string, make: () => Promise<Ledger>): void 
       expect(found.has(idle)).toBe(false);
     });
 
+    it('counts what has not ended, by lane', async () => {
+      const laneId = await lane();
+      for (let i = 0; i < 4; i++) await insert(laneId);
+      await insert(laneId, { runAt: Date.now() + 3_600_000 });
+      const held = await claim(laneId, 2);
+      const countOf = async (): Promise<number | undefined> =>
+        (await ledger.sweeps.unfinished()).find((one) => one.laneId === laneId)?.count;
+      expect(await countOf()).toBe(5);
+      await ledger.cancel(held[0]!.id, held[0]!.keyId);
+      expect(await countOf()).toBe(4);
+    });
+
     it('lists newest first, page by page, with filters', async () => {
       const keyId = newId('key');
       const laneId = await ledger.lanes.idOf({ queue: 'default', keyId, band: 2, model: 'listed' });

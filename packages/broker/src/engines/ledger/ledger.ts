@@ -50,6 +50,8 @@ export interface LaneBook {
 export interface LedgerSweeps {
   /** Lanes that have pending rows, with the oldest of them: all lanes, or those named. One index dive a lane. */
   lanesWithWork(laneIds?: readonly number[]): Promise<{ laneId: number; oldest: string }[]>;
+  /** How many requests of each lane have not ended. Reads that part of an index, so it is not for every call. */
+  unfinished(): Promise<{ laneId: number; count: number }[]>;
   /** Expires what is past its deadline, makes pending what is due; says which expired, and when something is due next. */
   wake(): Promise<{ expired: string[]; nextInMs: number | null }>;
   /** Gives back what a dead worker held: leases over for `graceMs`, or of the owner named. Three deaths: failed, poison. */

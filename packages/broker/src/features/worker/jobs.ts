@@ -113,7 +113,7 @@ export class Jobs {
     const left = row.deadlineAt === null ? Number.POSITIVE_INFINITY : row.deadlineAt - clock.now();
     if (!slot || left <= 0) {
       slot?.release();
-      await this.#write(slot ? settleExpired(row, owner, tools) : handBack(row, owner));
+      await this.#write(slot ? settleExpired(row, owner, tools) : handBack(row, owner), row.keyId);
       return;
     }
     const started = performance.now();
@@ -136,7 +136,7 @@ export class Jobs {
             { ...tools, now: clock.now() },
           );
     if (settlement === null) return logger.info({ ...fields, why: running.why }, 'a call was given up');
-    const written = await this.#write(settlement);
+    const written = await this.#write(settlement, row.keyId);
     const code = outcome.kind === 'failed' ? { code: outcome.code } : {};
     logger.info({ ...fields, ...code, to: settlement.to, written }, SETTLED.get(written)!);
   }
@@ -151,9 +151,9 @@ export class Jobs {
   }
 
   /** While the database is away the outcome waits on the disk; null when the daemon stops before it is back. */
-  async #write(settlement: Settlement): Promise<boolean | null> {
+  async #write(settlement: Settlement, keyId: string): Promise<boolean | null> {
     try {
-      return await this.settle(settlement);
+      return await this.settle(settlement, keyId);
     } catch (error) {
       if (!(error instanceof LedgerUnavailable)) throw error;
       return this.#deps.spool.keep(settlement);
@@ -161,11 +161,14 @@ export class Jobs {
   }
 
   /** Writes an outcome and tells who waits for it; false when the row is no longer ours. */
-  async settle(settlement: Settlement): Promise<boolean> {
+  async settle(settlement: Settlement, keyId?: string): Promise<boolean> {
     const { ledger, requests, onDelayed } = this.#deps;
     const written = await ledger.settle(settlement);
     if (written && settlement.to === 'delayed') onDelayed?.(settlement.delayMs ?? 0);
-    else if (written && settlement.to !== 'pending') requests.ended(settlement.id);
+    else if (written && settlement.to !== 'pending') {
+      const tokens = (settlement.promptTokens ?? 0) + (settlement.completionTokens ?? 0);
+      requests.ended(settlement.id, keyId === undefined ? undefined : { keyId, tokens });
+    }
     return written;
   }
 

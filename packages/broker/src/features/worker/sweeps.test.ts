@@ -39,6 +39,7 @@ async function startSweeps(
     ...bench.ledger,
     sweeps: {
       ...{ forgetIdempotencyKeys: real.forgetIdempotencyKeys, heldBy: real.heldBy },
+      unfinished: real.unfinished,
       wake: async () => (unlessAway('wake'), real.wake()),
       rescue: async (...dead) => (unlessAway('rescue'), real.rescue(...dead)),
       lanesWithWork: async (ids) => {
