@@ -1,5 +1,6 @@
 /** The statements of the sweeps, each a compare-and-set that any broker may repeat. */
-import { eventOf, MAX_DELIVERIES, STATE, type Held, type LedgerSweeps } from './ledger.ts';
+import { firstIdAt } from '../../kernel/ids.ts';
+import { eventOf, MAX_DELIVERIES, STATE, type Held, type Lately, type LedgerSweeps } from './ledger.ts';
 import type { SqlRunner, Statement } from './sql-runner.ts';
 
 /** Rows that one statement names. */
@@ -31,6 +32,26 @@ export function ledgerSweeps(sql: SqlRunner): LedgerSweeps {
       for (const { lane, n } of rows) counts.set(Number(lane), (counts.get(Number(lane)) ?? 0) + Number(n));
     }
     return [...counts].map(([laneId, count]) => ({ laneId, count }));
+  }
+
+  /** Ids begin with the time, so that this part of the table is a range of them. */
+  async function lately(sinceMs: number): Promise<Lately> {
+    const second = (column: string): string => `${column} - ${column} % 1000`;
+    const rows = (column: string, sum: string) =>
+      sql.all<{ keyId: string; at: number; n: number }>(
+        `SELECT key_id AS keyId, ${second(column)} AS at, ${sum} AS n FROM requests
+         WHERE id >= ? AND ${column} >= ? GROUP BY key_id, ${second(column)} ORDER BY at`,
+        [firstIdAt('req', sinceMs), sinceMs],
+      );
+    const sent = await rows('created_at', 'COUNT(*)');
+    const used = await rows(
+      'completed_at',
+      'SUM(COALESCE(prompt_tokens, 0) + COALESCE(completion_tokens, 0))',
+    );
+    return {
+      sent: sent.map(({ keyId, at, n }) => ({ keyId, atMs: Number(at), count: Number(n) })),
+      used: used.map(({ keyId, at, n }) => ({ keyId, atMs: Number(at), tokens: Number(n) })),
+    };
   }
 
   async function wake(): Promise<{ expired: string[]; nextInMs: number | null }> {
@@ -91,7 +112,7 @@ export function ledgerSweeps(sql: SqlRunner): LedgerSweeps {
     await sql.run(`DELETE FROM idempotency_keys WHERE created_at < ${sql.nowMs} - ?`, [olderThanMs]);
   }
 
-  return { lanesWithWork, unfinished, wake, rescue, heldBy, forgetIdempotencyKeys };
+  return { lanesWithWork, unfinished, lately, wake, rescue, heldBy, forgetIdempotencyKeys };
 }
 
 function expire(sql: SqlRunner, ids: readonly string[]): Statement[] {

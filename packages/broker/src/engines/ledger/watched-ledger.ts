@@ -53,6 +53,7 @@ export function watchedLedger(
     check: () => watched(() => ledger.check()),
     sweeps: {
       lanesWithWork: (laneIds) => watched(() => sweeps.lanesWithWork(laneIds)),
+      lately: (sinceMs) => watched(() => sweeps.lately(sinceMs)),
       unfinished: () => watched(() => sweeps.unfinished()),
       wake: () => watched(() => sweeps.wake()),
       rescue: (dead, poisonError) => watched(() => sweeps.rescue(dead, poisonError)),

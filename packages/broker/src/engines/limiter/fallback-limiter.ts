@@ -47,6 +47,7 @@ export function fallbackLimiter(options: FallbackLimiterOptions): Limiter & Serv
 
   return {
     name: 'limiter',
+    isOwn: false,
     start: async () => {
       await announce().catch((error: unknown) => circuit.open(error));
       await announcing.start();

@@ -87,9 +87,11 @@ export const MOST = 4_294_967_295;
  * Redis, and go when they can no longer matter. `decide` and `count` of the fallback never reject.
  */
 export interface Limiter {
+  /** Whether the counters are this process's own, and go with it. */
+  readonly isOwn: boolean;
   decide(accounts: readonly Account[]): Promise<Verdict>;
-  /** Counts the costs of an account's rules without asking. */
-  count(account: Account): Promise<void>;
+  /** Counts the costs of an account's rules without asking. `atMs`: in the past, in order; for counters of its own only. */
+  count(account: Account, atMs?: number): Promise<void>;
   /** Accounts that are blocked, or were of late. */
   penalties(): Promise<Penalty[]>;
   /** Forgets the penalty at this place; false when there was none. */

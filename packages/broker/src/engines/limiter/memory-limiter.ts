@@ -51,6 +51,7 @@ export function memoryLimiter({ clock, accounts = new Map() }: MemoryLimiterOpti
   }
 
   return {
+    isOwn: true,
     decide: async (list) => {
       const now = clock.now();
       clean(now);
@@ -65,8 +66,8 @@ export function memoryLimiter({ clock, accounts = new Map() }: MemoryLimiterOpti
       }
       return verdict;
     },
-    count: async (account) => {
-      const now = clock.now();
+    count: async (account, atMs) => {
+      const now = atMs ?? clock.now();
       count(ask(account, now), now);
     },
     penalties: async () => {

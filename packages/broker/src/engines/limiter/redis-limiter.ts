@@ -86,6 +86,7 @@ export function redisLimiter(redis: Redis, options: RedisLimiterOptions = {}): R
   }
 
   return {
+    isOwn: false,
     decide: (asked) => ask(asked, false),
     count: async (account) => void (await ask([account], true)),
     penalties: async () => {

@@ -69,6 +69,8 @@ const WINDOWS = [
   { name: 'day', field: 'limitDay', windowMs: DAY_MS },
 ] as const;
 
+const WINDOW_NAMES = Object.fromEntries(WINDOWS.map(({ name }) => [name, true]));
+
 export const keyAccount = (keyId: string): string => `key:${keyId}`;
 export const wrongKeyAccount = (address: string): string => `wrong:${address}`;
 
@@ -78,6 +80,10 @@ export interface RuleBook {
   wrongKey(address: string): Account | null;
   /** What is counted when a request of this key ends. */
   ended(keyId: string, limits: KeyLimits, tokens: number): Account[];
+  /** Where its places are counted. */
+  places(keyId: string, limits: KeyLimits): Account[];
+  used(keyId: string, limits: KeyLimits, tokens: number): Account[];
+  sent(keyId: string, limits: KeyLimits, requests: number): Account[];
   /** The gauges of what has not ended, and what they are limited to. */
   heldBy(keyId: string): Account;
   readonly held: Account;
@@ -132,6 +138,13 @@ export function createRuleBook(settings: LimitSettings): RuleBook {
     ].filter(({ rules: list }) => list.length > 0);
   }
 
+  function places(keyId: string, { maxQueued }: KeyLimits): Account[] {
+    return [
+      ...(maxQueued > 0 ? [{ name: keyAccount(keyId), rules: ONE_LESS }] : []),
+      ...(settings.maxQueued > 0 ? [{ name: 'queue', rules: ONE_LESS }] : []),
+    ];
+  }
+
   return {
     of: (kind, key, address) => {
       const accounts = [
@@ -145,16 +158,22 @@ export function createRuleBook(settings: LimitSettings): RuleBook {
       settings.wrongKeysMinute === 0
         ? null
         : { name: wrongKeyAccount(address), rules: [penaltyRule(settings.wrongKeysMinute, 1).rule] },
-    ended: (keyId, limits, tokens) => [
-      ...(limits.maxQueued > 0 ? [{ name: keyAccount(keyId), rules: ONE_LESS }] : []),
-      ...(settings.maxQueued > 0 ? [{ name: 'queue', rules: ONE_LESS }] : []),
-      ...(limits.limitTokensDay > 0 && tokens > 0
-        ? [{ name: keyAccount(keyId), rules: [{ ...tokensRule(limits.limitTokensDay).rule, cost: tokens }] }]
-        : []),
-    ],
+    ended: (keyId, limits, tokens) => [...places(keyId, limits), ...used(keyId, limits, tokens)],
+    places,
+    used,
+    sent: (keyId, limits, requests) => {
+      const windows = rulesOfLimits(limits).filter(({ name }) => name in WINDOW_NAMES);
+      const rules = windows.map(({ rule }): Rule => ({ ...rule, cost: requests }));
+      return rules.length === 0 ? [] : [{ name: keyAccount(keyId), rules }];
+    },
     heldBy: (keyId) => ({ name: keyAccount(keyId), rules: HELD }),
     held: { name: 'queue', rules: HELD },
   };
+}
+
+function used(keyId: string, { limitTokensDay }: KeyLimits, tokens: number): Account[] {
+  if (limitTokensDay === 0 || tokens === 0) return [];
+  return [{ name: keyAccount(keyId), rules: [{ ...tokensRule(limitTokensDay).rule, cost: tokens }] }];
 }
 
 function account(name: string, named: readonly NamedRule[]): NamedAccount {

@@ -24,6 +24,7 @@ import { createDrainRate } from './drain-rate.ts';
 import { explainLimits } from './explain-limits.ts';
 import { limitHeaders, type LimitHeaders } from './limit-headers.ts';
 import { createQueueCount } from './queue-count.ts';
+import { createRecall } from './recall.ts';
 import { blocked, refusalOf } from './refusal.ts';
 
 export type { CallKind, LimitSettings } from './call-rules.ts';
@@ -89,6 +90,7 @@ export function createLimits({ limiter, keys, ledger, settings, clock, logger }:
     ...{ limiter, ledger, book, logger, countsAll: settings.maxQueued > 0 },
     limitedKeys: () => keys.limitedInQueue(),
   });
+  const recall = createRecall({ limiter, ledger, keys, book, clock });
   let factor = 1;
   let lookAt = 0;
 
@@ -97,6 +99,7 @@ export function createLimits({ limiter, keys, ledger, settings, clock, logger }:
     if (kind === 'request' && factor < 1 && !thinning.passes(factor))
       return { ...FREE, refusal: fail('overloaded', { retryAfter: OVERLOADED_RETRY_S }) };
     if (accounts.length === 0) return FREE;
+    await recall();
     const verdict = await limiter.decide(accounts);
     const now = clock.now();
     const refusal = refusalOf(named, verdict, drain.waitMs(now));
@@ -198,6 +201,7 @@ export function createLimits({ limiter, keys, ledger, settings, clock, logger }:
       countEnd(id, facts).catch(failed('counting the end of a request'));
     },
     explain: async ({ key: id, class: kind = 'request', address }) => {
+      await recall();
       const { name, plan, inherited } = await keys.get(id);
       const key: AcceptedKey = { id, name, plan, expiresAt: null, ...(await keys.limitsOf(id)) };
       const { accounts } = book.of(kind, key, address === undefined ? '' : clientAddress(address));
