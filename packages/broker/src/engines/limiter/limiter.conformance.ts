@@ -125,6 +125,17 @@ function describePenalties(make: () => Promise<LimitersUnderTest>): void {
     expect((await offend(under)).retryMs).toBe(60_000);
   });
 
+  it('a block is known also when another rule refuses for longer', async () => {
+    const { brokers, setTime } = await make();
+    setTime(START);
+    const account = { name: 'key', rules: [perHour(1), penalty(5, 0)] };
+    for (let i = 0; i < 10; i++)
+      expect((await brokers[0].decide([account])).refusedBy).toBe(i === 0 ? -1 : 0);
+    expect(await brokers[0].penalties()).toEqual([
+      { account: 'key', level: 1, blockedUntil: START + 60_000 },
+    ]);
+  });
+
   it('what was forgotten is shown no more', async () => {
     const under = await make();
     under.setTime(START);

@@ -44,6 +44,13 @@ export function memoryLimiter({ clock, accounts = new Map() }: MemoryLimiterOpti
     for (const [name, { until }] of accounts) if (until <= now) accounts.delete(name);
   }
 
+  function notePenalty({ name, rules }: Account, now: number): void {
+    const rule = rules.find(({ kind }) => kind === 'penalty');
+    if (!rule || !penaltyOf(name, rule.place, now)) return;
+    punished.set(name, rule.place);
+    accounts.get(name)!.until = now + REMEMBERED_MS;
+  }
+
   function penaltyOf(account: string, place: number, now: number): Penalty | null {
     const kept = accounts.get(account);
     const penalty = kept ? penaltyAt(kept.counters, place, now) : null;
@@ -59,11 +66,7 @@ export function memoryLimiter({ clock, accounts = new Map() }: MemoryLimiterOpti
         list.map((account) => ask(account, now)),
         now,
       );
-      const by = verdict.refusedBy < 0 ? undefined : ruleAt(list, verdict.refusedBy);
-      if (by?.rule.kind === 'penalty') {
-        punished.set(by.account.name, by.rule.place);
-        accounts.get(by.account.name)!.until = now + REMEMBERED_MS;
-      }
+      if (!verdict.isAllowed) for (const account of list) notePenalty(account, now);
       return verdict;
     },
     count: async (account, atMs) => {
@@ -89,16 +92,6 @@ export function memoryLimiter({ clock, accounts = new Map() }: MemoryLimiterOpti
     },
     brokers: () => ALONE,
   };
-}
-
-function ruleAt(list: readonly Account[], index: number): { account: Account; rule: Rule } {
-  let left = index;
-  for (const account of list) {
-    const rule = account.rules[left];
-    if (rule) return { account, rule };
-    left -= account.rules.length;
-  }
-  throw new Error('The verdict names a rule that was not asked about.');
 }
 
 function keepMs(rules: readonly Rule[]): number {

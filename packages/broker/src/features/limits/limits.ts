@@ -68,7 +68,11 @@ export interface Limits extends Service {
 interface LimitsDeps {
   readonly limiter: Limiter;
   readonly keys: Pick<Keys, 'limitsOf' | 'get' | 'limitedInQueue'>;
-  readonly ledger: Pick<Ledger, 'find' | 'lanes' | 'sweeps'>;
+  readonly ledger: {
+    readonly find: Ledger['find'];
+    readonly lanes: Pick<Ledger['lanes'], 'nameOf'>;
+    readonly sweeps: Pick<Ledger['sweeps'], 'lanesWithWork' | 'unfinished' | 'lately'>;
+  };
   readonly settings: LimitSettings & { readonly targetWaitMs: number };
   readonly clock: Clock;
   readonly logger: Logger;
