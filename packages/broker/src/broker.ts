@@ -106,7 +106,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   const health = createHealth(() => checksOf(engines, upstreams));
   const server = createServer({
     ...{ host: settings.host, port: settings.port, maxBodyBytes: settings.maxBodyBytes, adminToken, logger },
-    acceptKey: (secret) => keys.accept(secret),
+    ...{ acceptKey: (secret: string) => keys.accept(secret), knowsKey: keys.knows },
     whyUnavailable: () => whyUnavailable(engines.states()),
     ...{ limits, trustedProxies: settings.trustedProxies },
     routes: [

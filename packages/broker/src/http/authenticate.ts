@@ -22,6 +22,8 @@ interface Authenticators {
   readonly adminToken: string;
   /** Why no call can be answered now, or null. */
   readonly whyUnavailable?: () => string | null;
+  /** Whether the key was good when it was last seen here; looks nothing up. */
+  readonly knowsKey?: (secret: string) => boolean;
   /** Who tries too many wrong keys is refused before any is looked up. */
   readonly limits?: Pick<Limits, 'refusalOfAddress' | 'wrongKey'>;
 }
@@ -29,7 +31,7 @@ interface Authenticators {
 /** Deny by default: a route that does not say who may call it stops the start. */
 export function authenticate(
   app: FastifyInstance,
-  { acceptKey, adminToken, whyUnavailable, limits }: Authenticators,
+  { acceptKey, adminToken, whyUnavailable, knowsKey, limits }: Authenticators,
 ): void {
   const adminDigest = digest(adminToken);
   app.decorateRequest('apiKey', null);
@@ -49,11 +51,13 @@ export function authenticate(
     // Before the key is looked up: one that is remembered changes nothing.
     const why = whyUnavailable?.() ?? null;
     if (why !== null) throw fail('unavailable', { detail: why, retryAfter: UNAVAILABLE_RETRY_S });
+    const secret = secretOf(request) || null;
+    const isAdmin = access === 'admin' && secret !== null && timingSafeEqual(digest(secret), adminDigest);
     const refusal = limits?.refusalOfAddress(request.ip) ?? null;
-    if (refusal) throw refusal;
-    const secret = secretOf(request);
+    // One client with an old key must not shut out the others of its address.
+    if (refusal && !(isAdmin || (access === 'key' && secret !== null && knowsKey?.(secret)))) throw refusal;
     if (access === 'admin') {
-      if (!secret || !timingSafeEqual(digest(secret), adminDigest)) throw await wrong(request);
+      if (!isAdmin) throw await wrong(request);
     } else {
       request.apiKey = secret ? await acceptKey(secret) : null;
       if (!request.apiKey) throw await wrong(request);

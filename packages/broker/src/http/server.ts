@@ -22,6 +22,7 @@ export interface ServerDeps {
   readonly port: number;
   readonly maxBodyBytes: number;
   readonly adminToken: string;
+  readonly knowsKey?: (secret: string) => boolean;
   readonly acceptKey: (secret: string) => Promise<AcceptedKey | null>;
   /** Why no call but those for anyone can be answered now, or null. */
   readonly whyUnavailable?: () => string | null;

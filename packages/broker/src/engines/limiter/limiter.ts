@@ -92,7 +92,7 @@ export interface Limiter {
   decide(accounts: readonly Account[]): Promise<Verdict>;
   /** Counts the costs of an account's rules without asking. `atMs`: in the past, in order; for counters of its own only. */
   count(account: Account, atMs?: number): Promise<void>;
-  /** Accounts that are blocked, or were of late. */
+  /** Accounts that are blocked, or were of late: a thousand at most. */
   penalties(): Promise<Penalty[]>;
   /** Forgets the penalty at this place; false when there was none. */
   lift(account: string, place: number): Promise<boolean>;

@@ -33,6 +33,7 @@ interface Op {
 const BATCH = { maxOps: 256, maxBytes: Number.POSITIVE_INFINITY };
 const TIMEOUT_MS = 250;
 const BROKER_GONE_MS = 6_000;
+const MOST_LISTED = 1_000;
 const NOBODY = 255;
 const NO_VERDICT: Verdict = { isAllowed: true, refusedBy: -1, retryMs: 0, states: [] };
 const [DECIDING, LIFTING, ANNOUNCING] = [script(DECIDE), script(LIFT), script(ANNOUNCE)];
@@ -91,7 +92,7 @@ export function redisLimiter(redis: Redis, options: RedisLimiterOptions = {}): R
     count: async (account) => void (await ask([account], true)),
     penalties: async () => {
       const now = await timeMs();
-      const entries = await redis.zrangebyscore(index, now, '+inf');
+      const entries = await redis.zrevrangebyscore(index, '+inf', now, 'LIMIT', 0, MOST_LISTED);
       const found = await Promise.all(entries.map((entry) => penaltyOf(entry, now)));
       return found.filter((penalty) => penalty !== null);
     },

@@ -77,6 +77,23 @@ describe('a key', () => {
     expect(bare).toMatchObject({ limit_minute: 0, limit_hour: 0, limit_day: 0, expires_at: null });
   });
 
+  it('is known once it was accepted, until the end of the run: who asks again is told by accept', async () => {
+    const { here, there, asked } = open();
+    const { id, key } = await here.create({ name: 'a' });
+    expect(here.knows(key)).toBe(false);
+    await here.accept(key);
+    await here.revoke(id);
+    const before = asked.byHash;
+    expect(here.knows(key)).toBe(true);
+    expect([here.knows(newKeySecret()), here.knows('garbage'), there.knows(key)]).toEqual([
+      false,
+      false,
+      false,
+    ]);
+    expect(asked.byHash).toBe(before);
+    expect(await here.accept(key)).toBeNull();
+  });
+
   it('is not accepted when it is none: garbage does not even reach the database', async () => {
     const { here, asked } = open();
     const { key } = await here.create({ name: 'a' });

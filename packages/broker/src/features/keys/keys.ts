@@ -31,6 +31,8 @@ export interface AcceptedKey extends KeyLimits {
 export interface Keys extends Service {
   /** The key behind a secret, or null when there is none that may be used now. Never says why. */
   accept(secret: string): Promise<AcceptedKey | null>;
+  /** Whether it was accepted here before; it may be so no more. Looks nothing up. */
+  knows(secret: string): boolean;
   /** The limits in force of a key, remembered for a second; none for a key that does not exist. */
   limitsOf(id: string): Promise<KeyLimits>;
   /** Keys of which only so many requests may wait. */
@@ -72,6 +74,7 @@ export function createKeys({ store, vault, planLimits, clock, logger }: KeysDeps
   const lookups = new Map<string, Promise<StoredKey | null>>();
   const rememberedIds = new Map<string, { key: StoredKey | null; until: number }>();
   const accepted = new WeakMap<StoredKey, { plan: KeyLimits | undefined; key: AcceptedKey }>();
+  const good = new Set<string>();
   const lastUsed = new Map<string, number>();
 
   async function accept(secret: string): Promise<AcceptedKey | null> {
@@ -81,6 +84,8 @@ export function createKeys({ store, vault, planLimits, clock, logger }: KeysDeps
     const now = clock.now();
     if (!key || key.status !== 'active' || (key.expiresAt !== null && key.expiresAt <= now)) return null;
     lastUsed.set(key.id, now - (now % USE_PRECISION_MS));
+    if (good.size >= REMEMBERED_KEYS) good.clear();
+    good.add(hash.toString('base64'));
     return inForce(key, key.plan === null ? undefined : await planOf(key));
   }
 
@@ -246,6 +251,7 @@ export function createKeys({ store, vault, planLimits, clock, logger }: KeysDeps
       );
     },
     accept,
+    knows: (secret) => isKeySecret(secret) && good.has(hashKeySecret(pepper, secret).toString('base64')),
     limitsOf,
     limitedInQueue,
     countWithPlan: (plan) => store.countWithPlan(plan),

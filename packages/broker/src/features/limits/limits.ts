@@ -220,7 +220,10 @@ export function createLimits({ limiter, keys, ledger, settings, clock, logger }:
         drainMs: drain.waitMs(clock.now()),
       });
     },
-    penalties: async () => (await limiter.penalties()).map((one) => penaltyOnWire(one, clock.now())),
+    penalties: async () =>
+      (await limiter.penalties())
+        .sort((a, b) => b.blockedUntil - a.blockedUntil)
+        .map((one) => penaltyOnWire(one, clock.now())),
     lift: async (id) => {
       const isKey = isId('key', id);
       const subject = isKey || id.endsWith('/64') ? id : clientAddress(id);
