@@ -131,6 +131,9 @@ describe('errors', () => {
       if (name === 'revoked') await admin.keys.revoke(id);
       if (name === 'suspended') await admin.keys.suspend(id);
     }
+    const { key } = await admin.keys.create({ name: 'exhausted', limit_minute: 1 });
+    await new Fila({ url: daemon.url, apiKey: key }).requests.create({ prompt: 'the only one' });
+    keys['exhausted'] = key;
     keys['admin'] = daemon.adminToken;
   });
   afterAll(() => daemon.stop());

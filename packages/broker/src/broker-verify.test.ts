@@ -31,7 +31,15 @@ function house({ ledger, activeLanes, vault, database }: Engines) {
   });
   const checks = [ledger.checks, requests.checks, webhooks.checks];
   const verify = createVerify({ ledger, activeLanes, logger: silentLogger, checks });
-  const key = { id: keyId, name: 'k', expiresAt: null, limitMinute: 0, limitHour: 0, limitDay: 0 };
+  const key = {
+    id: keyId,
+    name: 'k',
+    expiresAt: null,
+    limitMinute: 0,
+    limitHour: 0,
+    limitDay: 0,
+    ...{ plan: null, limitBurst: 0, limitTokensDay: 0, maxQueued: 0, maxConcurrent: 0 },
+  };
 
   async function accepted(callback_url?: string, idempotencyKey: string | null = null): Promise<string> {
     const input = { prompt: 'hello', ...(callback_url ? { callback_url } : {}) };

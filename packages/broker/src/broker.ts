@@ -11,7 +11,12 @@ import { createHealth, type HealthCheck } from './features/health/health.ts';
 import { healthRoutes } from './features/health/health-routes.ts';
 import { keyRoutes } from './features/keys/key-routes.ts';
 import { keyStore } from './features/keys/key-store.ts';
-import { createKeys } from './features/keys/keys.ts';
+import { createKeys, type Keys } from './features/keys/keys.ts';
+import { limitRoutes } from './features/limits/limit-routes.ts';
+import { createLimits } from './features/limits/limits.ts';
+import { planRoutes } from './features/limits/plan-routes.ts';
+import { planStore } from './features/limits/plan-store.ts';
+import { createPlans, type PlanRoom } from './features/limits/plans.ts';
 import { createModels } from './features/models/models.ts';
 import { operationRoutes } from './features/operations/operation-routes.ts';
 import { operationStore } from './features/operations/operation-store.ts';
@@ -65,7 +70,15 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     store: upstreamStore(database.sequelize),
     ...{ upstreams, clock, logger },
   });
-  const keys = createKeys({ store: keyStore(database.sequelize), vault, clock, logger });
+  const keys: Keys = createKeys({
+    ...{ store: keyStore(database.sequelize), vault, clock, logger },
+    planLimits: (plan) => plans.limitsOf(plan),
+  });
+  const plans: PlanRoom = createPlans({
+    ...{ store: planStore(database.sequelize), clock, logger },
+    countKeys: (plan) => keys.countWithPlan(plan),
+  });
+  const limits = createLimits({ limiter: engines.limiter, keys, ledger, settings, clock, logger });
   const models = createModels({ allowCloudModels: settings.allowCloudModels, isCloudModel });
   const requests = createRequests({
     ...{ ledger, activeLanes, vault, clock, logger, defaultModel: settings.defaultModel },
@@ -90,11 +103,15 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     timings: { timeoutMs: settings.webhookTimeoutMs, retryDelaysMs: settings.webhookRetryDelays },
   });
   requests.onEnded(() => webhooks.wake());
+  requests.onEnded((id, facts) => limits.ended(id, facts));
   const worker = createWorker({
     ...{ ledger, activeLanes, requests, upstreams, clock, logger, owner: run },
     spoolFile: join(settings.dataDir, 'outcomes.spool'),
     ...{ earlierRuns: dataDir.earlierRuns, forgetEarlierRuns: () => dataDir.forgetEarlierRuns() },
     ...{ leaseMs: settings.leaseMs, stopGraceMs: settings.stopGraceMs },
+    ...{ ageingMs: settings.ageingMs, reservedSlots: settings.reservedSlots },
+    isAlone: () => engines.limiter.brokers().count === 1,
+    limitsOf: (keyId) => keys.limitsOf(keyId),
     execute: inOrder(execution({ requests, worker: { callModel: callModel(settings) } })),
     policy: { maxAttempts: settings.maxAttempts, baseMs: settings.retryBaseMs, capMs: settings.retryCapMs },
     timers: timersOf(settings),
@@ -120,11 +137,14 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   const health = createHealth(() => checksOf(engines, upstreams));
   const server = createServer({
     ...{ host: settings.host, port: settings.port, maxBodyBytes: settings.maxBodyBytes, adminToken, logger },
-    acceptKey: (secret) => keys.accept(secret),
+    ...{ acceptKey: (secret: string) => keys.accept(secret), knowsKey: keys.knows },
     whyUnavailable: () => whyUnavailable(engines.states()),
+    ...{ limits, trustedProxies: settings.trustedProxies },
     routes: [
       healthRoutes(health),
       keyRoutes({ keys, keyOf }),
+      planRoutes(plans),
+      limitRoutes(limits),
       upstreamRoutes(upstreamRegistry),
       webhookRoutes({ webhooks, keyOf }),
       verifyRoutes(verify),
@@ -149,6 +169,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       upstreams,
       upstreamRegistry,
       keys,
+      limits,
       webhooks,
       worker,
       operations,

@@ -5,7 +5,9 @@ import type { CliContext, GlobalOptions, Host } from './cli-context.ts';
 import { addConfig } from './commands/config/config.ts';
 import { addDlq } from './commands/dlq/dlq.ts';
 import { addKeys } from './commands/keys/keys.ts';
+import { addLimits } from './commands/limits/limits.ts';
 import { addOperations } from './commands/operations/operations.ts';
+import { addPlans } from './commands/plans/plans.ts';
 import { addWebhooks } from './commands/webhooks/webhooks.ts';
 import { addUpstreams } from './commands/upstreams/upstreams.ts';
 import { addRequests } from './commands/requests/requests.ts';
@@ -51,6 +53,8 @@ export function buildProgram(host: Host, onExit: (code: ExitCode) => void): Comm
   addRequests(program, run);
   addWebhooks(program, run);
   addKeys(program, run);
+  addPlans(program, run);
+  addLimits(program, run);
   addUpstreams(program, run);
   program.commandsGroup('Repair:');
   addDlq(program, run);

@@ -5,7 +5,9 @@ import { createSend, type Attempt, type CallOptions, type FetchLike, type Send }
 import { createDeadLetters, type DeadLetters } from './resources/dead-letters.ts';
 import { createHealth, type Health } from './resources/health.ts';
 import { createKeys, type Keys } from './resources/keys.ts';
+import { createLimits, type Limits } from './resources/limits.ts';
 import { createOperations, type Operations } from './resources/operations.ts';
+import { createPlans, type Plans } from './resources/plans.ts';
 import { createRequests, type Requests } from './resources/requests.ts';
 import { createUpstreams, type Upstreams } from './resources/upstreams.ts';
 import { createWebhooks, type Webhooks } from './resources/webhooks.ts';
@@ -51,6 +53,8 @@ export interface InternalOptions extends FilaOptions {
 export class Fila {
   readonly requests: Requests;
   readonly keys: Keys;
+  readonly plans: Plans;
+  readonly limits: Limits;
   readonly deadLetters: DeadLetters;
   readonly operations: Operations;
   readonly health: Health;
@@ -78,6 +82,8 @@ export class Fila {
     });
     this.requests = createRequests(this.#send, wait);
     this.keys = createKeys(this.#send);
+    this.plans = createPlans(this.#send);
+    this.limits = createLimits(this.#send);
     this.deadLetters = createDeadLetters(this.#send);
     this.operations = createOperations(this.#send, wait);
     this.health = createHealth(this.#send);

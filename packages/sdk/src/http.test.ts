@@ -193,11 +193,11 @@ describe('retries', () => {
   });
 
   it('does not wait longer than a minute, and tells the caller what was asked', async () => {
-    const limited = { status: 429, headers: { 'retry-after': '3600' } };
-    const server = await scriptedServer([limited, limited]);
+    const away = { status: 503, headers: { 'retry-after': '3600' } };
+    const server = await scriptedServer([away, away]);
     const { fila, pauses } = aClient(server.url, { maxRetries: 1 });
     const error = await failureOf(fila.requests.get(REQUEST_ID));
-    expect(error).toMatchObject({ name: 'RateLimited', retryAfterMs: 3_600_000, retryable: true });
+    expect(error).toMatchObject({ name: 'Unavailable', retryAfterMs: 3_600_000, retryable: true });
     expect(pauses).toEqual([250]);
   });
 

@@ -2,7 +2,7 @@
 import { Aborted, ConnectionFailed, FilaError, invalidArgument, NotAllowed, TimedOut } from './errors.ts';
 import { filaPromise, type FilaPromise, type FilaResponse } from './fila-promise.ts';
 import { readAnswer, type Redact } from './read-answer.ts';
-import { retryDelayMs } from './retry.ts';
+import { isWorthTrying, retryDelayMs } from './retry.ts';
 import { MAX_TIMER_MS, type Sleep } from './sleep.ts';
 
 export const SDK_VERSION = '0.1.0';
@@ -99,6 +99,7 @@ export function createSend(settings: HttpSettings): Send {
       const { result } = await watched(attempt, prepared, () => attemptOnce<T>(prepared));
       if (!(result instanceof FilaError)) return result;
       if (!result.retryable || attempt > maxRetries) throw result;
+      if (!isWorthTrying(result.status, result.retryAfterMs)) throw result;
       const delayMs = retryDelayMs(attempt - 1, result.retryAfterMs, settings.random());
       if (performance.now() + delayMs >= deadlineMs) throw timedOut(prepared, result);
       await settings.sleep(delayMs, signal);

@@ -21,7 +21,9 @@ export type { Listing } from './listing.ts';
 export type { DeadLetters } from './resources/dead-letters.ts';
 export type { Health, ReadyOptions } from './resources/health.ts';
 export type { CreateKeyOptions, Keys } from './resources/keys.ts';
+export type { Limits } from './resources/limits.ts';
 export type { Operations, WaitForOperationOptions } from './resources/operations.ts';
+export type { Plans } from './resources/plans.ts';
 export type {
   CreateAndWaitOptions,
   CreateRequestOptions,
@@ -40,10 +42,12 @@ export type { Verify } from './resources/verify.ts';
 export type { WaitOptions } from './resources/wait.ts';
 export type {
   ApiKey,
+  AppliedLimit,
   ApiKeyList,
   Authentication,
   CreateApiKey,
   CreatedApiKey,
+  CreatePlan,
   CreateRequest,
   DeadLetter,
   DeadLetterDetails,
@@ -52,6 +56,9 @@ export type {
   DeadLetterPreview,
   DeadLetterRetry,
   DiscardDeadLetter,
+  ExplainLimitsQuery,
+  LiftedPenalty,
+  LimitExplanation,
   ListApiKeysQuery,
   ListDeadLettersQuery,
   ListOperationsQuery,
@@ -59,6 +66,10 @@ export type {
   Liveness,
   Operation,
   OperationList,
+  Penalty,
+  PenaltyList,
+  Plan,
+  PlanList,
   Problem,
   Readiness,
   Request,
@@ -72,6 +83,7 @@ export type {
   Upstream,
   UpstreamList,
   UpdateApiKey,
+  UpdatePlan,
   Verification,
   CreatedWebhook,
   CreateWebhook,

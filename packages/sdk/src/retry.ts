@@ -22,6 +22,11 @@ export function retryDelayMs(retriesDone: number, retryAfterMs: number | undefin
   return Math.floor(chance * Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** retriesDone));
 }
 
+/** A limit that was reached says how long it will refuse; to come back before is of no use. */
+export function isWorthTrying(status: number | undefined, retryAfterMs: number | undefined): boolean {
+  return status !== 429 || retryAfterMs === undefined || retryAfterMs <= MAX_RETRY_AFTER_MS;
+}
+
 /** Reads a Retry-After header, seconds or an HTTP date, as milliseconds from now; nothing if it is neither. */
 export function parseRetryAfterMs(header: string | null, nowMs: number): number | undefined {
   const text = header?.trim() ?? '';

@@ -18,21 +18,78 @@ export interface CreateApiKey {
    */
   name: string;
   /**
-   * Requests a minute; 0 = no limit.
+   * Name of the plan whose limits the key has; null = none.
    */
-  limit_minute?: number;
+  plan?: string | null;
   /**
-   * Requests an hour; 0 = no limit.
+   * Requests in any 60 seconds; 0 = no limit, null = as the plan says.
    */
-  limit_hour?: number;
+  limit_minute?: number | null;
   /**
-   * Requests a day; 0 = no limit.
+   * Requests in any hour; 0 = no limit, null = as the plan says.
    */
-  limit_day?: number;
+  limit_hour?: number | null;
+  /**
+   * Requests in any 24 hours; 0 = no limit, null = as the plan says.
+   */
+  limit_day?: number | null;
+  /**
+   * Requests at once above the even rate of the shortest limit; 0 = no limit, null = as the plan says.
+   */
+  limit_burst?: number | null;
+  /**
+   * Tokens of prompts and answers in any 24 hours; 0 = no limit, null = as the plan says.
+   */
+  limit_tokens_day?: number | null;
+  /**
+   * Requests that have not ended; 0 = no limit, null = as the plan says.
+   */
+  max_queued?: number | null;
+  /**
+   * Requests that run at once; 0 = no limit, null = as the plan says.
+   */
+  max_concurrent?: number | null;
   /**
    * From then on the key is refused; null = never.
    */
   expires_at?: string | null;
+}
+/**
+ * A new set of limits for keys. What is absent is no limit.
+ */
+export interface CreatePlan {
+  /**
+   * What it is called.
+   */
+  name: string;
+  /**
+   * Requests in any 60 seconds; 0 = no limit.
+   */
+  limit_minute?: number;
+  /**
+   * Requests in any hour; 0 = no limit.
+   */
+  limit_hour?: number;
+  /**
+   * Requests in any 24 hours; 0 = no limit.
+   */
+  limit_day?: number;
+  /**
+   * Requests at once above the even rate of the shortest limit; 0 = no limit.
+   */
+  limit_burst?: number;
+  /**
+   * Tokens of prompts and answers in any 24 hours; 0 = no limit.
+   */
+  limit_tokens_day?: number;
+  /**
+   * Requests that have not ended; 0 = no limit.
+   */
+  max_queued?: number;
+  /**
+   * Requests that run at once; 0 = no limit.
+   */
+  max_concurrent?: number;
 }
 /**
  * A prompt for a model. Exactly one of prompt and messages.
@@ -186,6 +243,32 @@ export interface DiscardDeadLetter {
    */
   reason: string;
 }
+/**
+ * Whose limits, for which kind of call.
+ */
+export interface ExplainLimitsQuery {
+  /**
+   * Id of the key.
+   */
+  key: string;
+  /**
+   * Sending a request (the default), another call that changes something, one that only reads.
+   */
+  class?: 'request' | 'write' | 'read';
+  /**
+   * Also the limits of this address.
+   */
+  address?: string;
+}
+/**
+ * Whose block ends now and is forgotten.
+ */
+export interface LiftPenalty {
+  /**
+   * Id of the key, or the address.
+   */
+  id: string;
+}
 export interface ListApiKeysQuery {
   limit?: number;
   cursor?: string;
@@ -328,18 +411,71 @@ export interface SetUpstreamBreaker {
 export interface UpdateApiKey {
   name?: string;
   /**
-   * Requests a minute; 0 = no limit.
+   * Name of the plan whose limits the key has; null = none.
+   */
+  plan?: string | null;
+  /**
+   * Requests in any 60 seconds; 0 = no limit, null = as the plan says.
+   */
+  limit_minute?: number | null;
+  /**
+   * Requests in any hour; 0 = no limit, null = as the plan says.
+   */
+  limit_hour?: number | null;
+  /**
+   * Requests in any 24 hours; 0 = no limit, null = as the plan says.
+   */
+  limit_day?: number | null;
+  /**
+   * Requests at once above the even rate of the shortest limit; 0 = no limit, null = as the plan says.
+   */
+  limit_burst?: number | null;
+  /**
+   * Tokens of prompts and answers in any 24 hours; 0 = no limit, null = as the plan says.
+   */
+  limit_tokens_day?: number | null;
+  /**
+   * Requests that have not ended; 0 = no limit, null = as the plan says.
+   */
+  max_queued?: number | null;
+  /**
+   * Requests that run at once; 0 = no limit, null = as the plan says.
+   */
+  max_concurrent?: number | null;
+  expires_at?: string | null;
+}
+/**
+ * What changes about a plan; what is absent stays.
+ */
+export interface UpdatePlan {
+  /**
+   * Requests in any 60 seconds; 0 = no limit.
    */
   limit_minute?: number;
   /**
-   * Requests an hour; 0 = no limit.
+   * Requests in any hour; 0 = no limit.
    */
   limit_hour?: number;
   /**
-   * Requests a day; 0 = no limit.
+   * Requests in any 24 hours; 0 = no limit.
    */
   limit_day?: number;
-  expires_at?: string | null;
+  /**
+   * Requests at once above the even rate of the shortest limit; 0 = no limit.
+   */
+  limit_burst?: number;
+  /**
+   * Tokens of prompts and answers in any 24 hours; 0 = no limit.
+   */
+  limit_tokens_day?: number;
+  /**
+   * Requests that have not ended; 0 = no limit.
+   */
+  max_queued?: number;
+  /**
+   * Requests that run at once; 0 = no limit.
+   */
+  max_concurrent?: number;
 }
 /**
  * What changes about an upstream that was added at run time.
@@ -388,9 +524,42 @@ export interface ApiKey {
    */
   prefix: string;
   status: 'active' | 'suspended' | 'revoked';
+  /**
+   * Name of its plan.
+   */
+  plan: string | null;
+  /**
+   * Requests in any 60 seconds, as in force; 0 = no limit.
+   */
   limit_minute: number;
+  /**
+   * Requests in any hour, as in force; 0 = no limit.
+   */
   limit_hour: number;
+  /**
+   * Requests in any 24 hours, as in force; 0 = no limit.
+   */
   limit_day: number;
+  /**
+   * Requests at once above the even rate of the shortest limit, as in force; 0 = no limit.
+   */
+  limit_burst: number;
+  /**
+   * Tokens of prompts and answers in any 24 hours, as in force; 0 = no limit.
+   */
+  limit_tokens_day: number;
+  /**
+   * Requests that have not ended, as in force; 0 = no limit.
+   */
+  max_queued: number;
+  /**
+   * Requests that run at once, as in force; 0 = no limit.
+   */
+  max_concurrent: number;
+  /**
+   * Names of those limits that the key does not set itself: they are the plan's, or none.
+   */
+  inherited: string[];
   expires_at: string | null;
   /**
    * To within a minute.
@@ -398,6 +567,35 @@ export interface ApiKey {
   last_used_at: string | null;
   created_at: string;
   revoked_at: string | null;
+}
+export interface AppliedLimit {
+  /**
+   * As RateLimit-Policy names it.
+   */
+  name: string;
+  /**
+   * Whose calls are counted together: broker = everybody's.
+   */
+  scope: 'key' | 'address' | 'broker';
+  /**
+   * Where the limit comes from.
+   */
+  source: 'key' | 'plan' | 'setting';
+  limit: number;
+  /**
+   * null: what counts is how many there are at once.
+   */
+  window_seconds: number | null;
+  used: number;
+  left: number;
+  /**
+   * Seconds until some of it comes back, or all of a burst.
+   */
+  reset_after: number;
+  /**
+   * Whether it would refuse a call now.
+   */
+  refuses: boolean;
 }
 /**
  * The key is good.
@@ -411,9 +609,14 @@ export interface Authentication {
     id: string;
     name: string;
     expires_at: string | null;
+    plan: string | null;
     limit_minute: number;
     limit_hour: number;
     limit_day: number;
+    limit_burst: number;
+    limit_tokens_day: number;
+    max_queued: number;
+    max_concurrent: number;
   };
 }
 /**
@@ -430,9 +633,42 @@ export interface CreatedApiKey {
    */
   prefix: string;
   status: 'active' | 'suspended' | 'revoked';
+  /**
+   * Name of its plan.
+   */
+  plan: string | null;
+  /**
+   * Requests in any 60 seconds, as in force; 0 = no limit.
+   */
   limit_minute: number;
+  /**
+   * Requests in any hour, as in force; 0 = no limit.
+   */
   limit_hour: number;
+  /**
+   * Requests in any 24 hours, as in force; 0 = no limit.
+   */
   limit_day: number;
+  /**
+   * Requests at once above the even rate of the shortest limit, as in force; 0 = no limit.
+   */
+  limit_burst: number;
+  /**
+   * Tokens of prompts and answers in any 24 hours, as in force; 0 = no limit.
+   */
+  limit_tokens_day: number;
+  /**
+   * Requests that have not ended, as in force; 0 = no limit.
+   */
+  max_queued: number;
+  /**
+   * Requests that run at once, as in force; 0 = no limit.
+   */
+  max_concurrent: number;
+  /**
+   * Names of those limits that the key does not set itself: they are the plan's, or none.
+   */
+  inherited: string[];
   expires_at: string | null;
   /**
    * To within a minute.
@@ -707,6 +943,42 @@ export interface EndpointDisabledEvent {
     disabled_at: string;
   };
 }
+/**
+ * The block is over and forgotten.
+ */
+export interface LiftedPenalty {
+  id: string;
+  kind: 'key' | 'address';
+  lifted: true;
+}
+/**
+ * All limits of a call of this key, and which decides now.
+ */
+export interface LimitExplanation {
+  key: string;
+  plan: string | null;
+  /**
+   * Whether a call would pass now.
+   */
+  allowed: boolean;
+  /**
+   * The limit that would refuse it; when it passes, the one with the least left. null: there is none.
+   */
+  decided_by: string | null;
+  /**
+   * Seconds; null when it would pass.
+   */
+  retry_after: number | null;
+  /**
+   * How many share the counters; while Redis is away each allows its part.
+   */
+  brokers: number;
+  limits: AppliedLimit[];
+  /**
+   * Which part of the requests is accepted while they wait too long; 1 = all.
+   */
+  admission: number;
+}
 export interface Liveness {
   status: 'ok';
 }
@@ -762,6 +1034,65 @@ export interface Operation {
    */
   ended_at: string | null;
 }
+export interface PenaltyList {
+  items: Penalty[];
+  next_cursor: string | null;
+}
+/**
+ * Who is blocked, or was of late.
+ */
+export interface Penalty {
+  /**
+   * Id of the key, or the address (IPv6: the /64 network).
+   */
+  id: string;
+  kind: 'key' | 'address';
+  /**
+   * Blocks of late, 1 to 4: the next takes 5, 15, 60, 60 minutes. One is forgotten with each hour without a block.
+   */
+  level: number;
+  blocked: boolean;
+  blocked_until: string;
+}
+export interface PlanList {
+  items: Plan[];
+  next_cursor: string | null;
+}
+/**
+ * A set of limits that keys have by its name.
+ */
+export interface Plan {
+  name: string;
+  /**
+   * Requests in any 60 seconds; 0 = no limit.
+   */
+  limit_minute: number;
+  /**
+   * Requests in any hour; 0 = no limit.
+   */
+  limit_hour: number;
+  /**
+   * Requests in any 24 hours; 0 = no limit.
+   */
+  limit_day: number;
+  /**
+   * Requests at once above the even rate of the shortest limit; 0 = no limit.
+   */
+  limit_burst: number;
+  /**
+   * Tokens of prompts and answers in any 24 hours; 0 = no limit.
+   */
+  limit_tokens_day: number;
+  /**
+   * Requests that have not ended; 0 = no limit.
+   */
+  max_queued: number;
+  /**
+   * Requests that run at once; 0 = no limit.
+   */
+  max_concurrent: number;
+  created_at: string;
+}
 /**
  * An error, as RFC 9457 application/problem+json.
  */
@@ -792,6 +1123,10 @@ export interface Problem {
     pointer: string;
     detail: string;
   }[];
+  /**
+   * Which limit refused the call, as RateLimit-Policy names it.
+   */
+  limit?: string;
 }
 /**
  * ok: everything works; degraded: requests are accepted, something else is wrong; down: requests are not accepted.

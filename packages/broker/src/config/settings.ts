@@ -104,6 +104,61 @@ export const SETTINGS = {
     kind: oneOf(...LOG_LEVELS),
     about: 'Least important lines that are logged.',
   }),
+  trustedProxies: row({
+    env: 'FILA_TRUSTED_PROXIES',
+    fallback: () => [],
+    kind: networks,
+    about: 'Networks of proxies whose X-Forwarded-For is believed, comma separated, such as 10.0.0.0/8.',
+  }),
+  addressLimitMinute: row({
+    env: 'FILA_ADDRESS_LIMIT_MINUTE',
+    fallback: 0,
+    kind: integer(0, 1_000_000_000),
+    about: 'Calls with a key or token that one address may make in any 60 seconds; 0 = no limit.',
+  }),
+  wrongKeysMinute: row({
+    env: 'FILA_WRONG_KEYS_MINUTE',
+    fallback: 60,
+    kind: integer(0, 1_000_000),
+    about: 'Calls a minute with a wrong key or token before an address is blocked; 0 = never.',
+  }),
+  refusedCallsMinute: row({
+    env: 'FILA_REFUSED_CALLS_MINUTE',
+    fallback: 300,
+    kind: integer(0, 1_000_000),
+    about: 'Calls a minute that a limit refused before their key is blocked; 0 = never.',
+  }),
+  writeLimitMinute: row({
+    env: 'FILA_WRITE_LIMIT_MINUTE',
+    fallback: 0,
+    kind: integer(0, 1_000_000_000),
+    about: 'Calls of one key that change something, requests included, in any 60 seconds; 0 = no limit.',
+  }),
+  readLimitMinute: row({
+    env: 'FILA_READ_LIMIT_MINUTE',
+    fallback: 0,
+    kind: integer(0, 1_000_000_000),
+    about: 'Calls of one key that only read, in any 60 seconds; 0 = no limit.',
+  }),
+  adminLimitMinute: row({
+    env: 'FILA_ADMIN_LIMIT_MINUTE',
+    fallback: 0,
+    kind: integer(0, 1_000_000_000),
+    about: 'Calls of operators from one address in any 60 seconds; 0 = no limit.',
+  }),
+  maxQueued: row({
+    env: 'FILA_MAX_QUEUED',
+    fallback: 0,
+    kind: integer(0, 1_000_000_000),
+    about: 'Requests of all keys that have not ended; more are refused with queue_full. 0 = no limit.',
+  }),
+  targetWaitMs: row({
+    env: 'FILA_TARGET_WAIT_MS',
+    fallback: 0,
+    unit: 'ms',
+    kind: integer(0, 86_400_000),
+    about: 'When the oldest pending request waits longer, fewer are accepted until it does not; 0 = off.',
+  }),
   webhookAllowCidrs: row({
     env: 'FILA_WEBHOOK_ALLOW_CIDRS',
     fallback: () => [],
@@ -221,6 +276,20 @@ export const SETTINGS = {
     unit: 'ms',
     kind: integer(1, 86_400_000),
     about: 'Time of one call to a model.',
+  }),
+  ageingMs: row({
+    env: 'FILA_AGEING_MS',
+    fallback: 60_000,
+    unit: 'ms',
+    kind: integer(0, 86_400_000),
+    about: 'After each such time of waiting a request counts as one band of priority higher; 0: never.',
+  }),
+  reservedSlots: row({
+    env: 'FILA_RESERVED_SLOTS',
+    fallback: 0,
+    kind: integer(0, 256),
+    about:
+      'Slots of each model that are kept free for requests of priority 6 to 9; one is always for everybody.',
   }),
   stopGraceMs: row({
     env: 'FILA_STOP_GRACE_MS',

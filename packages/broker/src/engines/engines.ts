@@ -1,6 +1,7 @@
 /** Chooses the adapters: embedded when no URL is given, shared engines when there is one. The only file that names them all. */
 import type { Clock } from '../kernel/clock.ts';
 import { failpoint } from '../kernel/failpoints.ts';
+import { newId } from '../kernel/ids.ts';
 import { inTime } from '../kernel/in-time.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Service } from '../kernel/service.ts';
@@ -13,6 +14,10 @@ import { explainDatabase, explainRedis } from './circuit/explain.ts';
 import { openRedis, probeRedis } from './connections/redis.ts';
 import { openDatabase, type Database } from './database/database.ts';
 import { migrateDatabase } from './database/migrate.ts';
+import { fallbackLimiter } from './limiter/fallback-limiter.ts';
+import type { Limiter } from './limiter/limiter.ts';
+import { memoryLimiter } from './limiter/memory-limiter.ts';
+import { redisLimiter } from './limiter/redis-limiter.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import { openMysqlLedger } from './ledger/mysql-ledger.ts';
 import { openSqliteLedger } from './ledger/sqlite-ledger.ts';
@@ -36,6 +41,7 @@ export interface Engines extends Service {
   readonly database: Database;
   readonly ledger: Ledger;
   readonly activeLanes: ActiveLanes;
+  readonly limiter: Limiter;
   readonly vault: Vault;
   /** Resolves when the database was brought to its present form and its data keys are known. */
   readonly opened: Promise<void>;
@@ -59,11 +65,11 @@ export function createEngines(settings: EngineSettings, clock: Clock, logger: Lo
   const ledger =
     database.mysqlUrl === null ? openSqliteLedger(database.sqliteFile!) : openMysqlLedger(database.mysqlUrl);
   const { circuit, opened } = watchDatabase(settings, { database, vault, ledger }, { clock, logger });
-  const lanes = openActiveLanes(settings.redisUrl, { clock, logger });
-  const circuits = lanes.circuit ? [circuit, lanes.circuit] : [circuit];
+  const shared = openShared(settings.redisUrl, { clock, logger });
+  const circuits = shared.circuit ? [circuit, shared.circuit] : [circuit];
 
   async function close(): Promise<void> {
-    await lanes.close();
+    await shared.close();
     await ledger.close();
     await inTime(database.close(), CLOSE_TIMEOUT_MS, () => new Error('It does not say goodbye.')).catch(
       () => undefined,
@@ -75,7 +81,8 @@ export function createEngines(settings: EngineSettings, clock: Clock, logger: Lo
     database,
     vault,
     ledger: watchedLedger(ledger, circuit),
-    activeLanes: lanes.activeLanes,
+    activeLanes: shared.activeLanes,
+    limiter: shared.limiter,
     opened,
     states: () => circuits.map((one) => one.state()),
     start: async () => {
@@ -84,6 +91,7 @@ export function createEngines(settings: EngineSettings, clock: Clock, logger: Lo
       const late = new Promise((resolve) => (timer = setTimeout(resolve, START_PATIENCE_MS)));
       const hopeless = new Promise((_, reject) => opened.catch(reject));
       await Promise.race([asked, hopeless, late]).finally(() => clearTimeout(timer));
+      await shared.start();
     },
     stop: async () => {
       for (const one of circuits) await one.stop();
@@ -142,31 +150,38 @@ async function migrate(settings: EngineSettings, database: Database): Promise<vo
   }
 }
 
-interface OpenLanes {
+/** What brokers share through Redis, or what one has for itself. */
+interface Shared {
   readonly activeLanes: ActiveLanes;
+  readonly limiter: Limiter;
   readonly circuit: Circuit | null;
+  start(): Promise<void>;
   close(): Promise<void>;
 }
 
-function openActiveLanes(redisUrl: string | null, { clock, logger }: OpenDeps): OpenLanes {
-  const memory = memoryActiveLanes({ clock });
-  if (redisUrl === null) return { activeLanes: memory, circuit: null, close: () => memory.close() };
+function openShared(redisUrl: string | null, { clock, logger }: OpenDeps): Shared {
+  const [lanesHere, limiterHere] = [memoryActiveLanes({ clock }), memoryLimiter({ clock })];
+  if (redisUrl === null)
+    return {
+      ...{ activeLanes: lanesHere, limiter: limiterHere, circuit: null },
+      start: async () => undefined,
+      close: () => lanesHere.close(),
+    };
   const redis = openRedis(redisUrl);
   const activeLanes = fallbackActiveLanes({
-    ...{
-      name: 'redis',
-      primary: rsmqActiveLanes(redis),
-      secondary: memory,
-      explain: explainRedis,
-      clock,
-      logger,
-    },
+    ...{ name: 'redis', primary: rsmqActiveLanes(redis), secondary: lanesHere },
+    ...{ explain: explainRedis, clock, logger },
     probe: () => probeRedis(redis),
   });
+  const { circuit } = activeLanes;
+  const limiter = fallbackLimiter({
+    ...{ primary: redisLimiter(redis), secondary: limiterHere, circuit, broker: newId('run'), logger },
+  });
   return {
-    activeLanes,
-    circuit: activeLanes.circuit,
+    ...{ activeLanes, limiter, circuit },
+    start: () => limiter.start(),
     close: async () => {
+      await limiter.stop();
       await activeLanes.close();
       redis.disconnect();
     },

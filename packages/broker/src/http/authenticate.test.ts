@@ -2,6 +2,8 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { AcceptedKey } from '../features/keys/keys.ts';
+import { NO_LIMITS } from '../kernel/key-limits.ts';
+import { fail } from '../kernel/errors.ts';
 import { silentLogger } from '../kernel/logger.ts';
 import { authenticate, keyOf } from './authenticate.ts';
 import { answerError } from './error-answer.ts';
@@ -9,7 +11,7 @@ import { answerError } from './error-answer.ts';
 const ADMIN = 'fila_admin_0123456789abcdefghijklmnopqrstuv';
 const CLIENT = 'fila_live_client';
 const key: AcceptedKey = {
-  ...{ id: 'key_1', name: 'client', expiresAt: null, limitMinute: 0, limitHour: 0, limitDay: 0 },
+  ...{ id: 'key_1', name: 'client', expiresAt: null, plan: null, ...NO_LIMITS },
 };
 
 const apps: FastifyInstance[] = [];
@@ -123,6 +125,45 @@ describe('a route for clients', () => {
     await statusOf(app, '/open', bearer(CLIENT));
     await statusOf(app, '/admin', bearer(CLIENT));
     expect(asked).toEqual([]);
+  });
+});
+
+describe('an address that is blocked', () => {
+  function blockedApp() {
+    const asked: string[] = [];
+    const app = Fastify().setErrorHandler(answerError(silentLogger));
+    apps.push(app);
+    authenticate(app, {
+      adminToken: ADMIN,
+      acceptKey: async (secret) => (asked.push(secret), secret === CLIENT ? key : null),
+      knowsKey: (secret) => secret === CLIENT || secret === 'fila_live_revoked',
+      limits: {
+        refusalOfAddress: () => fail('blocked', { retryAfter: 60 }),
+        wrongKey: async () => fail('blocked', { retryAfter: 60 }),
+      },
+    });
+    app.get('/client', { config: { access: 'key' } }, async () => 'in');
+    app.get('/admin', { config: { access: 'admin' } }, async () => 'in');
+    app.get('/open', { config: { access: 'anyone' } }, async () => 'in');
+    return { app, asked };
+  }
+
+  it('is refused without looking a key up, unless the key was good before or is the admin token', async () => {
+    const { app, asked } = blockedApp();
+    for (const [url, headers] of [
+      ['/client', {}],
+      ['/client', bearer('fila_live_other')],
+      ['/client', bearer(ADMIN)],
+      ['/admin', {}],
+      ['/admin', bearer('wrong')],
+      ['/admin', bearer(CLIENT)],
+    ] as const)
+      expect(await statusOf(app, url, headers), url).toBe(429);
+    expect(asked).toEqual([]);
+    expect(await statusOf(app, '/client', bearer(CLIENT))).toBe(200);
+    expect(await statusOf(app, '/client', bearer('fila_live_revoked'))).toBe(429);
+    expect(await statusOf(app, '/admin', bearer(ADMIN))).toBe(200);
+    expect(await statusOf(app, '/open')).toBe(200);
   });
 });
 

@@ -2,7 +2,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AcceptedKey } from '../features/keys/keys.ts';
-import { fail } from '../kernel/errors.ts';
+import type { Limits } from '../features/limits/limits.ts';
+import { fail, type FilaError } from '../kernel/errors.ts';
 import { UNAVAILABLE_RETRY_S } from './error-answer.ts';
 
 declare module 'fastify' {
@@ -21,12 +22,16 @@ interface Authenticators {
   readonly adminToken: string;
   /** Why no call can be answered now, or null. */
   readonly whyUnavailable?: () => string | null;
+  /** Whether the key was good when it was last seen here; looks nothing up. */
+  readonly knowsKey?: (secret: string) => boolean;
+  /** Who tries too many wrong keys is refused before any is looked up. */
+  readonly limits?: Pick<Limits, 'refusalOfAddress' | 'wrongKey'>;
 }
 
 /** Deny by default: a route that does not say who may call it stops the start. */
 export function authenticate(
   app: FastifyInstance,
-  { acceptKey, adminToken, whyUnavailable }: Authenticators,
+  { acceptKey, adminToken, whyUnavailable, knowsKey, limits }: Authenticators,
 ): void {
   const adminDigest = digest(adminToken);
   app.decorateRequest('apiKey', null);
@@ -36,19 +41,26 @@ export function authenticate(
       throw new Error(`${String(route.method)} ${route.url} does not say who may call it.`);
   });
 
+  async function wrong({ ip }: FastifyRequest): Promise<FilaError> {
+    return (await limits?.wrongKey(ip)) ?? fail('unauthorized');
+  }
+
   app.addHook('onRequest', async (request) => {
     const { access } = request.routeOptions.config;
     if (access === 'anyone' || access === undefined) return;
     // Before the key is looked up: one that is remembered changes nothing.
     const why = whyUnavailable?.() ?? null;
     if (why !== null) throw fail('unavailable', { detail: why, retryAfter: UNAVAILABLE_RETRY_S });
-    const secret = secretOf(request);
-    if (!secret) throw fail('unauthorized');
+    const secret = secretOf(request) || null;
+    const isAdmin = access === 'admin' && secret !== null && timingSafeEqual(digest(secret), adminDigest);
+    const refusal = limits?.refusalOfAddress(request.ip) ?? null;
+    // One client with an old key must not shut out the others of its address.
+    if (refusal && !(isAdmin || (access === 'key' && secret !== null && knowsKey?.(secret)))) throw refusal;
     if (access === 'admin') {
-      if (!timingSafeEqual(digest(secret), adminDigest)) throw fail('unauthorized');
+      if (!isAdmin) throw await wrong(request);
     } else {
-      request.apiKey = await acceptKey(secret);
-      if (!request.apiKey) throw fail('unauthorized');
+      request.apiKey = secret ? await acceptKey(secret) : null;
+      if (!request.apiKey) throw await wrong(request);
     }
   });
 }

@@ -77,7 +77,7 @@ describe('a body that is not valid', () => {
 
   it('is never changed by looking at it', () => {
     const body = { name: 'a', limit_minute: '5' };
-    expect(placesOf('CreateApiKey', body)).toEqual(['/limit_minute must be integer']);
+    expect(placesOf('CreateApiKey', body)).toEqual(['/limit_minute must be integer or null']);
     expect(body).toEqual({ name: 'a', limit_minute: '5' });
   });
 

@@ -48,6 +48,17 @@ import webhookDelivery from '@fila/php-bridge-spec/schemas/responses/webhook-del
 import webhookDeliveryDetails from '@fila/php-bridge-spec/schemas/responses/webhook-delivery-details.json' with { type: 'json' };
 import webhookDeliveryList from '@fila/php-bridge-spec/schemas/responses/webhook-delivery-list.json' with { type: 'json' };
 import webhookRedelivery from '@fila/php-bridge-spec/schemas/responses/webhook-redelivery.json' with { type: 'json' };
+import createPlan from '@fila/php-bridge-spec/schemas/requests/create-plan.json' with { type: 'json' };
+import updatePlan from '@fila/php-bridge-spec/schemas/requests/update-plan.json' with { type: 'json' };
+import liftPenalty from '@fila/php-bridge-spec/schemas/requests/lift-penalty.json' with { type: 'json' };
+import explainLimitsQuery from '@fila/php-bridge-spec/schemas/requests/explain-limits-query.json' with { type: 'json' };
+import plan from '@fila/php-bridge-spec/schemas/responses/plan.json' with { type: 'json' };
+import planList from '@fila/php-bridge-spec/schemas/responses/plan-list.json' with { type: 'json' };
+import penalty from '@fila/php-bridge-spec/schemas/responses/penalty.json' with { type: 'json' };
+import penaltyList from '@fila/php-bridge-spec/schemas/responses/penalty-list.json' with { type: 'json' };
+import liftedPenalty from '@fila/php-bridge-spec/schemas/responses/lifted-penalty.json' with { type: 'json' };
+import appliedLimit from '@fila/php-bridge-spec/schemas/responses/applied-limit.json' with { type: 'json' };
+import limitExplanation from '@fila/php-bridge-spec/schemas/responses/limit-explanation.json' with { type: 'json' };
 import { fail, type FilaError } from '../kernel/errors.ts';
 
 /** In the order in which they may refer to each other. */
@@ -82,6 +93,8 @@ export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
     redeliverWebhook,
   ],
   ...[upstream, upstreamList, createUpstream, updateUpstream, setUpstreamBreaker],
+  ...[plan, planList, createPlan, updatePlan],
+  ...[penalty, penaltyList, liftPenalty, liftedPenalty, appliedLimit, limitExplanation, explainLimitsQuery],
   ...[authentication, liveness, readiness, verification, problem],
 ];
 
@@ -148,6 +161,8 @@ function sentenceOf({ keyword, params, message, instancePath }: ErrorObject): st
   if (keyword === 'oneOf' && instancePath === '')
     return 'must have either prompt (with or without system) or messages';
   if (keyword === 'anyOf' || keyword === 'oneOf') return 'is not of any allowed form';
+  if (keyword === 'type')
+    return `must be ${[(params as { type: string | string[] }).type].flat().join(' or ')}`;
   if (keyword === 'pattern') return `must match ${(params as { pattern: string }).pattern}`;
   return message ?? 'is not valid';
 }

@@ -16,7 +16,7 @@ interface ThrownByFastify extends Error {
 }
 
 export function problemOf(error: FilaError, requestId: string): Problem {
-  const { detail, errors, retryAfter } = error.details;
+  const { detail, errors, retryAfter, limit } = error.details;
   const row = {
     type: `urn:fila:error:${error.code}`,
     title: fail(error.code).message,
@@ -28,6 +28,7 @@ export function problemOf(error: FilaError, requestId: string): Problem {
     detail: detail ?? row.title,
     request_id: requestId,
     ...(retryAfter === undefined ? {} : { retry_after: retryAfter }),
+    ...(limit === undefined ? {} : { limit }),
     ...(errors === undefined ? {} : { errors: [...errors] }),
   };
 }
@@ -37,8 +38,8 @@ export function answerError(logger: Logger) {
     const error = asFilaError(thrown);
     if (error.code === 'internal_error')
       logger.error({ err: thrown, http: request.id }, 'a call failed by a defect of ours');
-    // That an engine is away is said once by those who watch it, not with every call.
-    else if (error.status >= 500 && error.code !== 'unavailable')
+    // Those who watch the engines and the queue say it once, not with every call.
+    else if (error.status >= 500 && !SAID_ELSEWHERE.has(error.code))
       logger.warn({ err: thrown, http: request.id }, 'a call could not be answered');
     if (error.code === 'body_too_large') readOn(request, reply);
     return sendProblem(error, request, reply);
@@ -61,6 +62,8 @@ export function sendProblem(error: FilaError, request: FastifyRequest, reply: Fa
   void reply.header('x-request-id', request.id);
   return reply.code(error.status).type(PROBLEM_TYPE).send(problemOf(error, request.id));
 }
+
+const SAID_ELSEWHERE = new Set<string>(['unavailable', 'queue_full', 'overloaded']);
 
 /** Time for another broker to take over, or for this one to be back. */
 export const UNAVAILABLE_RETRY_S = 2;

@@ -4,6 +4,8 @@ import errors from '@fila/php-bridge-spec/errors.json' with { type: 'json' };
 import { deadLetterRoutes } from '../features/dead-letters/dead-letter-routes.ts';
 import { healthRoutes } from '../features/health/health-routes.ts';
 import { keyRoutes } from '../features/keys/key-routes.ts';
+import { limitRoutes } from '../features/limits/limit-routes.ts';
+import { planRoutes } from '../features/limits/plan-routes.ts';
 import { operationRoutes } from '../features/operations/operation-routes.ts';
 import { requestRoutes } from '../features/requests/request-routes.ts';
 import { upstreamRoutes } from '../features/upstreams/upstream-routes.ts';
@@ -47,6 +49,8 @@ export async function openApiDocument(): Promise<object> {
       routes: [
         healthRoutes(NO_ROOM),
         keyRoutes({ keys: NO_ROOM, keyOf }),
+        planRoutes(NO_ROOM),
+        limitRoutes(NO_ROOM),
         verifyRoutes(NO_ROOM),
         webhookRoutes({ webhooks: NO_ROOM, keyOf }),
         upstreamRoutes(NO_ROOM),

@@ -11,7 +11,9 @@ import { authenticate } from './authenticate.ts';
 import { createValidators } from './contract.ts';
 import { answerError, problemOf, PROBLEM_TYPE, sendProblem, UNAVAILABLE_RETRY_S } from './error-answer.ts';
 import { parseJsonBody } from './json-body.ts';
+import { limitCalls } from './limit-calls.ts';
 import type { AcceptedKey } from '../features/keys/keys.ts';
+import type { Limits } from '../features/limits/limits.ts';
 
 /** What a room adds: its routes. */
 export type Routes = (app: FastifyInstance) => void;
@@ -21,9 +23,13 @@ export interface ServerDeps {
   readonly port: number;
   readonly maxBodyBytes: number;
   readonly adminToken: string;
+  readonly knowsKey?: (secret: string) => boolean;
   readonly acceptKey: (secret: string) => Promise<AcceptedKey | null>;
   /** Why no call but those for anyone can be answered now, or null. */
   readonly whyUnavailable?: () => string | null;
+  /** Networks of proxies whose X-Forwarded-For is believed. */
+  readonly trustedProxies?: readonly string[];
+  readonly limits?: Limits;
   readonly routes: readonly Routes[];
   readonly logger: Logger;
   /** Called first when the server stops: waiting calls should answer now. */
@@ -120,6 +126,7 @@ function urlOf(app: FastifyInstance): string {
 export function buildApp(deps: ServerDeps, prepare?: (app: FastifyInstance) => void): FastifyInstance {
   const app = Fastify({
     logger: false,
+    trustProxy: deps.trustedProxies?.length ? [...deps.trustedProxies] : false,
     bodyLimit: deps.maxBodyBytes,
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -162,6 +169,7 @@ export function buildApp(deps: ServerDeps, prepare?: (app: FastifyInstance) => v
     for (const one of [method].flat()) methods.add(one);
   });
   authenticate(app, deps);
+  if (deps.limits) limitCalls(app, deps.limits);
   // In a plugin of its own, so that an asynchronous `prepare` is done before the routes are known.
   void app.register(async (inner) => {
     for (const routes of deps.routes) routes(inner);

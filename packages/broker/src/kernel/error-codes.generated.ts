@@ -20,9 +20,13 @@ export const HTTP_ERRORS = {
     retryable: false,
     title: 'The Idempotency-Key was used with another body',
   },
+  rate_limited: { status: 429, retryable: true, title: 'A limit is reached' },
+  blocked: { status: 429, retryable: true, title: 'Too many calls were refused' },
   headers_too_large: { status: 431, retryable: false, title: 'The headers are too large' },
   internal_error: { status: 500, retryable: true, title: 'The broker made a mistake' },
   unavailable: { status: 503, retryable: true, title: 'The broker cannot do this now' },
+  queue_full: { status: 503, retryable: true, title: 'The queue is full' },
+  overloaded: { status: 503, retryable: true, title: 'The broker takes fewer requests now' },
 } as const;
 
 export type HttpErrorCode = keyof typeof HTTP_ERRORS;

@@ -8,6 +8,8 @@ export interface ErrorDetails {
   errors?: readonly { pointer: string; detail: string }[];
   /** Seconds after which trying again makes sense. */
   retryAfter?: number;
+  /** Which limit refused the call. */
+  limit?: string;
   /** For the log only. */
   cause?: unknown;
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { idTime, isId, newId, type IdPrefix } from './ids.ts';
+import { firstIdAt, idTime, isId, newId, type IdPrefix } from './ids.ts';
 
 const prefix = fc.constantFrom<IdPrefix>('req', 'key', 'run');
 /** Later than any real clock of today, so that these tests decide the order whatever ran before. */
@@ -66,4 +66,11 @@ describe('ids', () => {
     for (const wrong of ['', 'req_', id.toUpperCase(), `${id}\n`, ` ${id}`, id.replace('_', '-')])
       expect(isId('req', wrong), JSON.stringify(wrong)).toBe(false);
   });
+});
+
+// Last: ids never go back, so that those of the tests above would be of this time.
+it('the first id of a time sorts before all that are made then, and after all before', () => {
+  const now = FAR_MS + 86_400_000 * 400;
+  expect(newId('req', now) >= firstIdAt('req', now)).toBe(true);
+  expect(firstIdAt('req', now - 1) < firstIdAt('req', now)).toBe(true);
 });

@@ -27,6 +27,11 @@ export function newId(prefix: IdPrefix, nowMs: number = Date.now()): string {
   return `${prefix}_${digits(lastMs, 10)}${digits(counter, 3)}${chance(13)}`;
 }
 
+/** No id that was made at this time or later sorts before it. */
+export function firstIdAt(prefix: IdPrefix, ms: number): string {
+  return `${prefix}_${digits(ms, 10)}`;
+}
+
 /** When an id was made, in milliseconds since 1970. */
 export function idTime(id: string): number {
   let time = 0;

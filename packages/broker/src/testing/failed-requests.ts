@@ -5,6 +5,7 @@ import { createRequests } from '../features/requests/requests.ts';
 import { systemClock } from '../kernel/clock.ts';
 import type { RequestErrorCode } from '../kernel/error-codes.generated.ts';
 import { newId } from '../kernel/ids.ts';
+import { NO_LIMITS } from '../kernel/key-limits.ts';
 import { silentLogger } from '../kernel/logger.ts';
 
 export interface Failing {
@@ -27,7 +28,7 @@ export function failedRequests({ ledger, activeLanes, vault }: Engines) {
   });
 
   async function accept({ keyId = newId('key'), model = 'llama3:8b', metadata }: Failing): Promise<string> {
-    const key = { id: keyId, name: 'k', expiresAt: null, limitMinute: 0, limitHour: 0, limitDay: 0 };
+    const key = { id: keyId, name: 'k', expiresAt: null, plan: null, ...NO_LIMITS };
     const input = { prompt: `prompt of ${model}`, model, ...(metadata ? { metadata } : {}) };
     const accepted = await requests.accept({ key, input, idempotencyKey: null }, async () => {
       throw new Error('accept is the last stage');

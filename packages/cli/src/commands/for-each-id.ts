@@ -6,7 +6,8 @@ import { jsonLine, printData } from '../output/formats.ts';
 import { oneLine } from '../output/plain-text.ts';
 
 export interface Change<T> {
-  readonly noun: 'key' | 'request' | 'dead-letter' | 'operation' | 'upstream' | 'webhook';
+  readonly noun:
+    'key' | 'request' | 'dead-letter' | 'operation' | 'upstream' | 'webhook' | 'plan' | 'penalty';
   /** How a person reads it: "key/key_… suspended". */
   readonly done: string | ((item: T) => string);
   readonly change: (id: string) => Promise<T>;

@@ -8,6 +8,7 @@ import * as m0003 from './migrations/0003-webhooks.ts';
 import * as m0004 from './migrations/0004-upstreams.ts';
 import * as m0005 from './migrations/0005-operations.ts';
 import * as m0006 from './migrations/0006-webhook-log.ts';
+import * as m0007 from './migrations/0007-plans.ts';
 
 export interface Migration {
   readonly name: string;
@@ -31,6 +32,7 @@ const MIGRATIONS: Readonly<Record<string, MigrationModule>> = {
   '0004-upstreams': m0004,
   '0005-operations': m0005,
   '0006-webhook-log': m0006,
+  '0007-plans': m0007,
 };
 
 const MIGRATIONS_TABLE = 'fila_migrations';

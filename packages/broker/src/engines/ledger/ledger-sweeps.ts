@@ -1,6 +1,7 @@
 /** The statements of the sweeps, each a compare-and-set that any broker may repeat. */
 import { failpoint } from '../../kernel/failpoints.ts';
-import { eventOf, MAX_DELIVERIES, STATE, type Held, type LedgerSweeps } from './ledger.ts';
+import { firstIdAt } from '../../kernel/ids.ts';
+import { eventOf, MAX_DELIVERIES, STATE, type Held, type Lately, type LedgerSweeps } from './ledger.ts';
 import type { SqlRunner, Statement } from './sql-runner.ts';
 
 /** Rows that one statement names. */
@@ -18,6 +19,40 @@ export function ledgerSweeps(sql: SqlRunner): LedgerSweeps {
        FROM lanes l ${which}`,
     );
     return rows.flatMap(({ lane, oldest }) => (oldest === null ? [] : [{ laneId: Number(lane), oldest }]));
+  }
+
+  /** One state a statement: each has an index of its own on SQLite. */
+  async function unfinished(): Promise<{ laneId: number; count: number }[]> {
+    const counts = new Map<number, number>();
+    for (const state of [pending, processing, delayed]) {
+      const known = state === delayed ? 'AND wake_at IS NOT NULL' : '';
+      const rows = await sql.all<{ lane: number; n: number }>(
+        `SELECT lane_id AS lane, COUNT(*) AS n FROM requests ${sql.byLaneAndState}
+         WHERE lane_id IN (SELECT id FROM lanes) AND state = ${state} ${known} GROUP BY lane_id`,
+      );
+      for (const { lane, n } of rows) counts.set(Number(lane), (counts.get(Number(lane)) ?? 0) + Number(n));
+    }
+    return [...counts].map(([laneId, count]) => ({ laneId, count }));
+  }
+
+  /** Ids begin with the time, so that this part of the table is a range of them. */
+  async function lately(sinceMs: number): Promise<Lately> {
+    const second = (column: string): string => `${column} - ${column} % 1000`;
+    const rows = (column: string, sum: string) =>
+      sql.all<{ keyId: string; at: number; n: number }>(
+        `SELECT key_id AS keyId, ${second(column)} AS at, ${sum} AS n FROM requests
+         WHERE id >= ? AND ${column} >= ? GROUP BY key_id, ${second(column)} ORDER BY at`,
+        [firstIdAt('req', sinceMs), sinceMs],
+      );
+    const sent = await rows('created_at', 'COUNT(*)');
+    const used = await rows(
+      'completed_at',
+      'SUM(COALESCE(prompt_tokens, 0) + COALESCE(completion_tokens, 0))',
+    );
+    return {
+      sent: sent.map(({ keyId, at, n }) => ({ keyId, atMs: Number(at), count: Number(n) })),
+      used: used.map(({ keyId, at, n }) => ({ keyId, atMs: Number(at), tokens: Number(n) })),
+    };
   }
 
   async function wake(): Promise<{ expired: string[]; nextInMs: number | null }> {
@@ -91,7 +126,7 @@ export function ledgerSweeps(sql: SqlRunner): LedgerSweeps {
     return sql.run(`DELETE FROM idempotency_keys WHERE ${old}${upTo}`, [olderThanMs]);
   }
 
-  return { lanesWithWork, wake, rescue, heldBy, forgetIdempotencyKeys };
+  return { lanesWithWork, unfinished, lately, wake, rescue, heldBy, forgetIdempotencyKeys };
 }
 
 function expire(sql: SqlRunner, ids: readonly string[]): Statement[] {

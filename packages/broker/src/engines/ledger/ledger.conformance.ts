@@ -256,6 +256,36 @@ export function describeLedger(name: string, make: () => Promise<Ledger>): void 
       expect(found.has(idle)).toBe(false);
     });
 
+    it('counts what has not ended, by lane', async () => {
+      const laneId = await lane();
+      for (let i = 0; i < 4; i++) await insert(laneId);
+      await insert(laneId, { runAt: Date.now() + 3_600_000 });
+      const held = await claim(laneId, 2);
+      const countOf = async (): Promise<number | undefined> =>
+        (await ledger.sweeps.unfinished()).find((one) => one.laneId === laneId)?.count;
+      expect(await countOf()).toBe(5);
+      await ledger.cancel(held[0]!.id, held[0]!.keyId);
+      expect(await countOf()).toBe(4);
+    });
+
+    it('tells what each key sent lately, and what was used, to the second and oldest first', async () => {
+      const keyId = newId('key');
+      const laneId = await ledger.lanes.idOf({ queue: 'default', keyId, band: 2, model: 'lately' });
+      const now = Date.now();
+      for (const agoMs of [90_000, 3_000, 3_000])
+        await insert(laneId, { id: newId('req', now - agoMs), keyId, createdAt: now - agoMs });
+      await insert(laneId, { keyId, createdAt: now });
+      const [one] = await claim(laneId, 1);
+      await ledger.settle(completed(one!, { promptTokens: 5, completionTokens: 7 }));
+      const { sent, used } = await ledger.sweeps.lately(now - 60_000);
+      const second = (ms: number): number => ms - (ms % 1000);
+      expect(sent.filter((row) => row.keyId === keyId)).toEqual([
+        { keyId, atMs: second(now - 3_000), count: 2 },
+        { keyId, atMs: second(now), count: 1 },
+      ]);
+      expect(used).toContainEqual({ keyId, atMs: expect.any(Number), tokens: 12 });
+    });
+
     it('lists newest first, page by page, with filters', async () => {
       const keyId = newId('key');
       const laneId = await ledger.lanes.idOf({ queue: 'default', keyId, band: 2, model: 'listed' });

@@ -55,6 +55,10 @@ export interface LaneBook {
 export interface LedgerSweeps {
   /** Lanes that have pending rows, with the oldest of them: all lanes, or those named. One index dive a lane. */
   lanesWithWork(laneIds?: readonly number[]): Promise<{ laneId: number; oldest: string }[]>;
+  /** How many requests of each lane have not ended. Reads that part of an index, so it is not for every call. */
+  unfinished(): Promise<{ laneId: number; count: number }[]>;
+  /** What each key sent since then and when, and the tokens of what ended since then; to the second, oldest first. */
+  lately(sinceMs: number): Promise<Lately>;
   /** Expires what is past its deadline, makes pending what is due; says which expired, and when something is due next. */
   wake(): Promise<{ expired: string[]; nextInMs: number | null }>;
   /** Gives back what a dead worker held: leases over for `graceMs`, or of the owner named. Three deaths: failed, poison. */
@@ -63,6 +67,11 @@ export interface LedgerSweeps {
   heldBy(owner: string): Promise<Held[]>;
   /** Forgets a batch of the idempotency keys older than this, the oldest first; how many. */
   forgetIdempotencyKeys(olderThanMs: number): Promise<number>;
+}
+
+export interface Lately {
+  readonly sent: readonly { keyId: string; atMs: number; count: number }[];
+  readonly used: readonly { keyId: string; atMs: number; tokens: number }[];
 }
 
 /** The database cannot be reached or does not answer. */

@@ -60,6 +60,8 @@ export function watchedLedger(
     },
     sweeps: {
       lanesWithWork: (laneIds) => watched(() => sweeps.lanesWithWork(laneIds)),
+      lately: (sinceMs) => watched(() => sweeps.lately(sinceMs)),
+      unfinished: () => watched(() => sweeps.unfinished()),
       wake: () => watched(() => sweeps.wake()),
       rescue: (dead, poisonError) => watched(() => sweeps.rescue(dead, poisonError)),
       heldBy: (owner) => watched(() => sweeps.heldBy(owner)),

@@ -9,6 +9,7 @@ import type {
 } from '../../kernel/contract.generated.ts';
 import { fail } from '../../kernel/errors.ts';
 import { isId } from '../../kernel/ids.ts';
+import { limitsOnWire } from '../../kernel/key-limits.ts';
 import type { AcceptedKey, Keys } from './keys.ts';
 
 interface KeyRouteDeps {
@@ -38,7 +39,7 @@ export function keyRoutes({ keys, keyOf }: KeyRouteDeps) {
 
   function authenticationRoute(app: FastifyInstance): void {
     app.post('/api/v1/authenticate', {
-      config: { access: 'key' },
+      config: { access: 'key', calls: 'read' },
       schema: {
         tags: ['keys'],
         operationId: 'authenticate',
@@ -46,19 +47,10 @@ export function keyRoutes({ keys, keyOf }: KeyRouteDeps) {
         response: { 200: { description: 'The key is good.', $ref: 'Authentication#' } },
       },
       handler: async (request): Promise<Authentication> => {
-        const { id, name, expiresAt, limitMinute, limitHour, limitDay } = keyOf(request);
+        const key = keyOf(request);
+        const { id, name, expiresAt, plan } = key;
         const expires_at = expiresAt === null ? null : new Date(expiresAt).toISOString();
-        return {
-          valid: true,
-          key: {
-            id,
-            name,
-            expires_at,
-            limit_minute: limitMinute,
-            limit_hour: limitHour,
-            limit_day: limitDay,
-          },
-        };
+        return { valid: true, key: { id, name, expires_at, plan, ...limitsOnWire(key) } };
       },
     });
   }

@@ -14,7 +14,8 @@ function newKey(more: Partial<StoredKey> = {}): StoredKey {
   return {
     ...{ id: newId('key'), name: 'Intranet ção 🔑', prefix: 'fila_live_abcdefgh', status: 'active' },
     ...{ secretHash: randomBytes(32), webhookSecret: randomBytes(80), pepperVersion: 1, flags: 0 },
-    ...{ limitMinute: 1, limitHour: 2, limitDay: 1_000_000_000 },
+    ...{ limitMinute: 1, limitHour: 0, limitDay: 1_000_000_000, limitBurst: 0, limitTokensDay: null },
+    ...{ plan: 'gold', maxQueued: null, maxConcurrent: 3 },
     ...{ expiresAt: NOW + 1, lastUsedAt: null, createdAt: NOW, revokedAt: null },
     ...more,
   };
@@ -39,6 +40,27 @@ function describeKeyStore(name: string, open: () => Promise<Database>): void {
       expect(await store.byHash(key.secretHash)).toEqual(key);
       expect(await store.byId(key.id)).toEqual(key);
       expect(await store.byId(bare.id)).toEqual(bare);
+    });
+
+    it('tell "no limit" from "as the plan says", in the columns that were there before plans too', async () => {
+      const key = await inserted({ plan: null, limitMinute: null, limitHour: null, limitDay: 0 });
+      expect(await store.byId(key.id)).toEqual(key);
+      await store.change(key.id, { limitMinute: 0, limitDay: null, limitBurst: 5, plan: 'gold' }, ['active']);
+      expect(await store.byId(key.id)).toEqual({
+        ...key,
+        ...{ limitMinute: 0, limitDay: null, limitBurst: 5, plan: 'gold' },
+      });
+    });
+
+    it('are counted by plan unless they are revoked, and named when only so many of their requests may wait', async () => {
+      const plan = `plan-${newId('run').slice(-8)}`;
+      const [a, b] = [await inserted({ plan }), await inserted({ plan: null, maxQueued: 5 })];
+      const neither = await inserted({ plan: null, maxQueued: 0 });
+      await inserted({ plan, status: 'revoked' });
+      expect(await store.countWithPlan(plan)).toBe(1);
+      const named = (await store.maybeLimitedInQueue()).map(({ id }) => id);
+      expect(named).toEqual(expect.arrayContaining([a.id, b.id]));
+      expect(named).not.toContain(neither.id);
     });
 
     it('are null for a hash, or an id, that nobody has', async () => {

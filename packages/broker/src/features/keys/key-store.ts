@@ -1,10 +1,11 @@
 /** Keeps API keys in the database. */
 import { DataTypes, Op, type Sequelize } from 'sequelize';
+import type { OwnLimits } from '../../kernel/key-limits.ts';
 
 export type KeyStatus = 'active' | 'suspended' | 'revoked';
 
 /** Times are milliseconds since 1970. */
-export interface StoredKey {
+export interface StoredKey extends OwnLimits {
   readonly id: string;
   readonly name: string;
   readonly prefix: string;
@@ -12,9 +13,7 @@ export interface StoredKey {
   readonly pepperVersion: number;
   readonly webhookSecret: Buffer;
   readonly status: KeyStatus;
-  readonly limitMinute: number;
-  readonly limitHour: number;
-  readonly limitDay: number;
+  readonly plan: string | null;
   /** Bits for what a key may do beyond the usual; none is given a meaning yet. */
   readonly flags: number;
   readonly expiresAt: number | null;
@@ -24,7 +23,7 @@ export interface StoredKey {
 }
 
 export type KeyChange = Partial<
-  Pick<StoredKey, 'name' | 'status' | 'limitMinute' | 'limitHour' | 'limitDay' | 'expiresAt' | 'revokedAt'>
+  Pick<StoredKey, 'name' | 'status' | 'plan' | 'expiresAt' | 'revokedAt' | keyof OwnLimits>
 >;
 
 export interface KeyStore {
@@ -34,11 +33,15 @@ export interface KeyStore {
   /** Changes a key that still has one of these states; false when there is none. */
   change(id: string, change: KeyChange, from: readonly KeyStatus[]): Promise<boolean>;
   list(filter: { limit: number; before?: string; status?: KeyStatus }): Promise<StoredKey[]>;
+  /** Those that set it themselves, or have a plan. */
+  maybeLimitedInQueue(): Promise<StoredKey[]>;
+  countWithPlan(plan: string): Promise<number>;
   /** Many at once; never turns a time back. */
   noteUse(lastUsed: ReadonlyMap<string, number>): Promise<void>;
 }
 
 const time = { type: DataTypes.BIGINT, allowNull: true };
+const own = { type: DataTypes.INTEGER, allowNull: true };
 const count = { type: DataTypes.INTEGER, allowNull: false, defaultValue: 0 };
 
 export function keyStore(sequelize: Sequelize): KeyStore {
@@ -55,6 +58,11 @@ export function keyStore(sequelize: Sequelize): KeyStore {
       limitMinute: { ...count, field: 'limit_minute' },
       limitHour: { ...count, field: 'limit_hour' },
       limitDay: { ...count, field: 'limit_day' },
+      plan: { type: DataTypes.STRING(40), allowNull: true },
+      limitBurst: { ...own, field: 'limit_burst' },
+      limitTokensDay: { ...own, field: 'limit_tokens_day' },
+      maxQueued: { ...own, field: 'max_queued' },
+      maxConcurrent: { ...own, field: 'max_concurrent' },
       flags: count,
       expiresAt: { ...time, field: 'expires_at' },
       lastUsedAt: { ...time, field: 'last_used_at' },
@@ -66,11 +74,12 @@ export function keyStore(sequelize: Sequelize): KeyStore {
 
   return {
     insert: async (key) => {
-      await model.create({ ...key });
+      await model.create({ ...asRow(key) });
     },
     byHash: async (hash) => asKey(await model.findOne({ raw: true, where: { secretHash: hash } })),
     byId: async (id) => asKey(await model.findOne({ raw: true, where: { id } })),
-    change: async (id, change, from) => {
+    change: async (id, what, from) => {
+      const change = asRow(what);
       const where = { id, status: [...from] };
       const [changed] = await model.update(change, { where });
       // MySQL does not count a row in which everything was so before.
@@ -82,6 +91,11 @@ export function keyStore(sequelize: Sequelize): KeyStore {
         asKey(row)!,
       );
     },
+    maybeLimitedInQueue: async () => {
+      const either = { [Op.or]: [{ maxQueued: { [Op.gt]: 0 } }, { plan: { [Op.not]: null } }] };
+      return (await model.findAll({ raw: true, where: either })).map((row) => asKey(row)!);
+    },
+    countWithPlan: (plan) => model.count({ where: { plan, status: { [Op.ne]: 'revoked' } } }),
     noteUse: async (lastUsed) => {
       const byTime = Map.groupBy(lastUsed, ([, at]) => at);
       for (const [at, keys] of byTime) {
@@ -92,6 +106,21 @@ export function keyStore(sequelize: Sequelize): KeyStore {
   };
 }
 
+/** Columns that may not be null and were there before plans: 0 is "as the plan says", and this is "no limit". */
+const NONE = 4_294_967_295;
+const OLDER = ['limitMinute', 'limitHour', 'limitDay'] as const;
+
+function asRow<T extends KeyChange>(key: T): T {
+  const row: Record<string, unknown> = { ...key };
+  for (const name of OLDER)
+    if (name in key) row[name] = key[name] === null ? 0 : key[name] === 0 ? NONE : key[name];
+  return row as unknown as T;
+}
+
+function ownLimit(stored: number | null): number | null {
+  return stored === 0 ? null : stored === NONE ? 0 : stored;
+}
+
 /** MySQL's driver may hand BIGINT over as text. */
 function asKey(row: unknown): StoredKey | null {
   if (!row) return null;
@@ -99,6 +128,9 @@ function asKey(row: unknown): StoredKey | null {
   const number = (value: unknown): number | null => (value === null ? null : Number(value));
   return {
     ...key,
+    limitMinute: ownLimit(key.limitMinute),
+    limitHour: ownLimit(key.limitHour),
+    limitDay: ownLimit(key.limitDay),
     expiresAt: number(key.expiresAt),
     lastUsedAt: number(key.lastUsedAt),
     createdAt: Number(key.createdAt),

@@ -7,6 +7,7 @@ import { dataKeyStore } from '../../engines/vault/data-key-store.ts';
 import type { Vault } from '../../engines/vault/vault.ts';
 import { openVault } from '../../testing/open-vault.ts';
 import { newId } from '../../kernel/ids.ts';
+import { NO_LIMITS, type KeyLimits } from '../../kernel/key-limits.ts';
 import { silentLogger } from '../../kernel/logger.ts';
 import { newKeySecret } from './key-secret.ts';
 import { keyStore, type KeyStore } from './key-store.ts';
@@ -49,9 +50,11 @@ function open() {
   const lines: string[] = [];
   const log = (fields: object, message: string): void => void lines.push(JSON.stringify(fields) + message);
   const logger = { ...silentLogger, info: log, warn: log };
-  const here = createKeys({ store: watching, vault, clock, logger });
-  const there = createKeys({ store, vault, clock, logger });
-  return { here, there, clock, asked, before, store, lines };
+  const plans = new Map<string, KeyLimits>();
+  const planLimits = async (plan: string) => plans.get(plan) ?? null;
+  const here = createKeys({ store: watching, vault, planLimits, clock, logger });
+  const there = createKeys({ store, vault, planLimits, clock, logger });
+  return { here, there, clock, asked, before, store, lines, plans };
 }
 
 describe('a key', () => {
@@ -73,6 +76,23 @@ describe('a key', () => {
     const { here } = open();
     const bare = await here.create({ name: 'bare' });
     expect(bare).toMatchObject({ limit_minute: 0, limit_hour: 0, limit_day: 0, expires_at: null });
+  });
+
+  it('is known once it was accepted, until the end of the run: who asks again is told by accept', async () => {
+    const { here, there, asked } = open();
+    const { id, key } = await here.create({ name: 'a' });
+    expect(here.knows(key)).toBe(false);
+    await here.accept(key);
+    await here.revoke(id);
+    const before = asked.byHash;
+    expect(here.knows(key)).toBe(true);
+    expect([here.knows(newKeySecret()), here.knows('garbage'), there.knows(key)]).toEqual([
+      false,
+      false,
+      false,
+    ]);
+    expect(asked.byHash).toBe(before);
+    expect(await here.accept(key)).toBeNull();
   });
 
   it('is not accepted when it is none: garbage does not even reach the database', async () => {
@@ -127,6 +147,89 @@ describe('a key', () => {
       await expect(here.suspend(id)).rejects.toMatchObject(notFound);
       await expect(here.revoke(id)).rejects.toMatchObject(notFound);
     }
+  });
+});
+
+describe('the limits of a key', () => {
+  const gold: KeyLimits = { ...NO_LIMITS, limitMinute: 600, limitDay: 9_000, maxQueued: 50 };
+
+  it('are its plan’s, unless it sets them itself; 0 is none', async () => {
+    const { here, plans } = open();
+    plans.set('gold', gold);
+    const { key, ...made } = await here.create({ name: 'a', plan: 'gold', limit_minute: 5, limit_day: 0 });
+    expect(made).toMatchObject({
+      plan: 'gold',
+      limit_minute: 5,
+      limit_hour: 0,
+      limit_day: 0,
+      max_queued: 50,
+    });
+    expect(made.inherited).toEqual([
+      'limit_hour',
+      'limit_burst',
+      'limit_tokens_day',
+      'max_queued',
+      'max_concurrent',
+    ]);
+    expect(await here.accept(key)).toMatchObject({
+      plan: 'gold',
+      limitMinute: 5,
+      limitDay: 0,
+      maxQueued: 50,
+    });
+    expect(await here.limitsOf(made.id)).toMatchObject({ limitMinute: 5, maxQueued: 50 });
+    const changed = await here.update(made.id, { limit_minute: null, limit_day: null, max_queued: 7 });
+    expect(changed).toMatchObject({ limit_minute: 600, limit_day: 9_000, max_queued: 7 });
+    expect(await here.update(made.id, { plan: null })).toMatchObject({
+      plan: null,
+      limit_minute: 0,
+      max_queued: 7,
+    });
+  });
+
+  it('follow a change of the plan at once, and are the same object as long as nothing changes', async () => {
+    const { here, plans } = open();
+    plans.set('gold', gold);
+    const { key, id } = await here.create({ name: 'a', plan: 'gold' });
+    const before = await here.accept(key);
+    expect(await here.accept(key)).toBe(before);
+    plans.set('gold', { ...gold, limitMinute: 1 });
+    expect(await here.accept(key)).toMatchObject({ limitMinute: 1 });
+    expect(await here.limitsOf(id)).toMatchObject({ limitMinute: 1 });
+  });
+
+  it('are remembered for a second, and none for a key that does not exist', async () => {
+    const { here, there, clock } = open();
+    const { id } = await there.create({ name: 'a', max_concurrent: 3 });
+    expect(await here.limitsOf(id)).toMatchObject({ maxConcurrent: 3 });
+    await there.update(id, { max_concurrent: 4 });
+    expect(await here.limitsOf(id)).toMatchObject({ maxConcurrent: 3 });
+    clock.nowMs += 1_000;
+    expect(await here.limitsOf(id)).toMatchObject({ maxConcurrent: 4 });
+    expect(await here.limitsOf(newId('key'))).toEqual(NO_LIMITS);
+  });
+
+  it('cannot be of a plan that does not exist', async () => {
+    const { here } = open();
+    const refused = { code: 'validation_failed', details: { errors: [{ pointer: '/plan' }] } };
+    await expect(here.create({ name: 'a', plan: 'silver' })).rejects.toMatchObject(refused);
+    const { id } = await here.create({ name: 'a' });
+    await expect(here.update(id, { plan: 'silver' })).rejects.toMatchObject(refused);
+  });
+
+  it('in the queue are told of keys that have such a limit, by themselves or by their plan', async () => {
+    const { here, plans } = open();
+    plans.set('gold', gold);
+    const [own, byPlan, lifted, none] = [
+      await here.create({ name: 'a', max_queued: 1 }),
+      await here.create({ name: 'b', plan: 'gold' }),
+      await here.create({ name: 'c', plan: 'gold', max_queued: 0 }),
+      await here.create({ name: 'd' }),
+    ];
+    const found = await here.limitedInQueue();
+    expect(found).toEqual(expect.arrayContaining([own.id, byPlan.id]));
+    expect(found).not.toContain(lifted.id);
+    expect(found).not.toContain(none.id);
   });
 });
 

@@ -3,6 +3,15 @@ import { randomBytes } from 'node:crypto';
 import type { Place, Vault } from '../../engines/vault/vault.ts';
 import type { ApiKey, CreateApiKey, CreatedApiKey, UpdateApiKey } from '../../kernel/contract.generated.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import {
+  inheritedNames,
+  limitsFromWire,
+  limitsInForce,
+  limitsOnWire,
+  mapLimits,
+  NO_LIMITS,
+  type KeyLimits,
+} from '../../kernel/key-limits.ts';
 import { fail } from '../../kernel/errors.ts';
 import { every } from '../../kernel/every.ts';
 import { failpoint } from '../../kernel/failpoints.ts';
@@ -12,19 +21,25 @@ import type { Service } from '../../kernel/service.ts';
 import { hashKeySecret, isKeySecret, keyPrefix, newKeySecret } from './key-secret.ts';
 import type { KeyChange, KeyStatus, KeyStore, StoredKey } from './key-store.ts';
 
-/** A key that was accepted, as the rest of the broker knows it. */
-export interface AcceptedKey {
+/** A key that was accepted, as the rest of the broker knows it, with the limits that are in force. */
+export interface AcceptedKey extends KeyLimits {
   readonly id: string;
   readonly name: string;
   readonly expiresAt: number | null;
-  readonly limitMinute: number;
-  readonly limitHour: number;
-  readonly limitDay: number;
+  readonly plan: string | null;
 }
 
 export interface Keys extends Service {
   /** The key behind a secret, or null when there is none that may be used now. Never says why. */
   accept(secret: string): Promise<AcceptedKey | null>;
+  /** Whether it was accepted here before; it may be so no more. Looks nothing up. */
+  knows(secret: string): boolean;
+  /** The limits in force of a key, remembered for a second; none for a key that does not exist. */
+  limitsOf(id: string): Promise<KeyLimits>;
+  /** Keys of which only so many requests may wait. */
+  limitedInQueue(): Promise<string[]>;
+  /** Keys that can still be used. */
+  countWithPlan(plan: string): Promise<number>;
   /** What webhooks to callback URLs of this key are signed with. */
   webhookSecretOf(id: string): Promise<string>;
   create(input: CreateApiKey): Promise<CreatedApiKey>;
@@ -40,6 +55,8 @@ export interface Keys extends Service {
 interface KeysDeps {
   readonly store: KeyStore;
   readonly vault: Vault;
+  /** What a plan allows, no older than a second; null when there is none of this name. */
+  readonly planLimits: (plan: string) => Promise<KeyLimits | null>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -52,11 +69,14 @@ const NOTE_USE_EVERY_MS = 10_000;
 /** Written with less precision than it is known, so that a busy key is one write a minute. */
 const USE_PRECISION_MS = 60_000;
 
-export function createKeys({ store, vault, clock, logger }: KeysDeps): Keys {
+export function createKeys({ store, vault, planLimits, clock, logger }: KeysDeps): Keys {
   const pepper = vault.derive(`key pepper ${PEPPER_VERSION}`);
   const remembered = new Map<string, { key: StoredKey | null; until: number }>();
   const lookups = new Map<string, Promise<StoredKey | null>>();
   const secrets = new Map<string, { secret: Promise<string>; until: number }>();
+  const rememberedIds = new Map<string, { key: StoredKey | null; until: number }>();
+  const accepted = new WeakMap<StoredKey, { plan: KeyLimits | undefined; key: AcceptedKey }>();
+  const good = new Set<string>();
   const lastUsed = new Map<string, number>();
 
   async function accept(secret: string): Promise<AcceptedKey | null> {
@@ -66,7 +86,33 @@ export function createKeys({ store, vault, clock, logger }: KeysDeps): Keys {
     const now = clock.now();
     if (!key || key.status !== 'active' || (key.expiresAt !== null && key.expiresAt <= now)) return null;
     lastUsed.set(key.id, now - (now % USE_PRECISION_MS));
-    return key;
+    if (good.size >= REMEMBERED_KEYS) good.clear();
+    good.add(hash.toString('base64'));
+    return inForce(key, key.plan === null ? undefined : await planOf(key));
+  }
+
+  /** The same object as long as nothing about it changes. */
+  function inForce(key: StoredKey, plan: KeyLimits | undefined): AcceptedKey {
+    const known = accepted.get(key);
+    if (known?.plan === plan && known) return known.key;
+    const { id, name, expiresAt, plan: planName } = key;
+    const made = { id, name, expiresAt, plan: planName, ...limitsInForce(key, plan) };
+    accepted.set(key, { plan, key: made });
+    return made;
+  }
+
+  async function planOf({ plan }: StoredKey): Promise<KeyLimits | undefined> {
+    return plan === null ? undefined : ((await planLimits(plan)) ?? undefined);
+  }
+
+  async function limitsOf(id: string): Promise<KeyLimits> {
+    let known = rememberedIds.get(id);
+    if (!known || known.until <= clock.now()) {
+      if (rememberedIds.size >= REMEMBERED_KEYS) rememberedIds.clear();
+      known = { key: await store.byId(id), until: clock.now() + REMEMBERED_MS };
+      rememberedIds.set(id, known);
+    }
+    return known.key ? inForce(known.key, await planOf(known.key)) : NO_LIMITS;
   }
 
   async function lookUp(hash: Buffer): Promise<StoredKey | null> {
@@ -76,12 +122,22 @@ export function createKeys({ store, vault, clock, logger }: KeysDeps): Keys {
     return lookups.get(name) ?? readKey(name, hash);
   }
 
+  async function limitedInQueue(): Promise<string[]> {
+    const keys = await store.maybeLimitedInQueue();
+    const limited = await Promise.all(
+      keys.map(async (key) => (limitsInForce(key, await planOf(key)).maxQueued > 0 ? [key.id] : [])),
+    );
+    return limited.flat();
+  }
+
   function readKey(name: string, hash: Buffer): Promise<StoredKey | null> {
     const lookup = readHash(hash)
       .then((key) => {
         if (lookups.get(name) !== lookup) return key;
         if (remembered.size >= REMEMBERED_KEYS) remembered.clear();
-        remembered.set(name, { key, until: clock.now() + REMEMBERED_MS });
+        const until = clock.now() + REMEMBERED_MS;
+        remembered.set(name, { key, until });
+        if (key && rememberedIds.size < REMEMBERED_KEYS) rememberedIds.set(key.id, { key, until });
         return key;
       })
       .finally(() => {
@@ -99,6 +155,7 @@ export function createKeys({ store, vault, clock, logger }: KeysDeps): Keys {
   /** What is being read now may be older than a change: nobody who comes later may be given it. */
   function forget(): void {
     remembered.clear();
+    rememberedIds.clear();
     lookups.clear();
     secrets.clear();
   }
@@ -120,6 +177,7 @@ export function createKeys({ store, vault, clock, logger }: KeysDeps): Keys {
   );
 
   async function create(input: CreateApiKey): Promise<CreatedApiKey> {
+    const plan = await checkedPlan(input.plan ?? null);
     const id = newId('key', clock.now());
     const secret = newKeySecret();
     const webhookSecret = `whsec_${randomBytes(32).toString('base64')}`;
@@ -131,9 +189,9 @@ export function createKeys({ store, vault, clock, logger }: KeysDeps): Keys {
       pepperVersion: PEPPER_VERSION,
       webhookSecret: vault.seal(webhookSecretPlace(id), Buffer.from(webhookSecret)),
       status: 'active',
-      limitMinute: input.limit_minute ?? 0,
-      limitHour: input.limit_hour ?? 0,
-      limitDay: input.limit_day ?? 0,
+      plan,
+      ...mapLimits(() => null),
+      ...limitsFromWire(input),
       flags: 0,
       expiresAt: expiry(input.expires_at),
       lastUsedAt: null,
@@ -142,7 +200,15 @@ export function createKeys({ store, vault, clock, logger }: KeysDeps): Keys {
     };
     await store.insert(key);
     logger.info({ keyId: id, name: key.name }, 'key created');
-    return { ...toWire(key), key: secret, webhook_secret: webhookSecret };
+    return { ...(await toWire(key)), key: secret, webhook_secret: webhookSecret };
+  }
+
+  async function checkedPlan(plan: string | null): Promise<string | null> {
+    if (plan === null || (await planLimits(plan))) return plan;
+    throw fail('validation_failed', {
+      detail: `There is no plan ${plan}.`,
+      errors: [{ pointer: '/plan', detail: 'must be the name of a plan' }],
+    });
   }
 
   function expiry(at: string | null | undefined): number | null {
@@ -186,6 +252,10 @@ export function createKeys({ store, vault, clock, logger }: KeysDeps): Keys {
     return toWire(await stored(id));
   }
 
+  async function toWire(key: StoredKey): Promise<ApiKey> {
+    return wireOf(key, limitsInForce(key, await planOf(key)));
+  }
+
   return {
     name: 'keys',
     start: () => noting.start(),
@@ -196,18 +266,21 @@ export function createKeys({ store, vault, clock, logger }: KeysDeps): Keys {
       );
     },
     accept,
+    knows: (secret) => isKeySecret(secret) && good.has(hashKeySecret(pepper, secret).toString('base64')),
+    limitsOf,
+    limitedInQueue,
+    countWithPlan: (plan) => store.countWithPlan(plan),
     webhookSecretOf,
     create,
     get: async (id) => toWire(await stored(id)),
-    list: async (filter) => (await store.list(filter)).map(toWire),
+    list: async (filter) => Promise.all((await store.list(filter)).map(toWire)),
     update: async (id, input) =>
       change(
         id,
         {
           ...(input.name === undefined ? {} : { name: input.name }),
-          ...(input.limit_minute === undefined ? {} : { limitMinute: input.limit_minute }),
-          ...(input.limit_hour === undefined ? {} : { limitHour: input.limit_hour }),
-          ...(input.limit_day === undefined ? {} : { limitDay: input.limit_day }),
+          ...(input.plan === undefined ? {} : { plan: await checkedPlan(input.plan) }),
+          ...limitsFromWire(input),
           ...(input.expires_at === undefined ? {} : { expiresAt: expiry(input.expires_at) }),
         },
         ['active', 'suspended'],
@@ -226,16 +299,16 @@ function webhookSecretPlace(id: string): Place {
   return { table: 'api_keys', row: id, column: 'webhook_secret' };
 }
 
-function toWire(key: StoredKey): ApiKey {
+function wireOf(key: StoredKey, limits: KeyLimits): ApiKey {
   const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
   return {
     id: key.id,
     name: key.name,
     prefix: key.prefix,
     status: key.status,
-    limit_minute: key.limitMinute,
-    limit_hour: key.limitHour,
-    limit_day: key.limitDay,
+    plan: key.plan,
+    ...limitsOnWire(limits),
+    inherited: inheritedNames(key),
     expires_at: iso(key.expiresAt),
     last_used_at: iso(key.lastUsedAt),
     created_at: new Date(key.createdAt).toISOString(),

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ActiveLanes } from '../../engines/active-lanes/active-lanes.ts';
 import { LedgerUnavailable, type Ledger } from '../../engines/ledger/ledger.ts';
 import { newId } from '../../kernel/ids.ts';
+import { NO_LIMITS } from '../../kernel/key-limits.ts';
 import { silentLogger } from '../../kernel/logger.ts';
 import { createAcceptance } from './accept-request.ts';
 
@@ -17,7 +18,7 @@ function acceptance(insert: Ledger['insert'], activate: ActiveLanes['activate'])
   });
 }
 
-const limits = { limitMinute: 0, limitHour: 0, limitDay: 0, expiresAt: null };
+const limits = { ...NO_LIMITS, plan: null, expiresAt: null };
 const arrival = {
   key: { id: newId('key'), name: 'a', ...limits },
   input: { prompt: 'Hi' },

@@ -67,7 +67,7 @@ export function requestRoutes({ requests, arrive, keyOf, maxWaitSeconds }: Reque
 
   return (app: FastifyInstance): void => {
     app.post<{ Body: CreateRequest }>('/api/v1/requests', {
-      config: { access: 'key' },
+      config: { access: 'key', calls: 'request' },
       schema: {
         tags,
         operationId: 'createRequest',

@@ -64,6 +64,13 @@ export interface RequestSummary {
   readonly callbackUrl: string | null;
 }
 
+/** What whoever ended a request knows of it anyway. */
+export interface EndedFacts {
+  readonly keyId: string;
+  /** Of prompt and answer. */
+  readonly tokens: number;
+}
+
 export interface WaitLimit {
   readonly waitMs: number;
   readonly signal?: AbortSignal;
@@ -85,10 +92,10 @@ export interface Requests {
   sealResult(id: string, result: RequestResult): Buffer;
   sealError(id: string, error: RequestFailure): Buffer;
   poisonError(id: string): Buffer;
-  /** Wakes those who wait for this request. */
-  ended(id: string): void;
+  /** Wakes those who wait for this request, and tells who listens. */
+  ended(id: string, facts?: EndedFacts): void;
   /** Told of every request that this process has seen end. */
-  onEnded(listener: (id: string) => void): void;
+  onEnded(listener: (id: string, facts?: EndedFacts) => void): void;
   /** What a webhook says of a request; null when it is gone. */
   describe(id: string): Promise<RequestSummary | null>;
   /** Tries a dead letter again as a new request; its id, or null when somebody else was faster. */
@@ -111,11 +118,11 @@ export function createRequests(deps: RequestsDeps): Requests {
   const { accept, retry } = createAcceptance({ ...deps, content, view });
   const waitRoom = createWaitRoom();
   const cancelListeners: ((id: string) => void)[] = [];
-  const endListeners: ((id: string) => void)[] = [];
+  const endListeners: ((id: string, facts?: EndedFacts) => void)[] = [];
 
-  function ended(id: string): void {
+  function ended(id: string, facts?: EndedFacts): void {
     waitRoom.wake(id);
-    for (const listener of endListeners) listener(id);
+    for (const listener of endListeners) listener(id, facts);
   }
 
   async function rowOf(keyId: string, id: string): Promise<RequestRow> {
@@ -168,7 +175,7 @@ export function createRequests(deps: RequestsDeps): Requests {
     await failpoint('cancel.before_write');
     const cancelled = await ledger.cancel(id, keyId);
     await failpoint('cancel.after_write');
-    if (cancelled) tellCancelled(id);
+    if (cancelled) tellCancelled(id, { keyId, tokens: 0 });
     const row = await rowOf(keyId, id);
     if (row.state !== 'cancelled')
       throw fail('conflict', { detail: `The request is ${statusOf(row.state)} already.` });
@@ -177,9 +184,10 @@ export function createRequests(deps: RequestsDeps): Requests {
     return view(row);
   }
 
-  function tellCancelled(id: string): void {
+  /** `used` once: it is counted. */
+  function tellCancelled(id: string, used?: EndedFacts): void {
     for (const listener of cancelListeners) listener(id);
-    ended(id);
+    ended(id, used);
   }
 
   async function describe(id: string): Promise<RequestSummary | null> {

@@ -126,7 +126,7 @@ export class Jobs {
     const started = performance.now();
     if (left <= 0) {
       this.#leave({ row, lane, slot }, started);
-      await this.#write(settleExpired(row, owner, this.#tools()));
+      await this.#write(settleExpired(row, owner, this.#tools()), row.keyId);
       return;
     }
     const timers = { ...this.#deps.timers, totalMs: Math.min(this.#deps.timers.totalMs, left) };
@@ -145,7 +145,7 @@ export class Jobs {
         ? handBack(row, owner)
         : await this.#settlementOf({ row, owner, upstream: slot.upstream, processingMs, outcome });
     if (settlement === null) return logger.info({ ...fields, why: running.why }, 'a call was given up');
-    const written = await this.#write(settlement);
+    const written = await this.#write(settlement, row.keyId);
     const code = outcome.kind === 'failed' ? { code: outcome.code } : {};
     logger.info({ ...fields, ...code, to: settlement.to, written }, SETTLED.get(written)!);
   }
@@ -186,10 +186,10 @@ export class Jobs {
   }
 
   /** What cannot be written now waits on the disk; null when the daemon stops before it is. */
-  async #write(settlement: Settlement): Promise<boolean | null> {
+  async #write(settlement: Settlement, keyId: string): Promise<boolean | null> {
     const { logger, spool, requests } = this.#deps;
     try {
-      return await this.settle(settlement);
+      return await this.settle(settlement, keyId);
     } catch (error) {
       if (!(error instanceof LedgerUnavailable))
         logger.error(
@@ -204,7 +204,7 @@ export class Jobs {
   }
 
   /** Writes an outcome and tells who waits for it; false when the row is no longer ours. */
-  async settle(settlement: Settlement): Promise<boolean> {
+  async settle(settlement: Settlement, keyId?: string): Promise<boolean> {
     const { ledger, requests, onDelayed } = this.#deps;
     const decided = failpoint('settle.before_write');
     if (decided) await decided;
@@ -212,7 +212,10 @@ export class Jobs {
     const untold = failpoint('settle.after_write');
     if (untold && (await untold) === 'duplicate') await ledger.settle(settlement);
     if (written && settlement.to === 'delayed') onDelayed?.(settlement.delayMs ?? 0);
-    else if (written && settlement.to !== 'pending') requests.ended(settlement.id);
+    else if (written && settlement.to !== 'pending') {
+      const tokens = (settlement.promptTokens ?? 0) + (settlement.completionTokens ?? 0);
+      requests.ended(settlement.id, keyId === undefined ? undefined : { keyId, tokens });
+    }
     return written;
   }
 

@@ -2,6 +2,7 @@
 import type { ActiveLanes, Lane } from '../../engines/active-lanes/active-lanes.ts';
 import { LedgerUnavailable, type Ledger } from '../../engines/ledger/ledger.ts';
 import { failpoint } from '../../kernel/failpoints.ts';
+import { idTime } from '../../kernel/ids.ts';
 import { listOf } from '../../kernel/lanes.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Service } from '../../kernel/service.ts';
@@ -92,6 +93,7 @@ export function createSweeps(deps: SweepsDeps): Sweeps {
       if (oldestBefore.get(laneId) === oldest && upstreams.free(name.model) > 0) stuck.push(lane);
     }
     oldestBefore = new Map(found.map(({ laneId, oldest }) => [laneId, oldest]));
+    dispatcher.saw(new Map(found.map(({ laneId, oldest }) => [laneId, idTime(oldest)])));
     try {
       if ((await failpoint('sweep.activate')) === 'duplicate') await activeLanes.activate(lanes);
       if (lanes.length > 0) await activeLanes.activate(lanes);

@@ -10,6 +10,7 @@ import type { Requests } from '../requests/requests.ts';
 import type { CallOutcome, CallTimers, Upstreams } from '../upstreams/upstreams.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Jobs, type Job } from './jobs.ts';
+import { createKeyCaps } from './key-caps.ts';
 import { createLostClaims } from './lost-claims.ts';
 import { openOutcomeSpool, type OutcomeSpool } from './outcome-spool.ts';
 import type { RetryPolicy } from './retry-delay.ts';
@@ -38,7 +39,12 @@ export interface WorkerDeps {
   readonly leaseMs: number;
   readonly stopGraceMs: number;
   /** Whether this is the only broker on these lanes. */
-  readonly isAlone?: () => boolean;
+  readonly isAlone: () => boolean;
+  readonly limitsOf: (keyId: string) => Promise<{ readonly maxConcurrent: number }>;
+  /** After each such time of waiting a request counts as one band higher; 0: never. */
+  readonly ageingMs: number;
+  /** Slots of each model that only the two highest bands may use. */
+  readonly reservedSlots: number;
 }
 
 export interface Worker extends Service {
@@ -58,6 +64,11 @@ export function createWorker(deps: WorkerDeps): Worker {
     onDelayed: (delayMs) => sweeps.within(delayMs),
     onLeaving: (row, lane, slotMs) => dispatcher.ended(row, lane, slotMs),
   });
+  const capOf = createKeyCaps({
+    limitsOf: deps.limitsOf,
+    clock: deps.clock,
+    onChange: () => dispatcher.wake(),
+  });
   const dispatcher: Dispatcher = new Dispatcher({
     ledger,
     activeLanes,
@@ -73,6 +84,8 @@ export function createWorker(deps: WorkerDeps): Worker {
     handBack: async (rows) =>
       void (await Promise.all(rows.map((row) => ledger.settle(handBack(row, owner))))),
     isAlone: deps.isAlone,
+    caps: ({ keyId }) => ({ ofKey: capOf(keyId), ofQueue: Number.POSITIVE_INFINITY }),
+    ...{ ageingMs: deps.ageingMs, reservedSlots: deps.reservedSlots },
     onFailed: () => sweeps.doubtClaims(),
   });
   const held = (): Held[] => [...jobs.held(), ...dispatcher.waiting()];

@@ -6,19 +6,19 @@ import { CliError, hasCode, usageError } from '../../output/error-text.ts';
 import { EXIT } from '../../output/exit-codes.ts';
 import { printData } from '../../output/formats.ts';
 import { oneLine } from '../../output/plain-text.ts';
+import { limitsOf, type LimitFlags } from '../limit-flags.ts';
 import { parseDuration, parseMoment, relativeTime, rfc3339 } from '../../output/units.ts';
 
 export interface CreateKeyFlags {
   readonly name?: string;
-  readonly limitMinute: number;
-  readonly limitHour: number;
-  readonly limitDay: number;
+  readonly plan?: string;
   readonly expires?: string;
   readonly out?: string;
 }
 
-export async function createKey(context: CliContext, flags: CreateKeyFlags): Promise<void> {
+export async function createKey(context: CliContext, given: CreateKeyFlags & LimitFlags): Promise<void> {
   const { out } = context;
+  const flags = given as CreateKeyFlags;
   if (out.format === 'name' && flags.out === undefined)
     throw usageError('With -o name the secret would be lost', [['Keep it', 'add --out FILE']]);
   const expiresAt = flags.expires === undefined ? undefined : expiry(flags.expires, context.now());
@@ -30,9 +30,8 @@ export async function createKey(context: CliContext, flags: CreateKeyFlags): Pro
   try {
     created = await fila.keys.create({
       name,
-      limit_minute: flags.limitMinute,
-      limit_hour: flags.limitHour,
-      limit_day: flags.limitDay,
+      ...(flags.plan === undefined ? {} : { plan: flags.plan }),
+      ...limitsOf(given),
       ...(expiresAt ? { expires_at: expiresAt } : {}),
     });
     await file?.writeFile(`${created.key}\n`);

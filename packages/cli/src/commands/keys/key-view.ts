@@ -3,6 +3,7 @@ import type { ApiKey } from '@fila/sdk';
 import type { Tone } from '../../output/colour.ts';
 import type { View } from '../../output/formats.ts';
 import { timeCell, type Cell, type Column } from '../../output/table.ts';
+import { limitsCell } from '../limit-flags.ts';
 
 const GLYPHS: Record<ApiKey['status'], readonly [glyph: string, tone: Tone]> = {
   active: ['●', 'ok'],
@@ -18,6 +19,7 @@ export function keyColumns(nowMs: number): Column<ApiKey>[] {
     { header: 'STATUS', cell: statusCell },
     { header: 'PREFIX', wide: true, cell: (key) => ({ exact: key.prefix }) },
     { header: 'LIMITS', yields: true, cell: limitsCell },
+    { header: 'PLAN', wide: true, cell: ({ plan }) => planCell(plan) },
     { header: 'EXPIRES', cell: (key) => time(key.expires_at) },
     { header: 'LAST-USED', cell: (key) => time(key.last_used_at) },
     { header: 'CREATED', cell: (key) => time(key.created_at) },
@@ -34,6 +36,7 @@ export function keyView(nowMs: number): View<ApiKey> {
       ['name', { exact: key.name, tone: 'strong' }],
       ['status', statusCell(key)],
       ['prefix', { exact: key.prefix }],
+      ['plan', { exact: key.plan ?? '' }],
       ['limits', limitsCell(key)],
       ['expires', time(key.expires_at)],
       ['last used', time(key.last_used_at)],
@@ -48,13 +51,6 @@ function statusCell({ status }: ApiKey): Cell {
   return { exact: status, shown: `${glyph} ${status}`, tone };
 }
 
-/** "60/minute,5000/day"; what is not limited is not named. */
-function limitsCell(key: ApiKey): Cell {
-  const limits = [
-    [key.limit_minute, 'minute'],
-    [key.limit_hour, 'hour'],
-    [key.limit_day, 'day'],
-  ] as const;
-  const named = limits.filter(([count]) => count > 0).map(([count, unit]) => `${count}/${unit}`);
-  return named.length > 0 ? { exact: named.join(',') } : { exact: 'none', tone: 'dim' };
+function planCell(plan: string | null): Cell {
+  return plan === null ? { exact: '', shown: '-', tone: 'dim' } : { exact: plan };
 }

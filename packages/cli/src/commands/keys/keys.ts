@@ -1,6 +1,7 @@
 /** `fila keys …`: the verbs and their options; each loads its code when it is used. */
 import type { Command } from 'commander';
 import { oneOf, wholeNumber } from '../../options.ts';
+import { addLimitFlags } from '../limit-flags.ts';
 import type { Run } from '../../program.ts';
 
 const STATUSES = ['active', 'suspended', 'revoked'] as const;
@@ -9,7 +10,7 @@ const IDS = 'ids of keys; - reads them from stdin';
 export function addKeys(program: Command, run: Run): void {
   const keys = program
     .command('keys')
-    .description('create, list, show, suspend, resume, revoke: API keys of client systems');
+    .description('create, list, show, set, suspend, resume, revoke: API keys of client systems');
 
   addCreate(keys, run);
   keys
@@ -29,6 +30,17 @@ export function addKeys(program: Command, run: Run): void {
     .action((id, _options, command) =>
       run(command, async (context) => (await import('./show.ts')).showKey(context, id)),
     );
+  addLimitFlags(
+    keys
+      .command('set')
+      .description('change the name, plan and limits of a key; brokers follow within a second')
+      .argument('<id>', 'id of the key')
+      .option('--name <name>', 'what people call the client')
+      .option('--plan <name>', 'the plan whose limits it has; none = no plan'),
+    { inherits: true },
+  ).action((id, options, command) =>
+    run(command, async (context) => (await import('./set.ts')).setKey(context, id, options)),
+  );
   keys
     .command('suspend')
     .description('refuse keys until they are resumed')
@@ -53,14 +65,12 @@ export function addKeys(program: Command, run: Run): void {
 }
 
 function addCreate(keys: Command, run: Run): void {
-  const limit = wholeNumber(0, 1_000_000_000);
-  keys
+  const create = keys
     .command('create')
     .description('make a key; its two secrets are shown this once')
     .option('--name <name>', 'what people call the client (asked for on a terminal)')
-    .option('--limit-minute <n>', 'requests a minute, 0 = no limit', limit, 0)
-    .option('--limit-hour <n>', 'requests an hour, 0 = no limit', limit, 0)
-    .option('--limit-day <n>', 'requests a day, 0 = no limit', limit, 0)
+    .option('--plan <name>', 'the plan whose limits it has');
+  addLimitFlags(create, { inherits: true })
     .option('--expires <when>', 'refuse it after 365d, or from 2027-01-01 on (UTC)')
     .option('--out <file>', 'write the secret to a new file that only you can read, instead of stdout')
     .addHelpText(

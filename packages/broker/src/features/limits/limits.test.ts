@@ -1,0 +1,102 @@
+/** The room as a whole: what it does by itself while time goes by. */
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { memoryLimiter } from '../../engines/limiter/memory-limiter.ts';
+import { fail } from '../../kernel/errors.ts';
+import { newId } from '../../kernel/ids.ts';
+import { NO_LIMITS } from '../../kernel/key-limits.ts';
+import { silentLogger } from '../../kernel/logger.ts';
+import type { AcceptedKey } from '../keys/keys.ts';
+import { createLimits } from './limits.ts';
+
+const KEY: AcceptedKey = { id: newId('key'), name: 'shop', plan: null, expiresAt: null, ...NO_LIMITS };
+
+function open(more: { targetWaitMs?: number; wrongKeysMinute?: number; limits?: Partial<AcceptedKey> } = {}) {
+  const clock = { nowMs: Date.now(), now: () => clock.nowMs };
+  const key = { ...KEY, ...more.limits };
+  const waiting = { oldest: null as string | null };
+  const lines: string[] = [];
+  const log = (_: object, message: string): void => void lines.push(message);
+  const limits = createLimits({
+    limiter: memoryLimiter({ clock }),
+    keys: {
+      limitsOf: async () => key,
+      limitedInQueue: async () => [],
+      get: async () => {
+        throw fail('not_found');
+      },
+    },
+    ledger: {
+      find: async () => null,
+      lanes: {
+        nameOf: async () => ({ queue: 'q', keyId: key.id, band: 2, model: 'm' }),
+      },
+      sweeps: {
+        lanesWithWork: async () => (waiting.oldest ? [{ laneId: 1, oldest: waiting.oldest }] : []),
+        unfinished: async () => [],
+        lately: async () => ({ sent: [], used: [] }),
+      },
+    },
+    settings: {
+      ...{ addressLimitMinute: 0, wrongKeysMinute: more.wrongKeysMinute ?? 0, refusedCallsMinute: 5 },
+      ...{ writeLimitMinute: 0, readLimitMinute: 0, adminLimitMinute: 0, maxQueued: 0 },
+      targetWaitMs: more.targetWaitMs ?? 0,
+    },
+    ...{ clock, logger: { ...silentLogger, info: log, warn: log } },
+  });
+  onTestFinished(() => limits.stop());
+  const send = async () =>
+    (await limits.admit({ kind: 'request', key, ip: '10.0.0.1' })).refusal?.code ?? 'passed';
+  return { limits, clock, key, waiting, lines, send };
+}
+
+describe('while requests wait too long', () => {
+  it('a part of them is refused, reading never; when they no longer do all are taken again', async () => {
+    const { limits, clock, key, waiting, lines, send } = open({ targetWaitMs: 5_000 });
+    const share = async () => {
+      const codes = await Promise.all(Array.from({ length: 100 }, send));
+      return codes.filter((code) => code === 'passed').length;
+    };
+    waiting.oldest = newId('req', clock.nowMs);
+    await limits.start();
+    expect(await share()).toBe(100);
+    clock.nowMs += 5_001;
+    await vi.waitFor(async () => expect(await share()).toBeLessThan(70), { timeout: 8_000, interval: 200 });
+    expect(await send()).toMatch(/passed|overloaded/);
+    for (let i = 0; i < 20; i++)
+      expect((await limits.admit({ kind: 'read', key, ip: '10.0.0.1' })).refusal).toBeNull();
+    expect(lines).toContain('requests wait too long: only a part is accepted');
+    const low = await share();
+    waiting.oldest = null;
+    await vi.waitFor(async () => expect(await share()).toBeGreaterThan(low), {
+      timeout: 8_000,
+      interval: 200,
+    });
+  });
+});
+
+describe('penalties', () => {
+  it('of a key are listed with its id, said once in the log, and lifted', async () => {
+    const { limits, key, lines, send } = open({ limits: { limitMinute: 1 } });
+    for (let i = 0; i < 30; i++) await send();
+    expect(await send()).toBe('blocked');
+    expect(await limits.penalties()).toMatchObject([{ id: key.id, kind: 'key', level: 1, blocked: true }]);
+    expect(lines.filter((line) => line.startsWith('blocked'))).toHaveLength(1);
+    expect(await limits.lift(key.id)).toEqual({ id: key.id, kind: 'key' });
+    expect(await limits.penalties()).toEqual([]);
+    expect(await send()).toBe('rate_limited');
+  });
+
+  it('of an address hold for all of its network, and end by themselves', async () => {
+    const { limits, clock } = open({ wrongKeysMinute: 3 });
+    const codes: (string | undefined)[] = [];
+    for (let i = 1; i <= 5; i++) codes.push((await limits.wrongKey(`2001:db8:1:2::${i}`))?.code);
+    expect(codes).toEqual([undefined, undefined, undefined, 'blocked', 'blocked']);
+    expect(limits.refusalOfAddress('2001:db8:1:2:ffff::')?.details.retryAfter).toBe(60);
+    expect(limits.refusalOfAddress('2001:db8:1:3::1')).toBeNull();
+    clock.nowMs += 60_000;
+    expect(limits.refusalOfAddress('2001:db8:1:2::1')).toBeNull();
+    expect(await limits.penalties()).toMatchObject([{ id: '2001:db8:1:2::/64', blocked: false, level: 1 }]);
+    await limits.lift('2001:db8:1:2::/64');
+    await expect(limits.lift('2001:db8:1:2::1')).rejects.toMatchObject({ code: 'not_found' });
+  });
+});

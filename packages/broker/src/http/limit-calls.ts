@@ -1,0 +1,44 @@
+/** Asks the limits about each call once, after the key is known and before the body is read. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { CallKind, Limits } from '../features/limits/limits.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** How calls of this route are counted. Default: by access and method. */
+    calls?: CallKind;
+  }
+  interface FastifyRequest {
+    /** The call has a place in the queue for the request that it may send. */
+    hasPlace: boolean;
+  }
+}
+
+export function limitCalls(app: FastifyInstance, limits: Pick<Limits, 'admit' | 'giveBack'>): void {
+  app.decorateRequest('hasPlace', false);
+
+  app.addHook('onRequest', async (request, reply) => {
+    const kind = kindOf(request);
+    if (kind === null) return;
+    const { headers, refusal, hasPlace } = await limits.admit({ kind, key: request.apiKey, ip: request.ip });
+    void reply.headers(headers);
+    if (refusal) throw refusal;
+    request.hasPlace = hasPlace;
+  });
+
+  app.addHook('onResponse', async (request, reply) => {
+    if (request.hasPlace && request.apiKey && !hasNewRequest(reply)) limits.giveBack(request.apiKey);
+  });
+}
+
+function kindOf({ method, routeOptions }: FastifyRequest): CallKind | null {
+  const { access, calls } = routeOptions.config;
+  if (access === undefined || access === 'anyone') return null;
+  if (calls) return calls;
+  if (access === 'admin') return 'admin';
+  return method === 'GET' || method === 'HEAD' ? 'read' : 'write';
+}
+
+/** What was accepted before has its place already. */
+function hasNewRequest(reply: FastifyReply): boolean {
+  return reply.statusCode < 300 && !reply.hasHeader('idempotent-replayed');
+}
