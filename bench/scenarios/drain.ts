@@ -1,0 +1,67 @@
+/** How fast a backlog is worked off when models take no time, with every answer stored and told by a signed webhook. */
+import {
+  alternate,
+  checkExactlyOnce,
+  checkStatus,
+  checkWebhooks,
+  posts,
+  type Scenario,
+  type Trial,
+} from './scenario.ts';
+
+const SLOTS = 32;
+
+export const drain: Scenario = (bench) => {
+  const backlog = bench.isQuick ? 1_000 : 5_000;
+  const posted = bench.isQuick ? 1_000 : 4_000;
+  return alternate(bench, SLOTS, async (trial) => {
+    await warmUp(trial, bench.isQuick ? 300 : 1_500);
+    await drainBacklog(trial, backlog);
+    await postWhileDraining(trial, posted);
+  });
+};
+
+async function warmUp(trial: Trial, count: number): Promise<void> {
+  const { load, simulator, sink } = trial.bench.servers;
+  await simulator.prepare({ slots: SLOTS });
+  await load.closed({ requests: posts(trial, { callbackUrl: sink.url }), connections: 16, count });
+  await sink.until(count);
+  await checkWebhooks(trial, 'warm-up', count);
+}
+
+async function drainBacklog(trial: Trial, count: number): Promise<void> {
+  const { load, simulator, sink } = trial.bench.servers;
+  await simulator.prepare({ slots: SLOTS, held: true });
+  checkStatus(
+    trial,
+    'drain',
+    await load.closed({ requests: posts(trial, { callbackUrl: sink.url }), connections: 32, count }),
+  );
+  const startedMs = performance.now();
+  await simulator.control({ held: false });
+  await simulator.untilCompleted(count);
+  trial.add('drain.backlog.perSecond', count / ((performance.now() - startedMs) / 1000));
+  await sink.until(count);
+  trial.add('drain.told.perSecond', count / ((performance.now() - startedMs) / 1000));
+  await checkExactlyOnce(trial, 'drain', count);
+  await checkWebhooks(trial, 'drain', count);
+}
+
+async function postWhileDraining(trial: Trial, count: number): Promise<void> {
+  const { load, simulator, sink } = trial.bench.servers;
+  await simulator.prepare({ slots: SLOTS });
+  const startedMs = performance.now();
+  const sent = await load.closed({
+    requests: posts(trial, { callbackUrl: sink.url }),
+    connections: 32,
+    count,
+  });
+  checkStatus(trial, 'posted while draining', sent);
+  await simulator.untilCompleted(count);
+  // From the first POST to the last answer: what goes through, whichever of the two ends is slower.
+  trial.add('drain.posted.perSecond', count / ((performance.now() - startedMs) / 1000));
+  trial.add('drain.posted.p99Ms', sent.latency.p99Ms);
+  await sink.until(count);
+  await checkExactlyOnce(trial, 'posted while draining', count);
+  await checkWebhooks(trial, 'posted while draining', count);
+}
