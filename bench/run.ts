@@ -59,7 +59,7 @@ const startedMs = Date.now();
 prepare();
 const servers = await startServers();
 const { engines } = values;
-const bench: Bench & { readonly appendix: string[] } = {
+const bench: Bench = {
   ...{ servers, figures: createFigures(), faults: [], appendix: [] },
   systems: SYSTEMS.filter((name) => name === 'peer' || engines === undefined || name === `fila ${engines}`),
   rounds: Number(values.rounds),
@@ -70,7 +70,7 @@ for (const name of chosen()) {
   const sinceMs = Date.now();
   console.log(name);
   try {
-    await RUN[name]?.(bench);
+    await RUN[name](bench);
   } catch (error) {
     bench.faults.push(`${name} broke off: ${error instanceof Error ? error.stack : String(error)}`);
   }

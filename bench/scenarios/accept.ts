@@ -1,4 +1,5 @@
 /** How fast requests are accepted and read while no model answers: nothing else happens meanwhile. */
+import { residentMb } from '../systems/processes.ts';
 import { alternate, checkStatus, posts, type Scenario } from './scenario.ts';
 
 const SLOTS = 32;
@@ -26,6 +27,7 @@ export const accept: Scenario = (bench) => {
     checkStatus(trial, 'accept', many);
     trial.add('accept.c64.perSecond', many.perSecond);
     trial.add('accept.c64.p99Ms', many.latency.p99Ms);
+    trial.add('accept.rssMb', residentMb(Object.values(trial.system.processes)));
 
     const { port, keys } = requests();
     const read = await load.closed({

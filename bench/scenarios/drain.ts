@@ -10,6 +10,8 @@ import {
 } from './scenario.ts';
 
 const SLOTS = 32;
+const LANES = 200;
+const ROWS_PER_LANE = 20;
 
 export const drain: Scenario = (bench) => {
   const backlog = bench.isQuick ? 1_000 : 5_000;
@@ -18,6 +20,7 @@ export const drain: Scenario = (bench) => {
     await warmUp(trial, bench.isQuick ? 300 : 1_500);
     await drainBacklog(trial, backlog);
     await postWhileDraining(trial, posted);
+    if (trial.system.name !== 'peer') await manyLanes(trial, bench.isQuick ? 5 : ROWS_PER_LANE);
   });
 };
 
@@ -64,4 +67,41 @@ async function postWhileDraining(trial: Trial, count: number): Promise<void> {
   await sink.until(count);
   await checkExactlyOnce(trial, 'posted while draining', count);
   await checkWebhooks(trial, 'posted while draining', count);
+}
+
+/** As many requests of 200 keys, and of one: what it costs to go round. */
+async function manyLanes(trial: Trial, rowsPerLane: number): Promise<void> {
+  const keys = await Promise.all(Array.from({ length: LANES }, () => trial.system.createKey()));
+  const count = LANES * rowsPerLane;
+  const one = await drainedPerSecond(trial, count, [keys[0]!.key]);
+  const commands = await redisCommands(trial);
+  const many = await drainedPerSecond(
+    trial,
+    count,
+    keys.map(({ key }) => key),
+  );
+  trial.add('drain.lanes.ofOneLane', many / one);
+  if (trial.system.name === 'fila shared')
+    trial.add('drain.lanes.redisCommands', ((await redisCommands(trial)) - commands) / count);
+  await checkExactlyOnce(trial, '200 lanes', count);
+}
+
+async function drainedPerSecond(trial: Trial, count: number, keys: readonly string[]): Promise<number> {
+  const { load, simulator } = trial.bench.servers;
+  await simulator.prepare({ slots: SLOTS, held: true });
+  checkStatus(
+    trial,
+    'lanes',
+    await load.closed({ requests: posts(trial, { keys }), connections: 32, count }),
+  );
+  const startedMs = performance.now();
+  await simulator.control({ held: false });
+  await simulator.untilCompleted(count);
+  return count / ((performance.now() - startedMs) / 1000);
+}
+
+/** Scripts count once and each of their commands again, as Redis itself counts. */
+async function redisCommands({ bench }: Trial): Promise<number> {
+  const info = await bench.servers.redisClient.info('stats');
+  return Number(/total_commands_processed:(\d+)/.exec(info)?.[1]);
 }

@@ -7,7 +7,7 @@ import type { ClientKey, System, SystemName } from '../systems/system.ts';
 
 export const SCENARIOS = [
   ...(['baseline', 'accept', 'drain', 'latency', 'slots', 'fairness'] as const),
-  ...(['limits', 'depth', 'swaps', 'memory', 'profile'] as const),
+  ...(['limits', 'depth', 'swaps', 'profile'] as const),
 ] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 
@@ -20,6 +20,8 @@ export interface Bench {
   readonly isQuick: boolean;
   /** What was lost, doubled or not signed. */
   readonly faults: string[];
+  /** Tables of a scenario for the written report. */
+  readonly appendix: string[];
   say(line: string): void;
 }
 

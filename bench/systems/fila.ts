@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Fila } from '@fila/sdk';
 import { startHttpDaemon } from './http-daemon.ts';
 import type { Servers } from './servers.ts';
-import type { System } from './system.ts';
+import type { ClientKey, System } from './system.ts';
 
 const CLI = join(import.meta.dirname, '../../packages/cli/bin/fila.js');
 
@@ -22,6 +22,8 @@ export interface FilaPlan {
 }
 
 export interface FilaSystem extends System {
+  /** With limits: fields of POST /api/v1/admin/api-keys. */
+  createKey(fields?: object): Promise<ClientKey>;
   readonly brokers: readonly Broker[];
   readonly admin: Fila;
 }
@@ -63,8 +65,8 @@ export async function startFila(servers: Servers, plan: FilaPlan): Promise<FilaS
   return {
     ...{ brokers, admin, path: '/api/v1/requests', name: `fila ${engines}` },
     ports: brokers.map(({ port }) => port),
-    createKey: async () => {
-      const { key, webhook_secret } = await admin.keys.create({ name: `load ${++keys}` });
+    createKey: async (fields = {}) => {
+      const { key, webhook_secret } = await admin.keys.create({ name: `load ${++keys}`, ...fields });
       return { key, webhookSecret: webhook_secret };
     },
     processes: Object.fromEntries(brokers.map(({ pid }, n) => [`broker ${n + 1}`, pid])),

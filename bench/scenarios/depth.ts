@@ -1,0 +1,105 @@
+/** Whether half a million waiting requests change anything: acceptance, drain, memory, restart, Redis. */
+import { residentMb } from '../systems/processes.ts';
+import { startFila, type FilaSystem } from '../systems/fila.ts';
+import {
+  checkStatus,
+  filaEngines,
+  posts,
+  shown,
+  type Bench,
+  type EnginesOf,
+  type Scenario,
+  type Trial,
+} from './scenario.ts';
+
+const SLOTS = 32;
+const ACCEPT_MS = 3_000;
+const DRAIN_MS = 3_000;
+const BACKLOG_AT_ZERO = 25_000;
+
+export const depth: Scenario = async (bench) => {
+  for (const engines of filaEngines(bench)) await atDepth(bench, engines);
+};
+
+async function atDepth(bench: Bench, engines: EnginesOf): Promise<void> {
+  const queued = bench.isQuick ? 20_000 : 500_000;
+  const { simulator } = bench.servers;
+  const system = await startFila(bench.servers, { engines, slots: SLOTS });
+  const trial = await trialOf(bench, system);
+  const { add } = trial;
+
+  // At 0: a small backlog is there while the drain is timed, and none is left afterwards.
+  await simulator.prepare({ slots: SLOTS, held: true });
+  const shallow = await acceptFor(trial, ACCEPT_MS);
+  await fill(trial, Math.max(0, BACKLOG_AT_ZERO - shallow.count));
+  const shallowDrain = await drainFor(trial);
+  await simulator.untilCompleted(Math.max(BACKLOG_AT_ZERO, shallow.count));
+
+  await simulator.prepare({ slots: SLOTS, held: true });
+  const before = { rssMb: residentMb(pidsOf(system)), redisBytes: await redisBytes(bench) };
+  await fill(trial, queued);
+  add('depth.rss.growthMb', residentMb(pidsOf(system)) - before.rssMb);
+  if (engines === 'shared')
+    add('depth.redis.bytesPerQueued', Math.max(0, (await redisBytes(bench)) - before.redisBytes) / queued);
+  const deep = await acceptFor(trial, ACCEPT_MS);
+  add('depth.accept.ratio', deep.perSecond / shallow.perSecond);
+
+  // Drained by the same process: what a restart costs is another figure.
+  const deepDrain = await drainFor(trial);
+  add('depth.drain.ratio', deepDrain / shallowDrain);
+  bench.say(
+    `  accepted ${shown(shallow.perSecond)}/s at 0, ${shown(deep.perSecond)}/s at ${queued}; ` +
+      `drained ${shown(shallowDrain)}/s and ${shown(deepDrain)}/s`,
+  );
+
+  await simulator.control({ held: true });
+  const [broker] = system.brokers;
+  await broker!.kill();
+  const startedMs = performance.now();
+  await broker!.restart();
+  add('depth.restart.seconds', (performance.now() - startedMs) / 1000);
+  await system.stop();
+}
+
+const pidsOf = (system: FilaSystem): number[] => system.brokers.map(({ pid }) => pid);
+
+async function trialOf(bench: Bench, system: FilaSystem): Promise<Trial> {
+  return {
+    ...{ bench, system, round: 1, key: await system.createKey() },
+    add: (metric, value) => {
+      bench.figures.add({ metric, system: system.name, round: 1, value });
+      bench.say(`  ${system.name.padEnd(14)} ${metric.padEnd(34)} ${shown(value)}`);
+    },
+  };
+}
+
+async function acceptFor(trial: Trial, durationMs: number): Promise<{ count: number; perSecond: number }> {
+  const { load } = trial.bench.servers;
+  const warm = await load.closed({ requests: posts(trial), connections: 64, durationMs: 1_000 });
+  const timed = await load.closed({ requests: posts(trial), connections: 64, durationMs });
+  checkStatus(trial, 'depth', timed);
+  return { count: warm.latency.count + timed.latency.count, perSecond: timed.perSecond };
+}
+
+async function fill(trial: Trial, count: number): Promise<void> {
+  const filled = await trial.bench.servers.load.closed({ requests: posts(trial), connections: 64, count });
+  checkStatus(trial, 'filling', filled);
+}
+
+/** Answered a second, after half a second to get going. */
+async function drainFor({ bench }: Trial): Promise<number> {
+  const { simulator } = bench.servers;
+  const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+  await simulator.control({ held: false });
+  await wait(500);
+  const startedMs = performance.now();
+  const { counters: first } = await simulator.state();
+  await wait(DRAIN_MS);
+  const { counters: last } = await simulator.state();
+  return (last.completed - first.completed) / ((performance.now() - startedMs) / 1000);
+}
+
+async function redisBytes({ servers }: Bench): Promise<number> {
+  const info = await servers.redisClient.info('memory');
+  return Number(/used_memory:(\d+)/.exec(info)?.[1]);
+}

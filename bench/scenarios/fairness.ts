@@ -1,0 +1,95 @@
+/** What a quiet key waits behind a flood, and whether ten equal keys get equal shares of the slots. */
+import { jainIndex, percentile } from '../statistics.ts';
+import { startFila } from '../systems/fila.ts';
+import {
+  alternate,
+  checkStatus,
+  filaEngines,
+  nextPromptStart,
+  posts,
+  type Bench,
+  type EnginesOf,
+  type Scenario,
+  type Trial,
+} from './scenario.ts';
+
+const SLOTS = 8;
+const SERVICE_MS = 50;
+const QUIET = 20;
+const EQUAL_KEYS = 10;
+
+export const fairness: Scenario = async (bench) => {
+  await alternate(bench, SLOTS, async (trial) => {
+    await bench.servers.simulator.prepare({ slots: SLOTS, firstTokenMs: SERVICE_MS });
+    const aloneMs = await quietWaitMs(trial);
+    trial.add('fairness.alone.p95Ms', aloneMs);
+    const isPeer = trial.system.name === 'peer';
+    // In the peer everybody waits behind all: once is enough to say how long.
+    if (isPeer && trial.round > 1) return;
+    await flood(trial, bench.isQuick ? 500 : 2_000);
+    trial.add('fairness.flood2000.slowdown', (await quietWaitMs(trial)) / aloneMs);
+    if (isPeer) return;
+    await flood(trial, bench.isQuick ? 1_000 : 8_000);
+    trial.add('fairness.flood10000.slowdown', (await quietWaitMs(trial)) / aloneMs);
+  });
+  for (let round = 1; round <= bench.rounds; round++)
+    for (const engines of filaEngines(bench)) await equalKeys(bench, engines, round);
+};
+
+async function flood(trial: Trial, count: number): Promise<void> {
+  const sent = await trial.bench.servers.load.closed({ requests: posts(trial), connections: 32, count });
+  checkStatus(trial, 'flood', sent);
+}
+
+/** 20 requests of another key, all at once; from then until they are answered, by the server's own record. */
+async function quietWaitMs(trial: Trial): Promise<number> {
+  const { load, simulator, sink } = trial.bench.servers;
+  const { key, webhookSecret } = await trial.system.createKey();
+  const requests = posts(trial, { keys: [key], callbackUrl: sink.url });
+  const postedAtMs = Date.now();
+  await load.closed({ requests, connections: QUIET, count: QUIET });
+  await sink.until(QUIET);
+  await sink.check([webhookSecret]);
+  const { calls } = await simulator.state({ calls: 10_000 });
+  const waits = calls
+    .filter(({ body }) => (body as { prompt?: string }).prompt?.startsWith(requests.promptStart))
+    .map(({ endedAtMs }) => endedAtMs! - postedAtMs);
+  if (waits.length !== QUIET) throw new Error(`${waits.length} of ${QUIET} quiet requests were found.`);
+  return percentile(waits, 0.95);
+}
+
+/** Each key has more to do than its share of the time that is looked at. */
+async function equalKeys(bench: Bench, engines: EnginesOf, round: number): Promise<void> {
+  const { load, simulator } = bench.servers;
+  const watchedMs = bench.isQuick ? 1_500 : 5_000;
+  const each = Math.ceil(((watchedMs / SERVICE_MS) * SLOTS * 2) / EQUAL_KEYS);
+  await simulator.prepare({ slots: SLOTS, firstTokenMs: SERVICE_MS });
+  const system = await startFila(bench.servers, { engines, slots: SLOTS });
+  const starts = Array.from({ length: EQUAL_KEYS }, nextPromptStart);
+  const keys = await Promise.all(starts.map(() => system.createKey()));
+  await Promise.all(
+    keys.map((key, n) =>
+      load.closed({
+        requests: posts({ system, key }, { promptStart: starts[n]! }),
+        ...{ connections: 2, count: each },
+      }),
+    ),
+  );
+  const fromMs = Date.now();
+  await new Promise((resolve) => setTimeout(resolve, watchedMs));
+  const untilMs = Date.now();
+  const { calls } = await simulator.state({ calls: 10_000 });
+  await system.stop();
+  const slotMs = starts.map((start) =>
+    calls
+      .filter(({ body }) => (body as { prompt?: string }).prompt?.startsWith(start))
+      .reduce(
+        (sum, { startedAtMs, endedAtMs = untilMs }) =>
+          sum + Math.max(0, Math.min(endedAtMs, untilMs) - Math.max(startedAtMs, fromMs)),
+        0,
+      ),
+  );
+  const value = jainIndex(slotMs);
+  bench.figures.add({ metric: 'fairness.jain', system: system.name, round, value });
+  bench.say(`  round ${round}  ${system.name.padEnd(14)} fairness.jain  ${value.toFixed(4)}`);
+}
