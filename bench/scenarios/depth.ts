@@ -1,15 +1,15 @@
 /** Whether half a million waiting requests change anything: acceptance, drain, memory, restart, Redis. */
 import { residentMb } from '../systems/processes.ts';
-import { startFila, type FilaSystem } from '../systems/fila.ts';
+import type { FilaSystem } from '../systems/fila.ts';
 import {
   checkStatus,
   filaEngines,
   posts,
   shown,
   type Bench,
-  type EnginesOf,
   type Scenario,
   type Trial,
+  withFila,
 } from './scenario.ts';
 
 const SLOTS = 32;
@@ -18,17 +18,16 @@ const DRAIN_MS = 3_000;
 const BACKLOG_AT_ZERO = 25_000;
 
 export const depth: Scenario = async (bench) => {
-  for (const engines of filaEngines(bench)) await atDepth(bench, engines);
+  for (const engines of filaEngines(bench)) await withFila(bench, { engines, slots: SLOTS }, atDepth);
 };
 
-async function atDepth(bench: Bench, engines: EnginesOf): Promise<void> {
+async function atDepth(trial: Trial<FilaSystem>): Promise<void> {
+  const { bench, system, add } = trial;
   const queued = bench.isQuick ? 20_000 : 500_000;
   const { simulator } = bench.servers;
-  const system = await startFila(bench.servers, { engines, slots: SLOTS });
-  const trial = await trialOf(bench, system);
-  const { add } = trial;
+  const isShared = system.name === 'fila shared';
 
-  // At 0: a small backlog is there while the drain is timed, and none is left afterwards.
+  // At 0: a backlog is there while the drain is timed, and none is left afterwards.
   await simulator.prepare({ slots: SLOTS, held: true });
   const shallow = await acceptFor(trial, ACCEPT_MS);
   await fill(trial, Math.max(0, BACKLOG_AT_ZERO - shallow.count));
@@ -39,7 +38,7 @@ async function atDepth(bench: Bench, engines: EnginesOf): Promise<void> {
   const before = { rssMb: residentMb(pidsOf(system)), redisBytes: await redisBytes(bench) };
   await fill(trial, queued);
   add('depth.rss.growthMb', residentMb(pidsOf(system)) - before.rssMb);
-  if (engines === 'shared')
+  if (isShared)
     add('depth.redis.bytesPerQueued', Math.max(0, (await redisBytes(bench)) - before.redisBytes) / queued);
   const deep = await acceptFor(trial, ACCEPT_MS);
   add('depth.accept.ratio', deep.perSecond / shallow.perSecond);
@@ -58,20 +57,9 @@ async function atDepth(bench: Bench, engines: EnginesOf): Promise<void> {
   const startedMs = performance.now();
   await broker!.restart();
   add('depth.restart.seconds', (performance.now() - startedMs) / 1000);
-  await system.stop();
 }
 
 const pidsOf = (system: FilaSystem): number[] => system.brokers.map(({ pid }) => pid);
-
-async function trialOf(bench: Bench, system: FilaSystem): Promise<Trial> {
-  return {
-    ...{ bench, system, round: 1, key: await system.createKey() },
-    add: (metric, value) => {
-      bench.figures.add({ metric, system: system.name, round: 1, value });
-      bench.say(`  ${system.name.padEnd(14)} ${metric.padEnd(34)} ${shown(value)}`);
-    },
-  };
-}
 
 async function acceptFor(trial: Trial, durationMs: number): Promise<{ count: number; perSecond: number }> {
   const { load } = trial.bench.servers;

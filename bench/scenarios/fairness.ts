@@ -1,6 +1,6 @@
 /** What a quiet key waits behind a flood, and whether ten equal keys get equal shares of the slots. */
+import type { SimulationState } from '../../packages/cli/src/simulate-ollama/simulate-ollama.ts';
 import { jainIndex, percentile } from '../statistics.ts';
-import { startFila } from '../systems/fila.ts';
 import {
   alternate,
   checkStatus,
@@ -11,6 +11,7 @@ import {
   type EnginesOf,
   type Scenario,
   type Trial,
+  withFila,
 } from './scenario.ts';
 
 const SLOTS = 8;
@@ -51,9 +52,7 @@ async function quietWaitMs(trial: Trial): Promise<number> {
   await sink.until(QUIET);
   await sink.check([webhookSecret]);
   const { calls } = await simulator.state({ calls: 10_000 });
-  const waits = calls
-    .filter(({ body }) => (body as { prompt?: string }).prompt?.startsWith(requests.promptStart))
-    .map(({ endedAtMs }) => endedAtMs! - postedAtMs);
+  const waits = callsOf(calls, requests.promptStart).map(({ endedAtMs }) => endedAtMs! - postedAtMs);
   if (waits.length !== QUIET) throw new Error(`${waits.length} of ${QUIET} quiet requests were found.`);
   return percentile(waits, 0.95);
 }
@@ -62,34 +61,34 @@ async function quietWaitMs(trial: Trial): Promise<number> {
 async function equalKeys(bench: Bench, engines: EnginesOf, round: number): Promise<void> {
   const { load, simulator } = bench.servers;
   const watchedMs = bench.isQuick ? 1_500 : 5_000;
-  const each = Math.ceil(((watchedMs / SERVICE_MS) * SLOTS * 2) / EQUAL_KEYS);
-  await simulator.prepare({ slots: SLOTS, firstTokenMs: SERVICE_MS });
-  const system = await startFila(bench.servers, { engines, slots: SLOTS });
+  const count = Math.ceil(((watchedMs / SERVICE_MS) * SLOTS * 2) / EQUAL_KEYS);
   const starts = Array.from({ length: EQUAL_KEYS }, nextPromptStart);
-  const keys = await Promise.all(starts.map(() => system.createKey()));
-  await Promise.all(
-    keys.map((key, n) =>
-      load.closed({
-        requests: posts({ system, key }, { promptStart: starts[n]! }),
-        ...{ connections: 2, count: each },
-      }),
-    ),
-  );
-  const fromMs = Date.now();
-  await new Promise((resolve) => setTimeout(resolve, watchedMs));
-  const untilMs = Date.now();
-  const { calls } = await simulator.state({ calls: 10_000 });
-  await system.stop();
-  const slotMs = starts.map((start) =>
-    calls
-      .filter(({ body }) => (body as { prompt?: string }).prompt?.startsWith(start))
-      .reduce(
-        (sum, { startedAtMs, endedAtMs = untilMs }) =>
-          sum + Math.max(0, Math.min(endedAtMs, untilMs) - Math.max(startedAtMs, fromMs)),
-        0,
-      ),
-  );
-  const value = jainIndex(slotMs);
-  bench.figures.add({ metric: 'fairness.jain', system: system.name, round, value });
-  bench.say(`  round ${round}  ${system.name.padEnd(14)} fairness.jain  ${value.toFixed(4)}`);
+  await withFila(bench, { engines, slots: SLOTS, round }, async ({ system, add }) => {
+    await simulator.prepare({ slots: SLOTS, firstTokenMs: SERVICE_MS });
+    const keys = await Promise.all(starts.map(() => system.createKey()));
+    const all = keys.map((key, n) => posts({ system, key }, { promptStart: starts[n]! }));
+    await Promise.all(all.map((requests) => load.closed({ requests, connections: 2, count })));
+    const fromMs = Date.now();
+    await new Promise((resolve) => setTimeout(resolve, watchedMs));
+    const untilMs = Date.now();
+    const { calls } = await simulator.state({ calls: 10_000 });
+    add('fairness.jain', jainIndex(starts.map((start) => slotMs(calls, start, { fromMs, untilMs }))));
+  });
+}
+
+/** How long the calls of prompts that start so held a slot, between two moments. */
+function slotMs(
+  calls: SimulationState['calls'],
+  start: string,
+  { fromMs, untilMs }: { fromMs: number; untilMs: number },
+): number {
+  return callsOf(calls, start)
+    .map(
+      ({ startedAtMs, endedAtMs = untilMs }) => Math.min(endedAtMs, untilMs) - Math.max(startedAtMs, fromMs),
+    )
+    .reduce((sum, ms) => sum + Math.max(0, ms), 0);
+}
+
+function callsOf(calls: SimulationState['calls'], start: string): SimulationState['calls'] {
+  return calls.filter(({ body }) => (body as { prompt?: string }).prompt?.startsWith(start));
 }

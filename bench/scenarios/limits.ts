@@ -3,8 +3,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { startFila } from '../systems/fila.ts';
-import { posts, shown, type Bench, type Scenario } from './scenario.ts';
+import { posts, shown, type Bench, type Scenario, withFila } from './scenario.ts';
 
 const run = promisify(execFile);
 const BENCH = join(import.meta.dirname, '..');
@@ -45,19 +44,18 @@ async function decisions(bench: Bench): Promise<void> {
 async function parallelPosts(bench: Bench): Promise<void> {
   const { load, simulator } = bench.servers;
   await simulator.prepare({ slots: 8 });
-  const system = await startFila(bench.servers, { engines: 'shared', slots: 8, brokers: BROKERS });
-  const key = await system.createKey({ limit_minute: LIMIT });
-  const results = await Promise.all(
-    system.ports.map((port) =>
-      load.closed({
-        requests: { ...posts({ system, key }), port },
-        ...{ connections: Math.ceil(CALLS / BROKERS), count: Math.ceil(CALLS / BROKERS) },
-      }),
-    ),
-  );
-  await system.stop();
-  const sum = (status: string): number =>
-    results.reduce((total, { statuses }) => total + (statuses[status] ?? 0), 0);
-  bench.figures.add({ metric: 'limits.accepted', system: 'fila shared', round: 1, value: sum('202') });
-  bench.say(`  ${sum('202')} accepted, ${sum('429')} refused of ${CALLS}`);
+  const plan = { engines: 'shared', slots: 8, brokers: BROKERS } as const;
+  await withFila(bench, plan, async ({ system, add }) => {
+    const key = await system.createKey({ limit_minute: LIMIT });
+    const count = Math.ceil(CALLS / BROKERS);
+    const results = await Promise.all(
+      system.ports.map((port) =>
+        load.closed({ requests: { ...posts({ system, key }), port }, connections: count, count }),
+      ),
+    );
+    const sum = (status: string): number =>
+      results.reduce((total, { statuses }) => total + (statuses[status] ?? 0), 0);
+    bench.say(`  ${sum('202')} accepted, ${sum('429')} refused`);
+    add('limits.accepted', sum('202'));
+  });
 }

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { markdownTable } from '../report.ts';
 import { selfTimeByPackage, type CpuProfile } from '../self-time.ts';
-import { startFila } from '../systems/fila.ts';
-import { filaEngines, posts, type Bench, type EnginesOf, type Scenario } from './scenario.ts';
+import { filaEngines, posts, type Bench, type EnginesOf, type Scenario, withFila } from './scenario.ts';
 
 const SLOTS = 32;
+const WARM_UP = 1_000;
 const ORM = ['sequelize', 'sequelize-pool', 'lodash', 'moment', 'inflection', 'umzug'];
 const SHOWN_SHARE = 0.005;
 
@@ -39,25 +39,22 @@ async function profiled(
   const { load, simulator, sink } = bench.servers;
   const folder = mkdtempSync(join(tmpdir(), 'fila-bench-profile-'));
   const nodeArgs = ['--cpu-prof', `--cpu-prof-dir=${folder}`];
-  const system = await startFila(bench.servers, { engines, slots: SLOTS, nodeArgs });
-  const key = await system.createKey();
-  const count = bench.isQuick ? 1_000 : 6_000;
-  await simulator.prepare({ slots: SLOTS, held: true });
-  const requests = (): ReturnType<typeof posts> => posts({ system, key }, { callbackUrl: sink.url });
-  await load.closed({ requests: requests(), connections: 64, count: 1_000 });
-  let from = process.hrtime.bigint();
-  await load.closed({ requests: requests(), connections: 64, count });
-  let until = process.hrtime.bigint();
-  if (phase === 'drain') {
-    from = until;
-    await simulator.control({ held: false });
-    await sink.until(count + 1_000);
+  let [from, until] = [0n, 0n];
+  await withFila(bench, { engines, slots: SLOTS, nodeArgs }, async (trial) => {
+    const count = bench.isQuick ? 1_000 : 6_000;
+    const post = (many: number) =>
+      load.closed({ requests: posts(trial, { callbackUrl: sink.url }), connections: 64, count: many });
+    await simulator.prepare({ slots: SLOTS, held: true });
+    await post(WARM_UP);
+    from = process.hrtime.bigint();
+    await post(count);
     until = process.hrtime.bigint();
-  }
-  await simulator.control({ held: false });
-  await sink.until(count + 1_000);
-  await sink.check([key.webhookSecret]);
-  await system.stop();
+    if (phase === 'drain') from = until;
+    await simulator.control({ held: false });
+    await sink.until(count + WARM_UP);
+    if (phase === 'drain') until = process.hrtime.bigint();
+    await sink.check([trial.key.webhookSecret]);
+  });
   const [file] = readdirSync(folder).filter((name) => name.endsWith('.cpuprofile'));
   const parsed = JSON.parse(readFileSync(join(folder, file!), 'utf8')) as CpuProfile;
   return selfTimeByPackage(parsed, Number(from / 1000n), Number(until / 1000n));

@@ -38,9 +38,9 @@ export function filaEngines(bench: Bench): EnginesOf[] {
   return bench.systems.filter((name) => name !== 'peer').map(enginesOf);
 }
 
-export interface Trial {
+export interface Trial<S extends System = System> {
   readonly bench: Bench;
-  readonly system: System;
+  readonly system: S;
   readonly key: ClientKey;
   readonly round: number;
   add(metric: string, value: number): void;
@@ -56,31 +56,44 @@ export async function alternate(
     for (const name of rotated(bench.systems, round - 1)) await once(bench, { name, slots, round }, work);
 }
 
-/** One system, started and stopped. */
+/** One system, started and stopped whatever happens. */
 export async function once(
   bench: Bench,
   { name, slots, round }: { name: SystemName; slots: number; round: number },
   work: (trial: Trial) => Promise<void>,
 ): Promise<void> {
-  const system = await startSystem(bench.servers, name, slots);
+  if (name !== 'peer') return withFila(bench, { engines: enginesOf(name), slots, round }, work);
+  const system = await startPeer(bench.servers, { concurrency: slots });
+  await tried(bench, system, round, work);
+}
+
+/** Fila alone, in a shape of its own. */
+export async function withFila(
+  bench: Bench,
+  { round = 1, ...plan }: FilaPlan & { readonly round?: number },
+  work: (trial: Trial<FilaSystem>) => Promise<void>,
+): Promise<void> {
+  await tried(bench, await startFila(bench.servers, plan), round, work);
+}
+
+async function tried<S extends System>(
+  bench: Bench,
+  system: S,
+  round: number,
+  work: (trial: Trial<S>) => Promise<void>,
+): Promise<void> {
   try {
     const key = await system.createKey();
     await work({
       ...{ bench, system, key, round },
       add: (metric, value) => {
-        bench.figures.add({ metric, system: name, round, value });
-        bench.say(`  round ${round}  ${name.padEnd(14)} ${metric.padEnd(34)} ${shown(value)}`);
+        bench.figures.add({ metric, system: system.name, round, value });
+        bench.say(`  round ${round}  ${system.name.padEnd(14)} ${metric.padEnd(34)} ${shown(value)}`);
       },
     });
   } finally {
     await system.stop();
   }
-}
-
-export function startSystem(servers: Servers, name: SystemName, slots: number): Promise<System | FilaSystem> {
-  return name === 'peer'
-    ? startPeer(servers, { concurrency: slots })
-    : startFila(servers, { engines: enginesOf(name), slots });
 }
 
 export function shown(value: number): string {

@@ -1,8 +1,6 @@
 /** How well slots are kept busy: 8 of 50 ms for 2,000 requests, in one lane, in 200, and by two brokers on two servers. */
 import { slotUse, percentile, type Occupation } from '../statistics.ts';
-import { startFila } from '../systems/fila.ts';
 import { startSimulator, type Simulator } from '../systems/simulator.ts';
-import type { System } from '../systems/system.ts';
 import {
   alternate,
   checkExactlyOnce,
@@ -12,6 +10,7 @@ import {
   type Bench,
   type Scenario,
   type Trial,
+  withFila,
 } from './scenario.ts';
 
 const SLOTS = 8;
@@ -28,47 +27,33 @@ export const slots: Scenario = async (bench) => {
     await note(trial, 'slots.one', [simulator], count);
     await checkExactlyOnce(trial, 'slots', count);
   });
-  for (const engines of filaEngines(bench)) {
-    const system = await startFila(bench.servers, { engines, slots: SLOTS });
-    await simulator.prepare({ slots: SLOTS, firstTokenMs: SERVICE_MS });
-    const trial = await trialOf(bench, system);
-    await postAll(trial, count, LANES);
-    await simulator.untilCompleted(count);
-    await note(trial, 'slots.lanes', [simulator], count);
-    await checkExactlyOnce(trial, 'slots, 200 lanes', count);
-    await system.stop();
-  }
+  for (const engines of filaEngines(bench))
+    await withFila(bench, { engines, slots: SLOTS }, async (trial) => {
+      await simulator.prepare({ slots: SLOTS, firstTokenMs: SERVICE_MS });
+      await postAll(trial, count, LANES);
+      await simulator.untilCompleted(count);
+      await note(trial, 'slots.lanes', [simulator], count);
+      await checkExactlyOnce(trial, 'slots, 200 lanes', count);
+    });
   if (filaEngines(bench).includes('shared')) await twoBrokers(bench, count);
 };
 
-async function trialOf(bench: Bench, system: System): Promise<Trial> {
-  return {
-    ...{ bench, system, round: 1, key: await system.createKey() },
-    add: (metric, value) => {
-      bench.figures.add({ metric, system: system.name, round: 1, value });
-      bench.say(`  ${system.name.padEnd(14)} ${metric.padEnd(34)} ${value.toFixed(3)}`);
-    },
-  };
-}
-
 /** Two servers of 8 slots; each broker has half the slots of both, and half of the requests come to each broker. */
 async function twoBrokers(bench: Bench, count: number): Promise<void> {
-  const { simulator } = bench.servers;
   const second = await startSimulator();
-  const both = [simulator, second];
+  const both = [bench.servers.simulator, second];
   const ollamas = both.map(({ url }) => url);
-  const system = await startFila(bench.servers, { engines: 'shared', slots: SLOTS / 2, brokers: 2, ollamas });
-  const trial = await trialOf(bench, system);
-  for (const one of both) await one.prepare({ slots: SLOTS, firstTokenMs: SERVICE_MS });
-  await Promise.all(
-    system.ports.map((port) =>
-      bench.servers.load.closed({ requests: { ...posts(trial), port }, connections: 16, count }),
-    ),
-  );
-  await untilBoth(both, 2 * count);
-  await note(trial, 'slots.brokers', both, 2 * count);
-  await system.stop();
-  await second.stop();
+  const plan = { engines: 'shared', slots: SLOTS / 2, brokers: 2, ollamas } as const;
+  await withFila(bench, plan, async (trial) => {
+    for (const one of both) await one.prepare({ slots: SLOTS, firstTokenMs: SERVICE_MS });
+    await Promise.all(
+      trial.system.ports.map((port) =>
+        bench.servers.load.closed({ requests: { ...posts(trial), port }, connections: 16, count }),
+      ),
+    );
+    await untilBoth(both, 2 * count);
+    await note(trial, 'slots.brokers', both, 2 * count);
+  }).finally(second.stop);
 }
 
 async function untilBoth(simulators: readonly Simulator[], count: number): Promise<void> {

@@ -1,8 +1,7 @@
 /** Two models that do not fit together, asked in turns: how often one is swapped for the other, and who waits how long. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { startFila } from '../systems/fila.ts';
-import { checkStatus, filaEngines, posts, shown, type Scenario } from './scenario.ts';
+import { checkStatus, filaEngines, posts, shown, type Scenario, withFila } from './scenario.ts';
 
 const SETTINGS = join(import.meta.dirname, '../../packages/broker/src/config/settings.ts');
 const MODELS = ['llama3:8b', 'gemma2:2b'];
@@ -22,30 +21,20 @@ export const swaps: Scenario = async (bench) => {
   }
   const { load, simulator } = bench.servers;
   for (const engines of filaEngines(bench)) {
-    await simulator.prepare({ slots: SLOTS, maxLoaded: 1, loadMs: LOAD_MS, firstTokenMs: SERVICE_MS });
     const environment = { FILA_SWAP_AFTER_MS: String(SWAP_AFTER_MS) };
-    const system = await startFila(bench.servers, { engines, slots: SLOTS, environment });
-    const key = await system.createKey();
-    const trial = { bench, system, round: 1, key };
-    const postedAtMs = Date.now();
-    const sent = await load.closed({
-      requests: posts(trial, { models: MODELS }),
-      connections: 8,
-      count: COUNT,
+    await withFila(bench, { engines, slots: SLOTS, environment }, async (trial) => {
+      await simulator.prepare({ slots: SLOTS, maxLoaded: 1, loadMs: LOAD_MS, firstTokenMs: SERVICE_MS });
+      const postedAtMs = Date.now();
+      const requests = posts(trial, { models: MODELS });
+      checkStatus(trial, 'swaps', await load.closed({ requests, connections: 8, count: COUNT }));
+      await simulator.untilCompleted(COUNT);
+      const { calls, models } = await simulator.state({ calls: COUNT });
+      const loads = Object.values(models).reduce((sum, one) => sum + one.loads, 0);
+      const longestMs = Math.max(...calls.map(({ startedAtMs }) => startedAtMs - postedAtMs));
+      bench.say(`  ${loads} loads for ${COUNT} requests, longest wait ${shown(longestMs)} ms`);
+      // First in first out over models in turns: every request finds the other model loaded.
+      trial.add('swaps.ofFifo', loads / COUNT);
+      trial.add('swaps.longestWaitOfBound', longestMs / (SWAP_AFTER_MS + LOAD_AND_CALLS_MS));
     });
-    checkStatus(trial, 'swaps', sent);
-    await simulator.untilCompleted(COUNT);
-    const { calls, models } = await simulator.state({ calls: COUNT });
-    await system.stop();
-    const loads = Object.values(models).reduce((sum, one) => sum + one.loads, 0);
-    const longestMs = Math.max(...calls.map(({ startedAtMs }) => startedAtMs - postedAtMs));
-    // First in first out over models in turns: every request finds the other model loaded.
-    const figures = {
-      'swaps.ofFifo': loads / COUNT,
-      'swaps.longestWaitOfBound': longestMs / (SWAP_AFTER_MS + LOAD_AND_CALLS_MS),
-    };
-    for (const [metric, value] of Object.entries(figures))
-      bench.figures.add({ metric, system: system.name, round: 1, value });
-    bench.say(`  ${system.name}: ${loads} loads for ${COUNT} requests, longest wait ${shown(longestMs)} ms`);
   }
 };

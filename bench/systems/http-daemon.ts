@@ -1,7 +1,8 @@
 /** Starts a Node program that answers HTTP, with an environment of its own and its output in a file. */
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
-import { type Daemon, freePort, startDaemon, temporaryDirectory } from '../../test/services/daemon.ts';
+import { createServer, type Socket } from 'node:net';
+import { type Daemon, startDaemon, temporaryDirectory } from '../../test/services/daemon.ts';
 
 export interface HttpDaemon extends Daemon {
   readonly port: number;
@@ -19,7 +20,7 @@ export interface HttpDaemonPlan {
 }
 
 export async function startHttpDaemon(plan: HttpDaemonPlan): Promise<HttpDaemon> {
-  const port = await freePort();
+  const port = await quietPort();
   const directory = temporaryDirectory(`bench-${plan.name}`);
   const assigned = Object.entries(plan.environment?.(port, directory) ?? {});
   const daemon = await startDaemon({
@@ -45,4 +46,18 @@ async function isReady(socket: Socket, path: string): Promise<boolean> {
   const closed = new Promise<[string]>((resolve) => socket.once('close', () => resolve([''])));
   const [answer] = await Promise.race([once(socket, 'data'), closed]);
   return String(answer).startsWith('HTTP/1.1 200');
+}
+
+/** Below those that outgoing connections get: a load opens so many that one could take the port before its server does. */
+async function quietPort(): Promise<number> {
+  const port = randomInt(15_000, 30_000);
+  const server = createServer().listen(port, '127.0.0.1');
+  const isFree = await once(server, 'listening').then(
+    () => true,
+    () => false,
+  );
+  if (!isFree) return quietPort();
+  server.close();
+  await once(server, 'close');
+  return port;
 }
