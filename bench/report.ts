@@ -4,6 +4,7 @@ import type { Judged } from './gates.ts';
 import type { Figures } from './figures.ts';
 import { shown } from './scenarios/scenario.ts';
 import { median } from './statistics.ts';
+import type { Surroundings } from './surroundings.ts';
 
 export interface RunInfo {
   readonly startedAt: string;
@@ -11,6 +12,8 @@ export interface RunInfo {
   readonly rounds: number;
   readonly isQuick: boolean;
   readonly commit: string;
+  /** Before and after. */
+  readonly surroundings: readonly [Surroundings, Surroundings];
   readonly versions: Readonly<Record<string, string>>;
 }
 
@@ -74,7 +77,11 @@ export function markdownTable(head: readonly string[], rows: readonly (readonly 
 }
 
 export function markdownReport({ info, judged, figures, faults, appendix }: Outcome): string {
-  const about = Object.entries({ ...machine(), ...info.versions, commit: info.commit });
+  const around = {
+    'load average': info.surroundings.map(({ loadAverage }) => loadAverage.toFixed(1)).join(' to '),
+    'write + fdatasync, p50 ms': info.surroundings.map(({ syncP50Ms }) => syncP50Ms.toFixed(2)).join(' to '),
+  };
+  const about = Object.entries({ ...machine(), ...around, ...info.versions, commit: info.commit });
   return [
     '# Benchmark',
     `${info.startedAt}, ${Math.round(info.seconds)} s, ${info.rounds} rounds${info.isQuick ? ', quick: the figures mean nothing' : ''}.`,

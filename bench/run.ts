@@ -9,6 +9,7 @@ import { gateTable, jsonReport, markdownReport, type Outcome, type RunInfo } fro
 import { RUN } from './scenarios/all.ts';
 import { SCENARIOS, type Bench, type ScenarioName } from './scenarios/scenario.ts';
 import { startServers } from './systems/servers.ts';
+import { isQuiet, surroundings, type Surroundings } from './surroundings.ts';
 import { SYSTEMS } from './systems/system.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -41,7 +42,7 @@ function prepare(): void {
   if (status !== 0) throw new Error('npm ci failed in bench/peer.');
 }
 
-function infoOf(startedMs: number): RunInfo {
+function infoOf(startedMs: number, before: Surroundings): RunInfo {
   const { dependencies } = JSON.parse(readFileSync(join(PEER, 'package.json'), 'utf8')) as {
     dependencies: Record<string, string>;
   };
@@ -51,12 +52,18 @@ function infoOf(startedMs: number): RunInfo {
     rounds: Number(values.rounds),
     isQuick: values.quick,
     commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: ROOT, encoding: 'utf8' }).trim(),
+    surroundings: [before, surroundings()],
     versions: { node: process.version, ...dependencies },
   };
 }
 
 const startedMs = Date.now();
 prepare();
+const before = surroundings();
+if (!isQuiet(before))
+  console.log(
+    `Something else runs here (load average ${before.loadAverage.toFixed(1)}): these figures will mean little.`,
+  );
 const servers = await startServers();
 const { engines } = values;
 const bench: Bench = {
@@ -80,7 +87,7 @@ await servers.stop();
 
 const { figures, faults, appendix } = bench;
 const judged = GATES.map((gate) => judge(gate, figures));
-const outcome: Outcome = { ...{ judged, figures, faults, appendix }, info: infoOf(startedMs) };
+const outcome: Outcome = { ...{ judged, figures, faults, appendix }, info: infoOf(startedMs, before) };
 mkdirSync(FOLDER, { recursive: true });
 writeFileSync(join(FOLDER, 'bench.json'), jsonReport(outcome));
 writeFileSync(join(FOLDER, 'bench.md'), markdownReport(outcome));

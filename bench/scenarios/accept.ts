@@ -1,6 +1,6 @@
 /** How fast requests are accepted and read while no model answers: nothing else happens meanwhile. */
 import { residentMb } from '../systems/processes.ts';
-import { alternate, checkStatus, posts, type Scenario } from './scenario.ts';
+import { alternate, checkStatus, cpuOf, posts, type Scenario } from './scenario.ts';
 
 const SLOTS = 32;
 
@@ -23,10 +23,15 @@ export const accept: Scenario = (bench) => {
     trial.add('accept.c1.perSecond', one.perSecond);
     trial.add('accept.c1.p50Ms', one.latency.p50Ms);
 
-    const many = await load.closed({ requests: requests(), connections: 64, durationMs: 3_000 * scale });
+    const { result: many, cpuUs } = await cpuOf(
+      trial,
+      () => load.closed({ requests: requests(), connections: 64, durationMs: 3_000 * scale }),
+      ({ latency }) => latency.count,
+    );
     checkStatus(trial, 'accept', many);
     trial.add('accept.c64.perSecond', many.perSecond);
     trial.add('accept.c64.p99Ms', many.latency.p99Ms);
+    trial.add('accept.c64.cpuUs', cpuUs);
     trial.add('accept.rssMb', residentMb(Object.values(trial.system.processes)));
 
     const { port, keys } = requests();

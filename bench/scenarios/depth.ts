@@ -13,6 +13,7 @@ import {
 } from './scenario.ts';
 
 const SLOTS = 32;
+const WARM_UP = 5_000;
 const ACCEPT_MS = 3_000;
 const DRAIN_MS = 3_000;
 const BACKLOG_AT_ZERO = 25_000;
@@ -26,6 +27,11 @@ async function atDepth(trial: Trial<FilaSystem>): Promise<void> {
   const queued = bench.isQuick ? 20_000 : 500_000;
   const { simulator } = bench.servers;
   const isShared = system.name === 'fila shared';
+
+  // A process that has just started is slower: the first thousands do not count.
+  await simulator.prepare({ slots: SLOTS });
+  await fill(trial, WARM_UP);
+  await simulator.untilCompleted(WARM_UP);
 
   // At 0: a backlog is there while the drain is timed, and none is left afterwards.
   await simulator.prepare({ slots: SLOTS, held: true });

@@ -2,6 +2,7 @@
 import type { Figures } from '../figures.ts';
 import { startFila, type FilaPlan, type FilaSystem } from '../systems/fila.ts';
 import { startPeer } from '../systems/peer.ts';
+import { cpuSeconds } from '../systems/processes.ts';
 import type { Servers } from '../systems/servers.ts';
 import type { ClientKey, System, SystemName } from '../systems/system.ts';
 
@@ -127,6 +128,20 @@ export function posts({ system, key }: Pick<Trial, 'system' | 'key'>, options: P
     promptStart: options.promptStart ?? nextPromptStart(),
     body: callbackUrl === undefined ? {} : { callback_url: callbackUrl },
   };
+}
+
+/** Processor time of a system and of the servers below it, in microseconds for each of `count` things that `work` did. */
+export async function cpuOf<T>(
+  { bench, system }: Trial,
+  work: () => Promise<T>,
+  countOf: (result: T) => number,
+): Promise<{ result: T; cpuUs: number }> {
+  const { mariadb, redis } = bench.servers;
+  const below = system.name === 'fila embedded' ? [] : [mariadb.pid, redis.pid];
+  const pids = [...Object.values(system.processes), ...below];
+  const before = cpuSeconds(pids);
+  const result = await work();
+  return { result, cpuUs: ((cpuSeconds(pids) - before) * 1_000_000) / countOf(result) };
 }
 
 /** Every prompt was answered, and none twice. */
