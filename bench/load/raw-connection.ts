@@ -11,7 +11,7 @@ export interface RawAnswer {
 const HEAD_END = Buffer.from('\r\n\r\n');
 const BROKEN: RawAnswer = { status: 0, body: '' };
 
-/** One request at a time; answers must say their length or be chunked. */
+/** One request at a time; answers must say their length or be chunked, and then the body is left as it came. */
 export class RawConnection {
   readonly #socket: Socket;
   #received: Buffer = Buffer.alloc(0);
