@@ -40,6 +40,7 @@ export default tseslint.config(
       'packages/cli/src/main.ts',
       'packages/sdk/src/fila.ts',
       'test/**',
+      'bench/**',
       'examples/**',
       'packages/**/*.test.ts',
     ],

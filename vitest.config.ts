@@ -18,7 +18,10 @@ export default defineConfig({
     // On a shared machine a test that waits for real servers may lose once; the reporter names it. Twice is broken.
     retry: process.env['CI'] === 'true' ? 1 : 0,
     projects: [
-      { extends: true, test: { name: 'unit', include: ['packages/*/src/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: { name: 'unit', include: ['packages/*/src/**/*.test.ts', 'bench/**/*.test.ts'] },
+      },
       {
         extends: true,
         test: { name: 'whole', include: ['test/**/*.test.ts'], testTimeout: 120_000, fileParallelism: false },

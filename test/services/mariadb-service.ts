@@ -20,7 +20,8 @@ export interface MariadbService extends Daemon {
   dump(database: string): Promise<string>;
 }
 
-export async function startMariadb(): Promise<MariadbService> {
+/** `args` win over the small sizes that tests get. */
+export async function startMariadb(options: { args?: readonly string[] } = {}): Promise<MariadbService> {
   const programs = findServices().mariadb;
   if (!programs) throw new Error('mariadb-server is not installed.');
   const directory = temporaryDirectory('mariadb');
@@ -36,7 +37,7 @@ export async function startMariadb(): Promise<MariadbService> {
     directory,
     port,
     binary: programs.server,
-    args: [...base, ...serverOptions(directory, port)],
+    args: [...base, ...serverOptions(directory, port), ...(options.args ?? [])],
     // The server speaks first: a greeting packet, whose fifth byte is the protocol version, or 0xff for an error.
     isReady: async (socket) => {
       const [greeting] = (await once(socket, 'data')) as [Buffer];

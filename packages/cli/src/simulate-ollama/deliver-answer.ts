@@ -62,9 +62,11 @@ async function stream(delivery: Delivery, course: Course, count: number): Promis
   const isGarbled = fault === 'garbage_line' || fault === 'invalid_utf8';
   const garbageAt = isGarbled ? Math.floor(count / 2) : -1;
 
+  // What comes without a pace leaves with the end, in one packet: a fast server writes once a call.
+  const waitsForEnd = delivery.tokenMs <= 0 && fault === undefined;
+  let text = '';
   await atPace(delivery.tokenMs, count, signal, async (from, to) => {
     open();
-    let text = '';
     for (let at = from; at < to; at++) {
       if (at === garbageAt && fault === 'garbage_line') text += `${line('', '').slice(0, -9)}\n`;
       if (at === garbageAt && fault === 'invalid_utf8') {
@@ -78,17 +80,25 @@ async function stream(delivery: Delivery, course: Course, count: number): Promis
       await write(text);
       text = '';
     }
-    if (text !== '') await write(text);
+    if (text === '' || waitsForEnd) return;
+    await write(text);
+    text = '';
   });
 
   if (signal.aborted) return { outcome: 'cancelled', status: response.headersSent ? 200 : undefined };
   open();
   switch (course.ending) {
     case 'done':
-      await write(`${line('', '', delivery.end())}\n`);
-      if (fault === 'duplicate_done')
-        await write(`${line('Once more', '')}\n${line('', '', delivery.end())}\n`);
-      response.end();
+      text += `${line('', '', delivery.end())}
+`;
+      if (fault === 'duplicate_done') text += `${line('Once more', '')}
+${line('', '', delivery.end())}
+`;
+      if (waitsForEnd) response.end(text);
+      else {
+        await write(text);
+        response.end();
+      }
       return { outcome: isGarbled ? 'failed' : 'completed', status: 200 };
     case 'error':
       response.end(`${JSON.stringify({ error: RUNNER_FAILED })}\n`);

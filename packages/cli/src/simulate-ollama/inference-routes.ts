@@ -86,7 +86,7 @@ async function answerBody(
     settings,
     keepAliveMs: keepAlive.keepAliveMs,
     loadOnly: isEmpty ? () => sendEmpty(exchange, modelName, 'load') : undefined,
-    work: (placedMs, slotMs) => answerOnModel(simulation.settings, asked, placedMs, slotMs),
+    work: (placedMs, slotMs) => answerOnModel(simulation, asked, placedMs, slotMs),
   });
 }
 
@@ -103,7 +103,7 @@ export function earlyFault(
 }
 
 async function answerOnModel(
-  settings: Settings,
+  { settings, hold }: Simulation,
   asked: Asked,
   placedMs: number,
   slotMs: number,
@@ -117,6 +117,7 @@ async function answerOnModel(
 
   const promptMs = model.given.firstTokenMs ?? settings.firstTokenMs;
   if (promptMs > 0) await sleep(promptMs);
+  await hold.pass(exchange.signal);
   const firstTokenMs = performance.now();
   const generation = generate(wishesOf(asked), settings, fault);
   const tokensSaid = generation.thinking.length + generation.tokens.length;

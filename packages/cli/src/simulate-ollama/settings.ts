@@ -35,6 +35,8 @@ export interface Settings {
   /** Length of an answer that num_predict does not cut. */
   answerTokens: number;
   seed: number;
+  /** Calls stop before their first token, in their slots, until this is false again. */
+  held: boolean;
   /** New calls find their connection destroyed; /_simulate still answers. */
   down: boolean;
   /** Before every route but /_simulate. */
@@ -64,6 +66,7 @@ export const DEFAULT_SETTINGS: Readonly<Settings> = Object.freeze({
   loadMs: 0,
   answerTokens: DEFAULT_ANSWER_TOKENS,
   seed: DEFAULT_SEED,
+  held: false,
   down: false,
   answerDelayMs: 0,
   cancelKeepsSlotMs: 0,
@@ -120,6 +123,7 @@ const PATCH_CHECKS: Record<keyof SimulationPatch, Check> = {
   loadMs: delay,
   answerTokens: count(1),
   seed: number(0, 4_294_967_295, 'whole'),
+  held: boolean,
   down: boolean,
   answerDelayMs: delay,
   cancelKeepsSlotMs: delay,

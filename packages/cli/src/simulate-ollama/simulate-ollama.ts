@@ -18,6 +18,7 @@ import type { Controls } from './control-route.ts';
 import { answerControl, describeProblem, isControlPath } from './control-route.ts';
 import { answerEmbedding } from './embedding-routes.ts';
 import { createFaults } from './faults.ts';
+import { createHold } from './hold.ts';
 import type { Exchange } from './http-answers.ts';
 import { readBody, sendJson, sendText } from './http-answers.ts';
 import { answerInference } from './inference-routes.ts';
@@ -135,11 +136,12 @@ function createSimulation(): Simulation {
     scheduler: createScheduler(settings),
     faults: createFaults(settings.seed),
     calls: createCallLog(),
+    hold: createHold(() => settings.held),
   };
 }
 
 function createControls(simulation: Simulation, http: HttpCounters, start: SimulationPatch): Controls {
-  const { settings, catalogue, scheduler, faults, calls } = simulation;
+  const { settings, catalogue, scheduler, faults, calls, hold } = simulation;
 
   function control(patch: SimulationPatch): void {
     const problem = problemOfPatch(patch);
@@ -151,6 +153,7 @@ function createControls(simulation: Simulation, http: HttpCounters, start: Simul
     if (patch.seed !== undefined) faults.reseed(patch.seed);
     if (faultPatch) faults.apply(faultPatch);
     scheduler.slotsChanged();
+    hold.changed();
   }
 
   function reset(): void {

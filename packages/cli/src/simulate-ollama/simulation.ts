@@ -2,6 +2,7 @@
 import type { CallLog } from './call-log.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Faults } from './faults.ts';
+import type { Hold } from './hold.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { Settings } from './settings.ts';
 
@@ -12,4 +13,5 @@ export interface Simulation {
   readonly scheduler: Scheduler;
   readonly faults: Faults;
   readonly calls: CallLog;
+  readonly hold: Hold;
 }
