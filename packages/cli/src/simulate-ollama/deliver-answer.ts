@@ -91,7 +91,8 @@ async function stream(delivery: Delivery, course: Course, count: number): Promis
     case 'done':
       text += `${line('', '', delivery.end())}
 `;
-      if (fault === 'duplicate_done') text += `${line('Once more', '')}
+      if (fault === 'duplicate_done')
+        text += `${line('Once more', '')}
 ${line('', '', delivery.end())}
 `;
       if (waitsForEnd) response.end(text);
