@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Fila } from '@fila/sdk';
+import { Redis } from 'ioredis';
 import { createConnection } from 'mysql2/promise';
 import {
   type SimulatedOllama,
@@ -24,6 +25,13 @@ export interface ClusterPlan {
   readonly pace?: Pick<SimulatedOllamaOptions, 'firstTokenMs' | 'tokensPerSecond'>;
   /** More settings of the brokers. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Servers for shared engines that others use at the same time; of its own unless given. */
+  readonly servers?: SharedServers;
+}
+
+export interface SharedServers {
+  readonly mariadb: MariadbService;
+  readonly redis: RedisService;
 }
 
 /** One wire: `client-broker1`, `broker1-redis`, `broker1-mariadb`, `broker1-ollama2`. */
@@ -99,9 +107,11 @@ async function assemble(
     return proxy.port;
   };
   const isShared = plan.engines === 'shared';
-  const mariadb = isShared ? keep(await startMariadb(), (one) => one.kill()) : null;
-  const redis = isShared ? keep(await startRedis(), (one) => one.kill()) : null;
+  const mariadb = isShared ? (plan.servers?.mariadb ?? keep(await startMariadb(), end)) : null;
+  const redis = isShared ? (plan.servers?.redis ?? keep(await startRedis(), end)) : null;
   const databaseUrl = (await mariadb?.createDatabase()) ?? null;
+  if (plan.servers && databaseUrl) closing.push(() => plan.servers!.mariadb.dropDatabase(databaseUrl));
+  const redisUrl = redis && (await emptyDatabaseOf(redis));
   const ollamas: SimulatedOllama[] = [];
   for (let n = 0; n < OLLAMAS; n++)
     ollamas.push(
@@ -122,9 +132,9 @@ async function assemble(
     };
     if (databaseUrl)
       environment['FILA_DATABASE_URL'] = at(databaseUrl, await wire(`${name}-mariadb`, mariadb!.port));
-    if (redis) environment['FILA_REDIS_URL'] = at(redis.url, await wire(`${name}-redis`, redis.port));
+    if (redis) environment['FILA_REDIS_URL'] = at(redisUrl!, await wire(`${name}-redis`, redis.port));
     const cli = plan.cli ?? BUILT_CLI;
-    const node = keep(await startBrokerNode({ name, cli, environment }), (one) => one.kill());
+    const node = keep(await startBrokerNode({ name, cli, environment }), (one) => one.discard());
     brokers.push(node);
     urls.push(`http://127.0.0.1:${await wire(`client-${name}`, node.port)}`);
   }
@@ -135,6 +145,23 @@ async function assemble(
 
 /** Some 100 ms a call: long enough to be hit in the middle, short enough for hundreds. */
 const PACE = { firstTokenMs: 30, tokensPerSecond: 500 };
+
+const end = (server: MariadbService | RedisService): Promise<void> => server.kill();
+
+const REDIS_DATABASES = 16;
+let redisDatabase = 0;
+
+/** One of the numbered databases of a Redis, in turn. */
+async function emptyDatabaseOf({ url }: RedisService): Promise<string> {
+  const numbered = `${url}/${redisDatabase++ % REDIS_DATABASES}`;
+  const client = new Redis(numbered);
+  try {
+    await client.flushdb();
+  } finally {
+    client.disconnect();
+  }
+  return numbered;
+}
 
 function at(url: string, port: number): string {
   const wired = new URL(url);

@@ -46,6 +46,8 @@ export interface Daemon {
   freeze(): Promise<void>;
   /** SIGCONT; nothing when it was not frozen. */
   thaw(): void;
+  /** Ends it for good and removes its directory now, where hundreds would be too many until the test process ends. */
+  discard(): Promise<void>;
 }
 
 /** A directory that the guard removes when this process ends. */
@@ -65,7 +67,8 @@ export async function freePort(): Promise<number> {
 
 /** Starts guard and server; resolves when the server is ready. */
 export async function startDaemon(plan: DaemonPlan): Promise<Daemon> {
-  const tellGuard = startGuard(plan.directory);
+  const guard = startGuard(plan.directory);
+  const tellGuard = guard.tell;
   let child: ChildProcess | undefined;
   let pid = 0;
 
@@ -111,6 +114,10 @@ export async function startDaemon(plan: DaemonPlan): Promise<Daemon> {
     thaw: () => {
       if (isRunning()) process.kill(pid, 'SIGCONT');
     },
+    discard: async () => {
+      await end('SIGKILL');
+      guard.leave();
+    },
   };
 }
 
@@ -131,7 +138,7 @@ function spawnServer(plan: DaemonPlan): ChildProcess {
   return child;
 }
 
-function startGuard(directory: string): (pid: number) => void {
+function startGuard(directory: string): { tell(pid: number): void; leave(): void } {
   const guard = spawn('/bin/sh', ['-c', GUARD, 'guard', directory], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
@@ -140,7 +147,7 @@ function startGuard(directory: string): (pid: number) => void {
   stdin.on('error', () => {});
   stdin.unref();
   guard.unref();
-  return (pid) => void stdin.write(`${pid}\n`);
+  return { tell: (pid) => void stdin.write(`${pid}\n`), leave: () => void stdin.end() };
 }
 
 async function untilReady(plan: DaemonPlan, isRunning: () => boolean): Promise<void> {
