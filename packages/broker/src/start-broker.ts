@@ -9,6 +9,7 @@ import { migrateDatabase, type Migration } from './engines/database/migrate.ts';
 import { createEngines, type Engines } from './engines/engines.ts';
 import { VaultError } from './engines/vault/vault.ts';
 import { systemClock } from './kernel/clock.ts';
+import { armFailpoints } from './kernel/failpoints.ts';
 import { newId } from './kernel/ids.ts';
 import type { Logger } from './kernel/logger.ts';
 import { processLogger } from './process-logger.ts';
@@ -30,6 +31,9 @@ export async function startBroker(
   settings: Settings,
   logger: Logger = processLogger(settings.logLevel),
 ): Promise<RunningBroker> {
+  armFailpoints(settings.failpoints);
+  if (settings.failpoints !== '')
+    logger.warn({ failpoints: settings.failpoints }, 'failpoints are armed: this daemon fails on purpose');
   const run = newId('run');
   const dataDir = openDataDir(settings.dataDir, run);
   const adminToken = settings.adminToken ?? dataDir.secret('admin.token', newAdminToken);

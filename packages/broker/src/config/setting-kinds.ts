@@ -1,5 +1,6 @@
 /** The kinds of values a setting can have, each with what it expects in words. */
 import { isIP } from 'node:net';
+import { problemsOfFailpoints } from '../kernel/failpoints.ts';
 import type { SettingKind } from './settings.ts';
 
 export const text: SettingKind<string> = {
@@ -94,3 +95,10 @@ function isNetwork(value: string): boolean {
   const version = isIP(address);
   return version !== 0 && Number(prefix) <= (version === 4 ? 32 : 128);
 }
+
+/** Where Fila fails on purpose; empty is nowhere. */
+export const failpoints: SettingKind<string> = {
+  expects:
+    'known points with an action each, such as ledger.after_commit:crash@3;settle.before_write:delay(50)',
+  parse: (value) => (problemsOfFailpoints(value).length === 0 ? value : undefined),
+};

@@ -1,7 +1,17 @@
 /** Every setting of the daemon: name, environment variable, default, unit and one sentence. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { bytes, integer, networks, oneOf, text, toggle, upstreamUrls, url } from './setting-kinds.ts';
+import {
+  bytes,
+  failpoints,
+  integer,
+  networks,
+  oneOf,
+  text,
+  toggle,
+  upstreamUrls,
+  url,
+} from './setting-kinds.ts';
 
 export interface SettingRow<T> {
   readonly env: string;
@@ -189,6 +199,13 @@ export const SETTINGS = {
     unit: 'ms',
     kind: integer(0, 600_000),
     about: 'Time running calls get to end when the daemon stops; the rest is handed back.',
+  }),
+  failpoints: row({
+    env: 'FILA_FAILPOINTS',
+    fallback: '',
+    kind: failpoints,
+    about:
+      'For tests of Fila itself: where the daemon crashes, fails or waits, as `point:action@hit;…`. Empty: nowhere.',
   }),
 } as const;
 

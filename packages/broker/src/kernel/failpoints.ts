@@ -72,23 +72,27 @@ const sleeper = new Int32Array(new SharedArrayBuffer(4));
  * the text is not right. The actions: crash (SIGKILL), error, delay(ms), duplicate.
  */
 export function armFailpoints(spec: string): void {
-  const parts = spec.split(';').map((part) => part.trim());
-  const parsed = parts.filter((part) => part !== '').map(parsePart);
-  const problems = parsed.flatMap((part) => ('problem' in part ? [part.problem] : []));
+  const problems = problemsOfFailpoints(spec);
   if (problems.length > 0) throw new Error(`Failpoints: ${problems.join('; ')}.`);
   const next = new Map<FailpointName, Armed[]>();
-  for (const part of parsed) {
+  for (const part of partsOf(spec)) {
     if ('problem' in part) continue;
     next.set(part.name, [...(next.get(part.name) ?? []), part.armed]);
   }
   armed = next.size > 0 ? next : null;
 }
 
+/** All that is wrong with the text; nothing is armed. */
+export function problemsOfFailpoints(spec: string): string[] {
+  return partsOf(spec).flatMap((part) => ('problem' in part ? [part.problem] : []));
+}
+
 /**
  * Nothing to wait for unless armed: `await failpoint('…')` where a turn of the microtask queue does not matter,
- * `const held = failpoint('…'); if (held) await held;` where it does. Rejects for `error`.
+ * `const held = failpoint('…'); if (held) await held;` where it does. Rejects for `error`; resolves with 'duplicate'
+ * when the caller should do its work twice, if it can.
  */
-export function failpoint(name: FailpointName): Promise<void> | undefined {
+export function failpoint(name: FailpointName): Promise<'duplicate' | undefined> | undefined {
   return armed === null ? undefined : hit(name);
 }
 
@@ -106,10 +110,11 @@ export function failpointAction(name: FailpointName): 'duplicate' | undefined {
   return action.kind === 'duplicate' ? 'duplicate' : undefined;
 }
 
-async function hit(name: FailpointName): Promise<void> {
+async function hit(name: FailpointName): Promise<'duplicate' | undefined> {
   const action = fired(name);
   if (action?.kind === 'delay') await new Promise((resolve) => setTimeout(resolve, action.delayMs));
   else if (action) perform(name, action);
+  return action?.kind === 'duplicate' ? 'duplicate' : undefined;
 }
 
 function perform(name: FailpointName, action: Action): void {
@@ -129,7 +134,14 @@ function fired(name: FailpointName): Action | undefined {
   return due;
 }
 
-function parsePart(part: string): { name: FailpointName; armed: Armed } | { problem: string } {
+type Part = { readonly name: FailpointName; readonly armed: Armed } | { readonly problem: string };
+
+function partsOf(spec: string): Part[] {
+  const parts = spec.split(';').map((part) => part.trim());
+  return parts.filter((part) => part !== '').map(parsePart);
+}
+
+function parsePart(part: string): Part {
   const [, name = '', what = '', delay, nth] =
     /^([^:]*):([a-z]+)(?:\((\d{1,7})\))?(?:@([1-9]\d{0,8}))?$/.exec(part) ?? [];
   if (what === '') return { problem: `"${part}" is not point:action or point:action@hit` };

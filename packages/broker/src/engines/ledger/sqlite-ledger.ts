@@ -1,5 +1,6 @@
 /** The ledger on SQLite: one handle of its own, one transaction a flush, on the event loop's thread (a commit takes well under 1 ms). */
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { failpoint, failpointSync } from '../../kernel/failpoints.ts';
 import { SQLITE_PRAGMAS } from '../database/database.ts';
 import { laneBook } from './lane-book.ts';
 import { ledgerChecks } from './ledger-checks.ts';
@@ -42,10 +43,20 @@ export function openSqliteLedger(file: string): Ledger {
   };
   const write = sqliteWriter(prepare);
 
+  function writeAll(ops: readonly LedgerOp[]): unknown[] {
+    const answers = ops.map((op) => write(op));
+    failpointSync('ledger.before_commit');
+    return answers;
+  }
+
   /** All or nothing; when one operation is what fails, the others are written without it. */
   async function flush(ops: LedgerOp[]): Promise<void> {
     try {
-      const answers = await whenFree(() => transaction(db, () => ops.map((op) => write(op))));
+      const unsent = failpoint('ledger.before_flush');
+      if (unsent) await unsent;
+      const answers = await whenFree(() => transaction(db, () => writeAll(ops)));
+      const untold = failpoint('ledger.after_commit');
+      if (untold) await untold;
       for (const [index, op] of ops.entries()) op.resolve(answers[index] as never);
     } catch (error) {
       if (ops.length > 1 && !(error instanceof LedgerUnavailable)) for (const op of ops) await flush([op]);

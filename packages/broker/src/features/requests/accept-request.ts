@@ -5,6 +5,7 @@ import type { Vault } from '../../engines/vault/vault.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { CreateRequest } from '../../kernel/contract.generated.ts';
 import { fail } from '../../kernel/errors.ts';
+import { failpoint } from '../../kernel/failpoints.ts';
 import { newId } from '../../kernel/ids.ts';
 import { bandOf, DEFAULT_QUEUE, listOf, modelInFull } from '../../kernel/lanes.ts';
 import type { Logger } from '../../kernel/logger.ts';
@@ -58,7 +59,11 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
       notify: callback !== undefined || (await deps.hasReceivers(key.id)),
       idempotency: idempotencyKey === null ? null : fingerprints.of(idempotencyKey, input),
     };
+    const unstored = failpoint('accept.before_insert');
+    if (unstored) await unstored;
     const inserted = await ledger.insert(row);
+    const stored = failpoint('accept.after_insert');
+    if (stored) await stored;
     if (inserted.kind === 'repeated') return repeated(inserted);
     if (times.runAt === null) activate({ id: laneId, list: listOf(lane) });
     const known = { model, priority, metadata: metadata ?? null, createdAt: now, retryOf: null, ...times };

@@ -7,6 +7,7 @@ import type {
   RequestList,
 } from '../../kernel/contract.generated.ts';
 import { fail } from '../../kernel/errors.ts';
+import { failpoint } from '../../kernel/failpoints.ts';
 import { isId } from '../../kernel/ids.ts';
 import { modelInFull } from '../../kernel/lanes.ts';
 import type { Stage } from '../../kernel/stage.ts';
@@ -148,7 +149,9 @@ export function createRequests(deps: RequestsDeps): Requests {
 
   async function cancel(keyId: string, id: string): Promise<Request> {
     await rowOf(keyId, id);
+    await failpoint('cancel.before_write');
     const cancelled = await ledger.cancel(id, keyId);
+    await failpoint('cancel.after_write');
     if (cancelled) {
       for (const listener of cancelListeners) listener(id);
       ended(id);
