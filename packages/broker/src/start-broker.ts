@@ -31,7 +31,7 @@ export async function startBroker(
   settings: Settings,
   logger: Logger = processLogger(settings.logLevel),
 ): Promise<RunningBroker> {
-  armFailpoints(settings.failpoints);
+  armFailpoints(settings.failpoints, (fired) => logger.warn(fired, 'a failpoint fired'));
   if (settings.failpoints !== '')
     logger.warn({ failpoints: settings.failpoints }, 'failpoints are armed: this daemon fails on purpose');
   const run = newId('run');
