@@ -29,7 +29,7 @@ export interface RunningBroker {
  */
 export async function startBroker(
   settings: Settings,
-  logger: Logger = processLogger(settings.logLevel),
+  logger: Logger = processLogger(settings.logLevel, { isAtOnce: settings.failpoints !== '' }),
 ): Promise<RunningBroker> {
   armFailpoints(settings.failpoints, (fired) => logger.warn(fired, 'a failpoint fired'));
   if (settings.failpoints !== '')

@@ -1,0 +1,77 @@
+/** What has to happen around a broker so that it comes by a certain failpoint at all. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Cluster, ClusterPlan } from './cluster.ts';
+import type { Faults } from './fault-proxy.ts';
+import { linkOf } from './nemesis-actions.ts';
+
+export interface Circumstance {
+  readonly pace?: ClusterPlan['pace'];
+  readonly environment?: ClusterPlan['environment'];
+  /** The load begins so long before the broker is killed and started with the point armed; 0: it begins afterwards. */
+  readonly killedAfterMs?: number;
+  /** Begins with the load. The broker with the point is `broker1`. */
+  readonly happen?: (cluster: Cluster) => Promise<void>;
+}
+
+export const LEASE_MS = 1_000;
+/** Some 0.8 s a call. */
+const SLOW = { tokensPerSecond: 60 };
+/** Longer than any grace. */
+const VERY_SLOW = { tokensPerSecond: 20 };
+/** Whole brokers are not what is to be found slow here. */
+const PATIENT = { FILA_GAP_TIMEOUT_MS: '5000', FILA_FIRST_TOKEN_TIMEOUT_MS: '5000' };
+
+async function withLink(cluster: Cluster, faults: Faults, work: () => Promise<void>): Promise<void> {
+  const { proxy } = linkOf(cluster, 'broker1-mariadb');
+  await proxy.set(faults);
+  await work();
+  await proxy.set(null);
+}
+
+export const CIRCUMSTANCES = {
+  'work goes on': {},
+  'calls are longer than the time to renew a lease': { pace: SLOW, environment: PATIENT },
+  'the database is away while calls end': {
+    pace: SLOW,
+    environment: PATIENT,
+    happen: async (cluster) => {
+      await delay(600);
+      linkOf(cluster, 'broker1-mariadb').proxy.resetAll();
+      await withLink(cluster, { connections: 'refuse' }, () => delay(2_000));
+    },
+  },
+  'the connection to the database breaks in the middle of packets': {
+    happen: async (cluster) => {
+      const { proxy } = linkOf(cluster, 'broker1-mariadb');
+      // Most of the time a packet is under way.
+      await withLink(cluster, { down: { latencyMs: 80 } }, async () => {
+        for (let times = 0; times < 12; times++) {
+          await delay(190);
+          proxy.resetAll();
+        }
+      });
+    },
+  },
+  'it is killed with work in its hands': { pace: SLOW, environment: PATIENT, killedAfterMs: 700 },
+  'another broker is killed with work in its hands': {
+    pace: SLOW,
+    environment: PATIENT,
+    happen: async ({ brokers }) => {
+      await delay(800);
+      await brokers[1]!.kill();
+      await delay(2 * LEASE_MS + 2_500);
+      await brokers[1]!.start();
+    },
+  },
+  'it is told to stop in the middle of calls': {
+    pace: VERY_SLOW,
+    environment: PATIENT,
+    happen: async ({ brokers }) => {
+      await delay(900);
+      await brokers[0]!.stop();
+      await brokers[0]!.start();
+    },
+  },
+} as const satisfies Record<string, Circumstance>;
+
+export type CircumstanceName = keyof typeof CIRCUMSTANCES;

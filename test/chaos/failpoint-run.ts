@@ -1,0 +1,223 @@
+/** One cell of the failpoint matrix: a broker that fails at one place under load, its supervisor, quiet, and the verdict. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { Fila } from '@fila/sdk';
+import { simulatedAnswer } from '../../packages/cli/src/simulate-ollama/simulate-ollama.ts';
+import { findSilent, modelCounts, readAll, untilQuiet } from './aftermath.ts';
+import type { BrokerNode } from './broker-node.ts';
+import { seededChance } from './chance.ts';
+import { check, type FinalState, type Left } from './checker.ts';
+import { type Cluster, MAX_ATTEMPTS, type SharedServers, startCluster } from './cluster.ts';
+import type { Cell } from './failpoint-cells.ts';
+import { nameOf } from './failpoint-cells.ts';
+import { CIRCUMSTANCES, type Circumstance, LEASE_MS } from './failpoint-circumstances.ts';
+import { type History, recordHistory, TERMINAL } from './history.ts';
+import { runLoad } from './load.ts';
+import { evidenceOf, factsOf, type Facts } from './report.ts';
+import { startWebhookReceiver, type WebhookReceiver } from './webhook-receiver.ts';
+
+export interface CellPlan {
+  /** For shared engines. */
+  readonly servers?: SharedServers;
+  readonly seed?: number;
+  /** bin/fila.js of the build to run; the one of this tree unless given. */
+  readonly cli?: string;
+}
+
+export interface CellResult {
+  readonly cell: Cell;
+  /** One sentence for each promise that was broken; empty when all held and the point was reached. */
+  readonly problems: readonly string[];
+  readonly facts: Facts;
+  readonly tookMs: number;
+  /** What is known of each problem. */
+  readonly evidence: string;
+  readonly logs: Readonly<Record<string, string>>;
+}
+
+const REQUESTS = 24;
+const LOAD_MS = 1_200;
+const HABITS = { waits: 0.3, cancels: 0.3, cancelsLate: 0.1, pauseMs: 400 };
+const MODEL_FAULTS = { error_500: 0.1, reset: 0.1, error_503: 0.05 };
+/** A webhook that was under way when its broker fell is sent again after a minute. */
+const QUIET_MS = 80_000;
+/** What comes by itself comes within this time. */
+const REACHED_WITHIN_MS = 8_000;
+const STOPS_WITHIN_MS = 9_000;
+const LOOK_EVERY_MS = 20;
+const TIMES = { FILA_LEASE_MS: String(LEASE_MS), FILA_STOP_GRACE_MS: '700' };
+
+export async function runCell(cell: Cell, { servers, seed = 1, cli }: CellPlan): Promise<CellResult> {
+  const beganMs = performance.now();
+  const circumstance: Circumstance = CIRCUMSTANCES[cell.circumstance];
+  const { pace, environment } = circumstance;
+  const history = recordHistory();
+  const cluster = await startCluster({
+    ...{ seed, engines: cell.engines, brokers: cell.engines === 'shared' ? 2 : 1, servers, cli, pace },
+    environment: { ...TIMES, FILA_WEBHOOK_ALLOW_CIDRS: '127.0.0.0/8', ...environment },
+  });
+  let receiver: WebhookReceiver | null = null;
+  try {
+    const secrets = cluster.keys.map(({ webhookSecret }) => webhookSecret);
+    receiver = await startWebhookReceiver({ history, secrets, chance: seededChance(seed) });
+    // What a bad receiver does is the matter of other runs; here it would only take time.
+    receiver.heal();
+    const found = await judge({ cell, circumstance, cluster, history, receiver, seed });
+    return { cell, ...found, tookMs: performance.now() - beganMs };
+  } finally {
+    await receiver?.stop();
+    await cluster.stop();
+  }
+}
+
+interface Run {
+  readonly cell: Cell;
+  readonly circumstance: Circumstance;
+  readonly cluster: Cluster;
+  readonly history: History;
+  readonly receiver: WebhookReceiver;
+  readonly seed: number;
+}
+
+async function judge(run: Run): Promise<Omit<CellResult, 'cell' | 'tookMs'>> {
+  const { cell, cluster, history, seed } = run;
+  const own = await failUnderLoad(run);
+  const quiet = { quietMs: QUIET_MS, hasWebhooks: true, history };
+  const recoveryMs = await untilQuiet(cluster, quiet);
+  const silent = await findSilent(cluster, QUIET_MS);
+  await untilQuiet(cluster, quiet);
+  const requests = await readAll(cluster, history, seededChance(seed).fork('last look'));
+  await untilAllTold(requests, history);
+  const final: FinalState = {
+    ...{ requests, silent, fences: await cluster.fences() },
+    settlements: cluster.brokers.flatMap((broker) => broker.settlements()),
+    fallen: cluster.brokers.filter((broker) => broker.hasFallen()).map(({ name }) => name),
+  };
+  const facts = factsOf({
+    ...{ history, final, recoveryMs, durationMs: LOAD_MS, models: modelCounts(cluster) },
+  });
+  const rules = { answerTo: simulatedAnswer, maxAttempts: MAX_ATTEMPTS, hasWebhooks: true };
+  const violations = check(history.events, final, rules);
+  const logs = Object.fromEntries(cluster.brokers.map(({ name, log }) => [name, log()]));
+  const scenario = { name: nameOf(cell), seed, engines: cell.engines, brokers: cluster.brokers.length };
+  const outcome = {
+    ...{ violations, facts, faults: [], history, final, logs },
+    scenario: { ...scenario, requests: REQUESTS, durationMs: LOAD_MS },
+  };
+  return {
+    ...{ facts, logs },
+    evidence: violations.map((violation) => evidenceOf(violation, outcome)).join('\n\n'),
+    problems: [
+      ...violations.map(({ invariant, what, id }) => `${invariant}: ${what}${id ? ` (${id})` : ''}`),
+      ...own,
+      ...failures(requests),
+      ...(await inconsistencies(cluster)),
+    ],
+  };
+}
+
+/** Load, the circumstance and the point, until all that is armed is over. Resolves with what the broker itself did wrong. */
+async function failUnderLoad({
+  cell,
+  circumstance,
+  cluster,
+  history,
+  receiver,
+  seed,
+}: Run): Promise<string[]> {
+  const broker = cluster.brokers[0]!;
+  const supervisor = supervise(broker);
+  for (const ollama of cluster.ollamas) ollama.control({ faults: { probability: MODEL_FAULTS } });
+  const load = (): Promise<void> => {
+    const plan = { seed, requests: REQUESTS, durationMs: LOAD_MS, maxInFlight: 64, isIdempotent: true };
+    return runLoad({ ...plan, callbackUrl: receiver.url, habits: HABITS }, { ...cluster, history });
+  };
+  const { killedAfterMs = 0, happen } = circumstance;
+  const early = killedAfterMs > 0 ? load() : null;
+  await delay(killedAfterMs);
+  await broker.kill();
+  await supervisor.startArmed(cell.armed);
+  await Promise.all([early ?? load(), happen?.(cluster)]);
+  for (const ollama of cluster.ollamas) ollama.control({ faults: { probability: {} } });
+  const isReached = await untilReached(broker, cell);
+  const stopMs = await supervisor.endArmedLife();
+  const falls = await supervisor.stop();
+  return [
+    ...(isReached ? [] : ['the point was not reached: this cell proves nothing']),
+    ...(stopMs > STOPS_WITHIN_MS ? [`told to stop, it did not within ${STOPS_WITHIN_MS} ms`] : []),
+    ...(falls > Number(mayFall(cell)) ? [`S3: it fell ${falls} times`] : []),
+  ];
+}
+
+/** An error there is a start that failed. */
+function mayFall({ action, point }: Cell): boolean {
+  return action === 'crash' || point === 'start.after_migrate';
+}
+
+/** Who starts a broker again that fell, as systemd would, with nothing armed. */
+function supervise(broker: BrokerNode) {
+  let falls = 0;
+  let isOver = false;
+  const watching = (async () => {
+    for (; !isOver; await delay(LOOK_EVERY_MS))
+      if (broker.hasFallen()) {
+        falls += 1;
+        await broker.revive().catch(() => undefined);
+      }
+  })();
+
+  return {
+    startArmed: async (armed: string): Promise<void> => {
+      try {
+        await broker.start(armed);
+      } catch {
+        falls += 1;
+        await broker.start();
+      }
+    },
+    /** Resolves with how long it took to stop; what fires every time would go on for ever. */
+    endArmedLife: async (): Promise<number> => {
+      const beganMs = performance.now();
+      await broker.stop();
+      const tookMs = performance.now() - beganMs;
+      await broker.start();
+      return tookMs;
+    },
+    /** Resolves with how often it fell. */
+    stop: async (): Promise<number> => {
+      isOver = true;
+      await watching;
+      return falls;
+    },
+  };
+}
+
+async function untilReached(broker: BrokerNode, { point }: Cell): Promise<boolean> {
+  const isReached = (): boolean => broker.log().includes(`"failpoint":"${point}"`);
+  for (const giveUpAt = performance.now() + REACHED_WITHIN_MS; !isReached(); await delay(LOOK_EVERY_MS))
+    if (performance.now() > giveUpAt) return false;
+  return true;
+}
+
+/** Also those requests whose clients never heard that they were accepted. */
+async function untilAllTold(requests: readonly Left[], { events }: History): Promise<void> {
+  const isTold = (): boolean => {
+    const told = new Set(events.flatMap((event) => (event.type === 'webhook' ? [event.requestId] : [])));
+    return requests.every(({ id, status }) => !TERMINAL.has(status) || told.has(id));
+  };
+  const giveUpAt = performance.now() + QUIET_MS;
+  while (!isTold() && performance.now() < giveUpAt) await delay(LOOK_EVERY_MS);
+}
+
+/** Attempts are plenty: whatever the broker's own trouble was, a request must not fail of it. */
+function failures(requests: readonly Left[]): string[] {
+  return requests
+    .filter(({ status }) => status === 'failed' || status === 'expired')
+    .map(({ id, status, errorCode }) => `${id} ended ${status}: ${errorCode}`);
+}
+
+async function inconsistencies({ urls, brokers }: Cluster): Promise<string[]> {
+  const admin = new Fila({ url: urls[0]!, adminToken: brokers[0]!.adminToken() });
+  const { status, problems } = await admin.verify.check();
+  if (status === 'consistent') return [];
+  return problems.map(({ rule, count, sample }) => `verify: ${rule}, ${count} times: ${sample.join(', ')}`);
+}
