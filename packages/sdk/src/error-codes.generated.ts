@@ -42,6 +42,7 @@ export const REQUEST_ERRORS = {
   deadline_exceeded: { retryable: false },
   poison: { retryable: false },
   unreadable: { retryable: false },
+  internal_error: { retryable: true },
 } as const;
 
 export type RequestErrorCode = keyof typeof REQUEST_ERRORS;

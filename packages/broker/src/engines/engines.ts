@@ -1,5 +1,6 @@
 /** Chooses the adapters: embedded when no URL is given, shared engines when there is one. The only file that names them all. */
 import type { Clock } from '../kernel/clock.ts';
+import { failpoint } from '../kernel/failpoints.ts';
 import { inTime } from '../kernel/in-time.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Service } from '../kernel/service.ts';
@@ -111,6 +112,7 @@ function watchDatabase(
     try {
       await database.ping();
       await migrate(settings, database);
+      await failpoint('start.after_migrate');
       await vault.unlock();
     } catch (error) {
       // Another master key stays another one, and there is nobody to wait for who would put a file right.

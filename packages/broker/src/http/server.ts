@@ -2,6 +2,7 @@
 import type { AddressInfo, Socket } from 'node:net';
 import type {} from '@fastify/swagger';
 import Fastify, { type FastifyInstance } from 'fastify';
+import { failpoint } from '../kernel/failpoints.ts';
 import { newId } from '../kernel/ids.ts';
 import { fail } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
@@ -146,6 +147,11 @@ export function buildApp(deps: ServerDeps, prepare?: (app: FastifyInstance) => v
   );
   app.addHook('onRequest', async (request, reply) => {
     void reply.headers(SAFE_HEADERS).header('x-request-id', request.id);
+  });
+  // Not before a 5xx: what goes wrong there as well, Fastify answers in words of its own.
+  app.addHook('onSend', async (request, reply) => {
+    if (reply.statusCode < 500 && request.routeOptions.url?.startsWith('/api/'))
+      await failpoint('http.before_answer');
   });
   logCalls(app, deps.logger);
   prepare?.(app);

@@ -5,15 +5,17 @@ export const FAILPOINTS = {
   'accept.before_insert': 'The request is checked and has an id; nothing is stored.',
   'accept.after_insert': 'The request is on the disk; neither its lane nor the client has heard of it.',
   'accept.before_activate': 'The lane of a stored request is about to be made active.',
-  'accept.after_activate': 'The lane is active; the client has no answer yet.',
-  'http.before_answer': 'An answer of the API is complete and not sent.',
+  'accept.after_activate': 'The lane is active; the client may have no answer yet.',
+  'http.before_answer': 'An answer of the API, no failure of ours, is complete and not sent.',
   'authenticate.lookup': 'A key is looked for in the database.',
   'cancel.before_write': 'A cancel was asked for; the row is unchanged.',
   'cancel.after_write': 'The row is cancelled; the running call was not told.',
   'wait.before_look': 'A waiting call is about to look at its row again.',
   'ledger.before_flush': 'Operations are grouped; no statement was sent.',
-  'ledger.before_commit': 'All statements of a flush ran in a transaction that is still open.',
-  'ledger.after_commit': 'A flush is on the disk; nobody was told.',
+  'ledger.before_commit':
+    'All statements of a flush in SQLite, or of a sweep, ran in a transaction that is still open.',
+  'ledger.after_commit':
+    'A flush is on the disk; nobody was told. Twice only with MySQL: a packet may be sent again.',
   'ledger.resend': 'A packet whose end was not heard is about to be sent a second time.',
   'ledger.read_group': 'A group of rows is about to be read.',
   'lanes.activate': 'Lanes are about to be marked active.',
@@ -33,7 +35,7 @@ export const FAILPOINTS = {
   'settle.before_seal': 'The outcome is known; the result is not encrypted.',
   'settle.before_write': 'The settlement is decided and not written.',
   'settle.after_write': 'The settlement is on the disk; waiting calls were not woken.',
-  'settle.retry': 'The database was away; the settlement is about to be written again.',
+  'settle.retry': 'A settlement that was kept is about to be written again.',
   'lease.before_renew': 'Leases are about to be renewed.',
   'lease.after_renew': 'Leases are renewed; what was lost still runs.',
   'sweep.earlier_runs': 'What earlier runs held is about to be given back.',
@@ -42,9 +44,44 @@ export const FAILPOINTS = {
   'sweep.activate': 'Lanes with work were found; none is activated.',
   'start.after_migrate': 'The schema is up to date; nothing runs.',
   'stop.before_hand_back': 'The grace is over; running requests are about to be handed back.',
+  'spool.before_append': 'The database takes no outcome; it is not in the file.',
+  'spool.after_append': 'An outcome is in the file; nobody waits for its writing yet.',
+  'spool.before_replay': 'Outcomes are in the file; none of them is written to the database again.',
+  'spool.before_empty': 'All kept outcomes are in the database; the file still holds them.',
+  'dead_letters.after_retry_insert': 'A dead letter is a new request; its lane is not active.',
+  'operations.before_save': 'Steps of an operation are done; its progress is not noted.',
+  'webhook.before_fan_out':
+    'Deliveries are made of events; neither is the outbox shorter nor a delivery stored.',
+  'webhook.claim': 'Deliveries are claimed; none was sent.',
+  'webhook.before_send': 'A webhook is signed and not sent.',
+  'webhook.after_send': 'The receiver answered; nothing is marked.',
+  'webhook.before_mark': 'What came of attempts is about to be written.',
 } as const;
 
 export type FailpointName = keyof typeof FAILPOINTS;
+
+/** Where `duplicate` makes the daemon do its work twice; anywhere else it does nothing. */
+export const DUPLICABLE = [
+  'accept.before_activate',
+  'ledger.after_commit',
+  'lanes.activate',
+  'lanes.give_back',
+  'lanes.before_retire',
+  'dispatch.before_claim',
+  'settle.after_write',
+  'settle.retry',
+  'lease.before_renew',
+  'sweep.earlier_runs',
+  'sweep.wake',
+  'sweep.rescue',
+  'sweep.activate',
+  'spool.before_append',
+  'webhook.before_fan_out',
+  'webhook.before_send',
+  'webhook.before_mark',
+] as const satisfies readonly FailpointName[];
+
+type Twice<Name> = Name extends (typeof DUPLICABLE)[number] ? 'duplicate' | undefined : undefined;
 
 type Action =
   | { readonly kind: 'crash' }
@@ -95,10 +132,10 @@ export function problemsOfFailpoints(spec: string): string[] {
 /**
  * Nothing to wait for unless armed: `await failpoint('…')` where a turn of the microtask queue does not matter,
  * `const held = failpoint('…'); if (held) await held;` where it does. Rejects for `error`; resolves with 'duplicate'
- * when the caller should do its work twice, if it can.
+ * where the caller can do its work twice and should.
  */
-export function failpoint(name: FailpointName): Promise<'duplicate' | undefined> | undefined {
-  return armed === null ? undefined : hit(name);
+export function failpoint<Name extends FailpointName>(name: Name): Promise<Twice<Name>> | undefined {
+  return armed === null ? undefined : (hit(name) as Promise<Twice<Name>>);
 }
 
 /** The same where nothing can be awaited: `delay` blocks the event loop, `error` throws. */
@@ -108,7 +145,7 @@ export function failpointSync(name: FailpointName): void {
 }
 
 /** Where the caller can do its work twice: 'duplicate' tells it to. Everything else happens as in failpointSync. */
-export function failpointAction(name: FailpointName): 'duplicate' | undefined {
+export function failpointAction(name: (typeof DUPLICABLE)[number]): 'duplicate' | undefined {
   const action = armed === null ? undefined : fired(name);
   if (!action) return undefined;
   perform(name, action);

@@ -1,5 +1,6 @@
 /** Active lanes in memory, for one broker alone or while Redis is away; every step takes constant time per lane. */
 import { type Clock, systemClock } from '../../kernel/clock.ts';
+import { failpoint } from '../../kernel/failpoints.ts';
 import { type ActiveLanes, type Lane, type Token, VISIBILITY_SECONDS } from './active-lanes.ts';
 
 export interface MemoryActiveLanesOptions {
@@ -92,10 +93,24 @@ export function memoryActiveLanes(options: MemoryActiveLanesOptions = {}): Activ
     line.held.append(place);
   }
 
+  function giveBack(tokens: readonly Token[]): void {
+    const given = withHeld(tokens, (place, line) => {
+      place.turn = 0;
+      line.waiting.append(place);
+    });
+    wake(new Set(given.map((token) => token.lane.list)));
+  }
+
   return {
-    activate: async (lanes) => void add(lanes),
+    activate: async (lanes) => {
+      const held = failpoint('lanes.activate');
+      if (held && (await held) === 'duplicate') add(lanes);
+      add(lanes);
+    },
     repair: async (lanes) => add(lanes),
     next: async (list, max) => {
+      const held = failpoint('lanes.next');
+      if (held) await held;
       const line = lineOf(list);
       const tokens: Token[] = [];
       for (let place = line.waiting.head; place && tokens.length < max; place = line.waiting.head) {
@@ -107,11 +122,9 @@ export function memoryActiveLanes(options: MemoryActiveLanesOptions = {}): Activ
     },
     renew: async (tokens) => withHeld(tokens, hold),
     giveBack: async (tokens) => {
-      const given = withHeld(tokens, (place, line) => {
-        place.turn = 0;
-        line.waiting.append(place);
-      });
-      wake(new Set(given.map((token) => token.lane.list)));
+      const held = failpoint('lanes.give_back');
+      if (held && (await held) === 'duplicate') giveBack(tokens);
+      giveBack(tokens);
     },
     retire: async (tokens) => {
       withHeld(tokens, (place, line) => {

@@ -1,5 +1,6 @@
 /** Active lanes on Redis, for many brokers: a list is an RSMQ queue, a token one of its messages. */
 import type { Redis } from 'ioredis';
+import { failpoint } from '../../kernel/failpoints.ts';
 import { type ActiveLanes, type Lane, type Token, VISIBILITY_SECONDS } from './active-lanes.ts';
 import { openRsmq, runScript, script } from './rsmq-client.ts';
 
@@ -105,6 +106,7 @@ export function rsmqActiveLanes(redis: Redis, options: RsmqActiveLanesOptions = 
     if (ids.length === 0) return 0;
     const fresh = (await runScript(redis, MARK, [keys(list)[0]], ids)) as string[];
     if (fresh.length === 0) return 0;
+    await failpoint('lanes.between_mark_and_token');
     const send = (message: string) => () => rsmq.sendMessageAsync({ qname: queueOf(list), message });
     await Promise.all(fresh.map((id) => withQueue(list, send(id))));
     await redis.publish(channel, list);
@@ -112,6 +114,12 @@ export function rsmqActiveLanes(redis: Redis, options: RsmqActiveLanesOptions = 
   }
 
   async function activate(lanes: readonly Lane[]): Promise<void> {
+    const held = failpoint('lanes.activate');
+    if (held && (await held) === 'duplicate') await activateLists(lanes);
+    await activateLists(lanes);
+  }
+
+  async function activateLists(lanes: readonly Lane[]): Promise<void> {
     await Promise.all(
       byList(lanes, (lane) => lane.list).map(([list, ofList]) => activateList(list, idsOf(ofList))),
     );
@@ -144,6 +152,8 @@ export function rsmqActiveLanes(redis: Redis, options: RsmqActiveLanesOptions = 
 
   async function next(list: string, max: number): Promise<Token[]> {
     if (max < 1) return [];
+    const held = failpoint('lanes.next');
+    if (held) await held;
     const waiting = (await runScript(redis, COUNT_WAITING, [keys(list)[1]], [])) as number;
     const received = await Promise.all(Array.from({ length: Math.min(max, waiting) }, () => receive(list)));
     return received.filter((token) => token !== undefined);
@@ -166,7 +176,11 @@ export function rsmqActiveLanes(redis: Redis, options: RsmqActiveLanesOptions = 
     repair,
     next,
     renew: (tokens) => change('renew', tokens),
-    giveBack: async (tokens) => void (await change('giveBack', tokens)),
+    giveBack: async (tokens) => {
+      const held = failpoint('lanes.give_back');
+      if (held && (await held) === 'duplicate') await change('giveBack', tokens);
+      await change('giveBack', tokens);
+    },
     retire: async (tokens) => void (await change('retire', tokens)),
     watch: watching.watch,
     close: watching.close,

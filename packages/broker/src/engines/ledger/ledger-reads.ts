@@ -1,4 +1,5 @@
 /** Reads rows: by id, many ids in one statement, and lists of one key. */
+import { failpoint } from '../../kernel/failpoints.ts';
 import { STATE, stateOf, type AttemptRow, type ListFilter, type RequestRow } from './ledger.ts';
 import type { SqlRunner, SqlValue } from './sql-runner.ts';
 
@@ -25,6 +26,8 @@ export function ledgerReads(sql: SqlRunner) {
     waiting = new Map();
     failed = [];
     try {
+      const held = failpoint('ledger.read_group');
+      if (held) await held;
       const ids = [...group.keys()];
       for (let from = 0; from < ids.length; from += MAX_IDS) {
         const part = ids.slice(from, from + MAX_IDS);

@@ -1,4 +1,5 @@
 /** The statements of the sweeps, each a compare-and-set that any broker may repeat. */
+import { failpoint } from '../../kernel/failpoints.ts';
 import { eventOf, MAX_DELIVERIES, STATE, type Held, type LedgerSweeps } from './ledger.ts';
 import type { SqlRunner, Statement } from './sql-runner.ts';
 
@@ -26,12 +27,17 @@ export function ledgerSweeps(sql: SqlRunner): LedgerSweeps {
     );
     const late = due.filter((row) => Number(row.late) === 1).map((row) => row.id);
     const ready = due.filter((row) => Number(row.late) !== 1).map((row) => row.id);
+    if ((await failpoint('sweep.wake')) === 'duplicate') await change(late, ready);
+    await change(late, ready);
+    return { expired: late, nextInMs: await nextInMs() };
+  }
+
+  async function change(late: readonly string[], ready: readonly string[]): Promise<void> {
     for (const ids of batches(late)) await sql.together(expire(sql, ids));
     for (const ids of batches(ready)) {
       const change = `UPDATE requests SET state = ${pending}, wake_at = deadline_at WHERE id IN (${marks(ids)}) AND state = ${delayed}`;
       await sql.run(change, ids);
     }
-    return { expired: late, nextInMs: await nextInMs() };
   }
 
   async function nextInMs(): Promise<number | null> {
@@ -53,8 +59,9 @@ export function ledgerSweeps(sql: SqlRunner): LedgerSweeps {
       `SELECT r.id, r.fence, r.deliveries FROM lanes l JOIN requests r ON r.lane_id = l.id AND r.state = ${processing} WHERE ${condition}`,
       [value!],
     );
+    const isTwice = (await failpoint('sweep.rescue')) === 'duplicate';
     let rescued = 0;
-    for (const { id, fence, deliveries } of rows) {
+    for (const { id, fence, deliveries } of isTwice ? [...rows, ...rows] : rows) {
       const isPoison = Number(deliveries) + 1 >= MAX_DELIVERIES;
       const change = isPoison
         ? bury(sql, { id, fence: Number(fence), error: poisonError(id) })

@@ -1,5 +1,6 @@
 /** The ledger on MySQL or MariaDB: one dedicated connection, one packet, one transaction and one fsync a flush. */
 import mysql, { type Connection, type Pool, type PoolConnection, type ResultSetHeader } from 'mysql2/promise';
+import { failpoint } from '../../kernel/failpoints.ts';
 import { isOutOfReach } from '../connections/mysql.ts';
 import { laneBook } from './lane-book.ts';
 import { ledgerChecks } from './ledger-checks.ts';
@@ -43,32 +44,47 @@ export function openMysqlLedger(url: string): Ledger {
   const connection = flushConnection(url);
   const packets = mysqlPacket(NOW, (op) => writes.add(op));
 
+  /** When one operation is why the server refuses the packet, the others are written without it. What was written stays so. */
   async function flush(ops: LedgerOp[]): Promise<void> {
+    let isCommitted = false;
     try {
+      const unsent = failpoint('ledger.before_flush');
+      if (unsent) await unsent;
       const packet = packets.build(ops);
       const results = await transact(packet.sql);
-      packet.answer(results);
+      isCommitted = true;
+      const untold = failpoint('ledger.after_commit');
+      const isTwice = untold && (await untold) === 'duplicate';
+      packet.answer(isTwice ? await transact(packet.sql) : results);
     } catch (error) {
-      if (ops.length > 1 && !isOutOfReach(error)) for (const op of ops) await flush([op]);
+      const isRefused = !isCommitted && !isOutOfReach(error) && !(error instanceof LedgerUnavailable);
+      if (ops.length > 1 && isRefused) for (const op of ops) await flush([op]);
       else for (const op of ops) op.reject(asLedgerError(error));
     }
   }
 
   /** The packet's operations are idempotent under their mark, so it may run again when its end was not heard. */
   async function transact(sql: string): Promise<unknown[]> {
-    for (let tries = 1; ; tries++) {
-      const live = await connection.get();
-      try {
-        const [results] = await live.query({ sql, timeout: QUERY_TIMEOUT_MS });
-        return results as unknown[];
-      } catch (error) {
-        if (isOutOfReach(error)) connection.drop(live);
-        else await run(live, 'ROLLBACK').catch(() => connection.drop(live));
-        const again = AGAIN.has((error as { code?: string }).code ?? '')
-          ? tries < MAX_TRIES
-          : isOutOfReach(error) && !isTimeout(error) && tries === 1;
-        if (!again) throw error;
+    let mayHaveHappened = false;
+    try {
+      for (let tries = 1; ; tries++) {
+        const live = await connection.get();
+        try {
+          const [results] = await live.query({ sql, timeout: QUERY_TIMEOUT_MS });
+          return results as unknown[];
+        } catch (error) {
+          if (isOutOfReach(error)) connection.drop(live);
+          else await run(live, 'ROLLBACK').catch(() => connection.drop(live));
+          const again = AGAIN.has((error as { code?: string }).code ?? '')
+            ? tries < MAX_TRIES
+            : isOutOfReach(error) && !isTimeout(error) && tries === 1;
+          if (!again) throw error;
+          mayHaveHappened ||= isOutOfReach(error);
+          if (mayHaveHappened) await failpoint('ledger.resend');
+        }
       }
+    } catch (error) {
+      throw mayHaveHappened ? unavailable(error) : error;
     }
   }
 
@@ -127,6 +143,7 @@ async function transaction(pool: Pool, statements: readonly Statement[]): Promis
       const changed: number[] = [];
       for (const { sql, values } of statements)
         changed.push(((await run(live, sql, { values })) as ResultSetHeader).affectedRows);
+      await failpoint('ledger.before_commit');
       await run(live, 'COMMIT');
       live.release();
       return changed;
@@ -145,7 +162,7 @@ async function transaction(pool: Pool, statements: readonly Statement[]): Promis
 
 function connectionOf(pool: Pool): Promise<PoolConnection> {
   return pool.getConnection().catch((error: unknown) => {
-    throw new LedgerUnavailable((error as Error).message, { cause: error });
+    throw unavailable(error);
   });
 }
 
@@ -159,7 +176,11 @@ async function run(
 }
 
 function asLedgerError(error: unknown): unknown {
-  return isOutOfReach(error) ? new LedgerUnavailable((error as Error).message, { cause: error }) : error;
+  return isOutOfReach(error) ? unavailable(error) : error;
+}
+
+function unavailable(error: unknown): LedgerUnavailable {
+  return new LedgerUnavailable((error as Error).message, { cause: error });
 }
 
 function isTimeout(error: unknown): boolean {

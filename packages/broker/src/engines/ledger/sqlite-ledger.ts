@@ -43,23 +43,20 @@ export function openSqliteLedger(file: string): Ledger {
   };
   const write = sqliteWriter(prepare);
 
-  function writeAll(ops: readonly LedgerOp[]): unknown[] {
-    const answers = ops.map((op) => write(op));
-    failpointSync('ledger.before_commit');
-    return answers;
-  }
-
-  /** All or nothing; when one operation is what fails, the others are written without it. */
+  /** All or nothing; when one operation is what fails, the others are written without it. What was written stays so. */
   async function flush(ops: LedgerOp[]): Promise<void> {
+    let isCommitted = false;
     try {
       const unsent = failpoint('ledger.before_flush');
       if (unsent) await unsent;
-      const answers = await whenFree(() => transaction(db, () => writeAll(ops)));
+      const answers = await whenFree(() => transaction(db, () => ops.map((op) => write(op))));
+      isCommitted = true;
       const untold = failpoint('ledger.after_commit');
       if (untold) await untold;
       for (const [index, op] of ops.entries()) op.resolve(answers[index] as never);
     } catch (error) {
-      if (ops.length > 1 && !(error instanceof LedgerUnavailable)) for (const op of ops) await flush([op]);
+      const isRefused = !isCommitted && !(error instanceof LedgerUnavailable);
+      if (ops.length > 1 && isRefused) for (const op of ops) await flush([op]);
       else for (const op of ops) op.reject(error);
     }
   }
@@ -82,6 +79,7 @@ function transaction<T>(db: DatabaseSync, work: () => T): T {
   db.exec('BEGIN IMMEDIATE');
   try {
     const value = work();
+    failpointSync('ledger.before_commit');
     db.exec('COMMIT');
     return value;
   } catch (error) {

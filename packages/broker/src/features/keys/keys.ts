@@ -5,6 +5,7 @@ import type { ApiKey, CreateApiKey, CreatedApiKey, UpdateApiKey } from '../../ke
 import type { Clock } from '../../kernel/clock.ts';
 import { fail } from '../../kernel/errors.ts';
 import { every } from '../../kernel/every.ts';
+import { failpoint } from '../../kernel/failpoints.ts';
 import { isId, newId } from '../../kernel/ids.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Service } from '../../kernel/service.ts';
@@ -75,8 +76,7 @@ export function createKeys({ store, vault, clock, logger }: KeysDeps): Keys {
   }
 
   function readKey(name: string, hash: Buffer): Promise<StoredKey | null> {
-    const lookup = store
-      .byHash(hash)
+    const lookup = readHash(hash)
       .then((key) => {
         if (lookups.get(name) !== lookup) return key;
         if (remembered.size >= REMEMBERED_KEYS) remembered.clear();
@@ -88,6 +88,11 @@ export function createKeys({ store, vault, clock, logger }: KeysDeps): Keys {
       });
     lookups.set(name, lookup);
     return lookup;
+  }
+
+  async function readHash(hash: Buffer): Promise<StoredKey | null> {
+    await failpoint('authenticate.lookup');
+    return store.byHash(hash);
   }
 
   /** What is being read now may be older than a change: nobody who comes later may be given it. */

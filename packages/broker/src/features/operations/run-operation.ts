@@ -1,5 +1,6 @@
 /** Runs one operation: counts what it is about, then goes through it at its rate, noting its progress on the way. */
 import { setTimeout as pause } from 'node:timers/promises';
+import { failpoint } from '../../kernel/failpoints.ts';
 import type { Progress } from './operation-store.ts';
 import type { OperationWork, Step, Task } from './operations.ts';
 
@@ -77,6 +78,7 @@ export async function runOperation({ task, work, rate, signal, ...run }: Run): P
         skipped: progress.skipped + some.length - done,
         reached: some.at(-1)!.id,
       };
+      await failpoint('operations.before_save');
       if (!(await saveWhenDue())) return end('lost');
     }
   }

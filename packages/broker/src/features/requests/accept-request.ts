@@ -65,7 +65,7 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
     const stored = failpoint('accept.after_insert');
     if (stored) await stored;
     if (inserted.kind === 'repeated') return repeated(inserted);
-    if (times.runAt === null) activate({ id: laneId, list: listOf(lane) });
+    if (times.runAt === null) void activate({ id: laneId, list: listOf(lane) });
     const known = { model, priority, metadata: metadata ?? null, createdAt: now, retryOf: null, ...times };
     return { request: newView(id, known), isRepeated: false };
   }
@@ -87,6 +87,7 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
       sealed && content.seal(column, id, await content.open(column, dead.id, sealed));
     const body = await ledger.body(dead.id);
     if (!body) return null;
+    const list = listOf(await ledger.lanes.nameOf(dead.laneId));
     const inserted = await ledger.insert({
       ...{ id, laneId: dead.laneId, keyId: dead.keyId, priority: dead.priority, createdAt: clock.now() },
       ...{ runAt: null, deadlineAt: null, retryOf: dead.id, idempotency: null },
@@ -97,7 +98,8 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
       notify: dead.callback !== null || (await deps.hasReceivers(dead.keyId)),
     });
     if (inserted.kind !== 'inserted') return null;
-    activate({ id: dead.laneId, list: listOf(await ledger.lanes.nameOf(dead.laneId)) });
+    await failpoint('dead_letters.after_retry_insert');
+    void activate({ id: dead.laneId, list });
     return id;
   }
 
@@ -113,12 +115,15 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
   }
 
   /** Not waited for: the row is accepted already, and when the active lanes are away the sweep finds it. */
-  function activate(lane: Lane): void {
-    deps.activeLanes
-      .activate([lane])
-      .catch((error: unknown) =>
-        logger.warn({ err: error, lane: lane.id }, 'a lane could not be made active; the sweep will do it'),
-      );
+  async function activate(lane: Lane): Promise<void> {
+    try {
+      const held = failpoint('accept.before_activate');
+      if (held && (await held) === 'duplicate') await deps.activeLanes.activate([lane]);
+      await deps.activeLanes.activate([lane]);
+      await failpoint('accept.after_activate');
+    } catch (error) {
+      logger.warn({ err: error, lane: lane.id }, 'a lane could not be made active; the sweep will do it');
+    }
   }
 
   return { accept, retry };

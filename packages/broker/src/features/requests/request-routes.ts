@@ -92,7 +92,7 @@ export function requestRoutes({ requests, arrive, keyOf, maxWaitSeconds }: Reque
         if (isRepeated) void reply.header('idempotent-replayed', 'true');
         const wait = waitOf(request, reply);
         noteWait(reply, wait);
-        if (wait) answer = await requests.find(key.id, answer.id, wait);
+        if (wait) answer = await requests.follow(key.id, accepted, wait);
         void reply.header('location', `/api/v1/requests/${answer.id}`);
         if (answer.completed_at !== null) return answer;
         void reply.code(202).header('retry-after', POLL_AFTER_S);

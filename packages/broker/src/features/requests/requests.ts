@@ -1,5 +1,5 @@
 /** Requests: a call to a model, from arrival to answer. */
-import { MAX_DELIVERIES, type RequestRow } from '../../engines/ledger/ledger.ts';
+import { LedgerUnavailable, MAX_DELIVERIES, type RequestRow } from '../../engines/ledger/ledger.ts';
 import type {
   CreateRequest,
   ListRequestsQuery,
@@ -72,6 +72,8 @@ export interface Requests {
   readonly accept: Stage<Arrival, Accepted>;
   /** One request of this key; throws not_found also for another key's. With `limit` it waits for the end until then. */
   find(keyId: string, id: string, limit?: WaitLimit): Promise<Request>;
+  /** Waits for the end of one that was just accepted; what goes wrong meanwhile cannot unaccept it. */
+  follow(keyId: string, accepted: Request, limit: WaitLimit): Promise<Request>;
   list(keyId: string, query: ListRequestsQuery): Promise<RequestList>;
   /** Idempotent; conflict when the request has ended otherwise. */
   cancel(keyId: string, id: string): Promise<Request>;
@@ -131,6 +133,17 @@ export function createRequests(deps: RequestsDeps): Requests {
     return view(row);
   }
 
+  async function follow(keyId: string, accepted: Request, limit: WaitLimit): Promise<Request> {
+    try {
+      return await find(keyId, accepted.id, limit);
+    } catch (error) {
+      // That the database is away was said by those who watch it.
+      if (!(error instanceof LedgerUnavailable))
+        logger.error({ err: error, requestId: accepted.id }, 'a call could not wait for its request');
+      return accepted;
+    }
+  }
+
   async function list(keyId: string, query: ListRequestsQuery): Promise<RequestList> {
     const limit = query.limit ?? DEFAULT_PAGE;
     if (query.cursor !== undefined && !isId('req', query.cursor)) throw fail('invalid_cursor');
@@ -152,13 +165,18 @@ export function createRequests(deps: RequestsDeps): Requests {
     await failpoint('cancel.before_write');
     const cancelled = await ledger.cancel(id, keyId);
     await failpoint('cancel.after_write');
-    if (cancelled) {
-      for (const listener of cancelListeners) listener(id);
-      ended(id);
-    }
+    if (cancelled) tellCancelled(id);
     const row = await rowOf(keyId, id);
-    if (row.state === 'cancelled') return view(row);
-    throw fail('conflict', { detail: `The request is ${statusOf(row.state)} already.` });
+    if (row.state !== 'cancelled')
+      throw fail('conflict', { detail: `The request is ${statusOf(row.state)} already.` });
+    // Who wrote it before may have failed before it could tell.
+    if (!cancelled) tellCancelled(id);
+    return view(row);
+  }
+
+  function tellCancelled(id: string): void {
+    for (const listener of cancelListeners) listener(id);
+    ended(id);
   }
 
   async function describe(id: string): Promise<RequestSummary | null> {
@@ -174,6 +192,8 @@ export function createRequests(deps: RequestsDeps): Requests {
 
   async function unseal(job: Job, next: (job: Job) => Promise<CallOutcome>): Promise<CallOutcome> {
     let body: RequestBody;
+    const held = failpoint('job.before_unseal');
+    if (held) await held;
     try {
       body = await content.open('body', job.row.id, job.row.body);
     } catch (error) {
@@ -188,6 +208,7 @@ export function createRequests(deps: RequestsDeps): Requests {
   return {
     accept,
     find,
+    follow,
     list,
     cancel,
     unseal,

@@ -1,4 +1,5 @@
 /** Where calls wait for the end of a request: woken by this process at once, and looking themselves now and then. */
+import { failpoint } from '../../kernel/failpoints.ts';
 
 /** Another broker may have ended the request: nobody tells us then, so a waiting call looks again after this time. */
 const LOOK_AGAIN_MS = 1_000;
@@ -51,6 +52,8 @@ export function createWaitRoom(): WaitRoom {
         const left = until - performance.now();
         // Registered before the look, so that an end in between is heard.
         const rung = left > 0 && !over.aborted ? nextLook(id, Math.min(left, LOOK_AGAIN_MS), over) : null;
+        const held = failpoint('wait.before_look');
+        if (held) await held;
         const found = await look();
         if (found !== null) wake(id);
         if (found !== null || rung === null) return found;

@@ -1,5 +1,6 @@
 /** One call on one connection: watches four timers, collects the answer and settles once. */
 import { errors, type Dispatcher } from 'undici';
+import { failpointSync } from '../../kernel/failpoints.ts';
 import type { CallOptions, CallOutcome } from './ollama-client.ts';
 import {
   failure,
@@ -22,15 +23,20 @@ const END_GRACE_MS = 1_000;
 /** A longer timer would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** `isRead` says that the HTTP answer was read to its end and the connection can carry the next call. */
-export type Settled = (outcome: CallOutcome, isRead: boolean) => void;
+/** One of the two is called, once. */
+export interface ExchangeEnds {
+  /** `isRead` says that the HTTP answer was read to its end and the connection can carry the next call. */
+  onSettled(outcome: CallOutcome, isRead: boolean): void;
+  /** We are at fault, not the upstream. */
+  onDefect(error: unknown): void;
+}
 
 type Answered = Extract<CallOutcome, { kind: 'answered' }>;
 
 /** A class because one is made for every call; undici calls its on… methods, the others are its own. */
 export class ModelExchange implements Dispatcher.DispatchHandler {
   readonly #options: CallOptions;
-  readonly #onSettled: Settled;
+  readonly #ends: ExchangeEnds;
   readonly #lines = new LineSplitter(MAX_LINE_BYTES);
   readonly #onLine = (line: string): boolean => this.#readLine(line);
   readonly #onAbort = (): void => this.#end({ kind: 'cancelled' });
@@ -49,10 +55,10 @@ export class ModelExchange implements Dispatcher.DispatchHandler {
   #answer: Answered | undefined;
   #isSettled = false;
 
-  constructor(options: CallOptions, onSettled: Settled) {
+  constructor(options: CallOptions, ends: ExchangeEnds) {
     const { connectMs, totalMs } = options.timers;
     this.#options = options;
-    this.#onSettled = onSettled;
+    this.#ends = ends;
     this.#phaseTimer = startTimer(connectMs, () => this.#timeOut('connect', connectMs));
     this.#totalTimer = startTimer(totalMs, () => this.#timeOut('total', totalMs));
     options.signal?.addEventListener('abort', this.#onAbort);
@@ -67,7 +73,16 @@ export class ModelExchange implements Dispatcher.DispatchHandler {
     this.#status = status;
   }
 
+  /** undici would take what is thrown here for a broken connection. */
   onResponseData(_controller: unknown, chunk: Buffer): void {
+    try {
+      this.#readChunk(chunk);
+    } catch (error) {
+      this.break(error);
+    }
+  }
+
+  #readChunk(chunk: Buffer): void {
     if (this.#isSettled || this.#answer) return;
     if (this.#status !== 200) return this.#readErrorBody(chunk);
     const isFine = this.#lines.push(chunk, this.#onLine);
@@ -79,6 +94,20 @@ export class ModelExchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
+    try {
+      this.#readEnd();
+    } catch (error) {
+      this.break(error);
+    }
+  }
+
+  /** Something of ours threw: an answer that is already complete stands. */
+  break(error: unknown): void {
+    if (this.#answer) this.#settle(this.#answer, false);
+    else if (this.#finish()) this.#ends.onDefect(error);
+  }
+
+  #readEnd(): void {
     if (this.#isSettled) return;
     if (this.#status !== 200) return this.#settle(this.#judgeErrorBody(), true);
     const rest = this.#answer ? '' : this.#lines.rest();
@@ -105,7 +134,10 @@ export class ModelExchange implements Dispatcher.DispatchHandler {
     if (read.kind === 'error') return this.#fail(judgeErrorLine(read.error));
     if (read.kind === 'invalid')
       return this.#fail(failure('upstream_invalid', "The answer is not of the shape of Ollama's."));
-    if (this.#phase === 'first_token') this.#enter('stream', this.#options.timers.gapMs);
+    if (this.#phase === 'first_token') {
+      failpointSync('upstream.first_token');
+      this.#enter('stream', this.#options.timers.gapMs);
+    }
     this.#text += read.text;
     this.#thinking += read.thinking;
     if (this.#options.onProgress) {
@@ -129,6 +161,7 @@ export class ModelExchange implements Dispatcher.DispatchHandler {
       completionTokens,
       durations,
     };
+    failpointSync('upstream.after_answer');
     return false;
   }
 
@@ -185,12 +218,17 @@ export class ModelExchange implements Dispatcher.DispatchHandler {
   }
 
   #settle(outcome: CallOutcome, isRead: boolean): void {
-    if (this.#isSettled) return;
+    if (this.#finish()) this.#ends.onSettled(outcome, isRead);
+  }
+
+  /** Whether this was the end: the first one. */
+  #finish(): boolean {
+    if (this.#isSettled) return false;
     this.#isSettled = true;
     clearTimeout(this.#phaseTimer);
     clearTimeout(this.#totalTimer);
     this.#options.signal?.removeEventListener('abort', this.#onAbort);
-    this.#onSettled(outcome, isRead);
+    return true;
   }
 }
 

@@ -1,5 +1,6 @@
 /** The only door to Ollama: what we ask it, in its own HTTP, and what comes of it. */
 import type { RequestErrorCode } from '../../kernel/error-codes.generated.ts';
+import { failpointSync } from '../../kernel/failpoints.ts';
 import { ModelExchange } from './model-exchange.ts';
 import { createConnections } from './ollama-connections.ts';
 import type { Phase, TimerName } from './ollama-errors.ts';
@@ -80,7 +81,7 @@ export type CallOutcome =
 
 export interface OllamaClient extends OllamaQueries {
   /**
-   * Never rejects. Resolves once the answer was read to its end or the socket is closed, so that whoever counts slots
+   * Rejects for a defect of ours only. Settles once the answer was read to its end or the socket is closed, so that whoever counts slots
    * may free one then; closing takes 5 s at most.
    */
   run(call: ModelCall, options: CallOptions): Promise<CallOutcome>;
@@ -105,14 +106,25 @@ export function createOllamaClient(url: string, options: OllamaClientOptions = {
   function run(call: ModelCall, callOptions: CallOptions): Promise<CallOutcome> {
     if (callOptions.signal?.aborted) return Promise.resolve({ kind: 'cancelled' });
     const { path, body } = ollamaRequest(call, options);
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       const connection = connections.take();
-      const exchange = new ModelExchange(callOptions, (outcome, isRead) => {
-        if (!isRead) return void connection.destroy().then(() => resolve(outcome));
-        connections.giveBack(connection);
-        resolve(outcome);
+      const exchange = new ModelExchange(callOptions, {
+        onSettled: (outcome, isRead) => {
+          if (!isRead) return void connection.destroy().then(() => resolve(outcome));
+          connections.giveBack(connection);
+          resolve(outcome);
+        },
+        onDefect: (error) => void connection.destroy().then(() => reject(error)),
       });
-      connection.client.dispatch({ path: basePath + path, method: 'POST', headers: HEADERS, body }, exchange);
+      try {
+        connection.client.dispatch(
+          { path: basePath + path, method: 'POST', headers: HEADERS, body },
+          exchange,
+        );
+        failpointSync('upstream.after_dispatch');
+      } catch (error) {
+        exchange.break(error);
+      }
     });
   }
 

@@ -1,6 +1,7 @@
 /** Watches one Ollama server: whether it is up, and what it has installed. */
 import type { Clock } from '../../kernel/clock.ts';
 import { every } from '../../kernel/every.ts';
+import { failpoint } from '../../kernel/failpoints.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Service } from '../../kernel/service.ts';
 import { modelKey } from './model-names.ts';
@@ -77,6 +78,7 @@ export function watchUpstream(deps: WatchDeps): WatchedUpstream {
     current = controller;
     const timer = setTimeout(() => controller.abort(), PROBE_TIMEOUT_MS);
     try {
+      await failpoint('upstream.probe');
       const { signal } = controller;
       const [version, installed, loaded] = await Promise.all([
         client.version(signal),

@@ -1,6 +1,7 @@
 /** Takes deliveries that are due, makes their attempts, and writes what came of them. */
 import { VaultError, type Vault } from '../../engines/vault/vault.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { failpoint } from '../../kernel/failpoints.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { DisableEndpoint } from './disable-endpoint.ts';
 import { judgeAttempt, reasonToDisable, type Verdict } from './judge-attempt.ts';
@@ -72,10 +73,22 @@ export function createDeliveryLoop(deps: DeliveryLoopDeps): DeliveryLoop {
     const unwritten = [...settlements, ...released].map(({ delivery }) => delivery.id);
     const except = new Set([...running.keys(), ...unwritten]);
     const claimed = await store.deliveries.claim({ run, leaseMs: deps.leaseMs, hosts, except });
+    try {
+      await failpoint('webhook.claim');
+      const byId = await endpointsOf(claimed);
+      for (const delivery of claimed) begin(delivery, byId.get(delivery.receiver) ?? null);
+    } catch (error) {
+      // Ours, and not begun: handed back, they need not wait for the lease, and have lost no attempt.
+      for (const delivery of claimed)
+        if (!running.has(delivery.id)) released.push({ delivery, delayMs: NOT_MADE_DELAY_MS });
+      throw error;
+    }
+  }
+
+  async function endpointsOf(claimed: readonly StoredDelivery[]): Promise<Map<string, StoredEndpoint>> {
     const receivers = new Set(claimed.map(({ receiver }) => receiver));
     const endpoints = await store.endpoints.byIds([...receivers].filter((id) => id !== CALLBACK));
-    const byId = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
-    for (const delivery of claimed) begin(delivery, byId.get(delivery.receiver) ?? null);
+    return new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
   }
 
   function begin(delivery: StoredDelivery, endpoint: StoredEndpoint | null): void {
@@ -96,7 +109,7 @@ export function createDeliveryLoop(deps: DeliveryLoopDeps): DeliveryLoop {
     const [ended, handedBack] = [settlements, released];
     [settlements, released] = [[], []];
     try {
-      if (ended.length > 0) await store.deliveries.settle(run, ended);
+      if (ended.length > 0) await settle(ended);
       await store.deliveries.release(run, handedBack);
     } catch (error) {
       settlements.unshift(...ended);
@@ -105,13 +118,21 @@ export function createDeliveryLoop(deps: DeliveryLoopDeps): DeliveryLoop {
     }
   }
 
+  async function settle(ended: readonly Settlement[]): Promise<void> {
+    if ((await failpoint('webhook.before_mark')) === 'duplicate') await store.deliveries.settle(run, ended);
+    await store.deliveries.settle(run, ended);
+  }
+
   async function attemptOnce(delivery: StoredDelivery, endpoint: StoredEndpoint | null): Promise<void> {
     const target = await targetOf(delivery, endpoint);
     if (typeof target === 'string') {
       endWithout(delivery, target);
       return;
     }
-    const result = await deps.sender.send({ ...target, signal: stopping.signal });
+    const outgoing = { ...target, signal: stopping.signal };
+    if ((await failpoint('webhook.before_send')) === 'duplicate') await deps.sender.send(outgoing);
+    const result = await deps.sender.send(outgoing);
+    await failpoint('webhook.after_send');
     if (stopping.signal.aborted && result.kind === 'failed') {
       released.push({ delivery, delayMs: 0 });
       return;

@@ -1,5 +1,6 @@
 /** Turns what has happened to requests into deliveries: one for each receiver that wants to hear of it. */
 import { VaultError, type Vault } from '../../engines/vault/vault.ts';
+import { failpoint } from '../../kernel/failpoints.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { RequestSummary } from '../requests/requests.ts';
@@ -80,6 +81,7 @@ export function createFanOut({ store, vault, logger, lookUp }: FanOutDeps): () =
       const told = page.filter((_, index) => made[index] !== null);
       if (told.length === 0) continue;
       const deliveries = made.flatMap((some) => some ?? []);
+      if ((await failpoint('webhook.before_fan_out')) === 'duplicate') await store.fanOut(told, deliveries);
       await store.fanOut(told, deliveries);
       hasMade ||= deliveries.length > 0;
     }

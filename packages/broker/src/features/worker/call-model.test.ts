@@ -35,9 +35,9 @@ describe('the call', () => {
     expect(asked[0]?.options.signal).toBe(signal);
   });
 
-  it('asks nothing when the request was not opened before', () => {
+  it('asks nothing when the request was not opened before', async () => {
     const { job, asked } = jobWith();
-    expect(() => callModel({ maxAnswerBytes: 99 })(job, nobody)).toThrow('was not opened');
+    await expect(callModel({ maxAnswerBytes: 99 })(job, nobody)).rejects.toThrow('was not opened');
     expect(asked).toEqual([]);
   });
 });

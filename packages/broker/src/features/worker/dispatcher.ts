@@ -6,6 +6,7 @@ import {
   type LaneName,
   type Ledger,
 } from '../../engines/ledger/ledger.ts';
+import { failpoint } from '../../kernel/failpoints.ts';
 import { listOf } from '../../kernel/lanes.ts';
 import type { Logger } from '../../kernel/logger.ts';
 
@@ -19,6 +20,8 @@ export interface DispatcherDeps {
   readonly free: (model: string) => number;
   /** Starts a claimed row at once; what it takes of `free` is taken when it returns. */
   readonly start: (row: ClaimedRow, lane: LaneName) => void;
+  /** A dispatch failed: rows may be claimed for us that nobody will start. */
+  readonly onFailed?: () => void;
 }
 
 /** One (queue, band, model). */
@@ -116,6 +119,7 @@ export class Dispatcher {
       try {
         if (await this.#round()) this.#again = true;
       } catch (error) {
+        this.#deps.onFailed?.();
         // That the database is away was said by those who watch it.
         if (error instanceof LedgerUnavailable) this.#takeRest();
         else this.#deps.logger.warn({ err: error }, 'a dispatch failed');
@@ -138,9 +142,13 @@ export class Dispatcher {
     const turns = await this.#turns();
     if (turns.length === 0) return false;
     const { ledger, owner, leaseMs } = this.#deps;
+    const held = failpoint('dispatch.before_claim');
+    if (held && (await held) === 'duplicate') turns.push(...turns);
     const answers = await Promise.allSettled(
       turns.map(({ lane, limit }) => ledger.claim({ laneId: lane.token.lane.id, limit, owner, leaseMs })),
     );
+    const claimed = failpoint('dispatch.after_claim');
+    if (claimed) await claimed;
     const empty: Turn[] = [];
     for (const [index, turn] of turns.entries()) {
       const answer = answers[index]!;
@@ -198,7 +206,12 @@ export class Dispatcher {
   async #retire(turns: readonly Turn[]): Promise<void> {
     if (turns.length === 0) return;
     for (const { list, lane } of turns) list.held = list.held.filter((one) => one !== lane);
-    await this.#deps.activeLanes.retire(turns.map((turn) => turn.lane.token));
+    const tokens = turns.map((turn) => turn.lane.token);
+    const held = failpoint('lanes.before_retire');
+    if (held && (await held) === 'duplicate') await this.#deps.activeLanes.retire(tokens);
+    await this.#deps.activeLanes.retire(tokens);
+    const retired = failpoint('lanes.after_retire');
+    if (retired) await retired;
     const lanes = new Map<number, Lane>(turns.map(({ lane }) => [lane.token.lane.id, lane.token.lane]));
     const refilled = await this.#deps.ledger.sweeps.lanesWithWork([...lanes.keys()]);
     if (refilled.length > 0)

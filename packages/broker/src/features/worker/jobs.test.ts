@@ -1,5 +1,5 @@
 /** Requests that run here, on a real ledger: settled as the call ended, stopped in time, never leaving a slot taken. */
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   LedgerUnavailable,
   type ClaimedRow,
@@ -7,6 +7,7 @@ import {
   type RequestRow,
   type Settlement,
 } from '../../engines/ledger/ledger.ts';
+import { armFailpoints } from '../../kernel/failpoints.ts';
 import { newId } from '../../kernel/ids.ts';
 import { silentLogger } from '../../kernel/logger.ts';
 import type { CallOutcome } from '../upstreams/upstreams.ts';
@@ -91,6 +92,8 @@ async function openJobs(settle?: (real: Ledger['settle']) => Ledger['settle']) {
   return { ledger, lane, jobs, calls, told, slots, kept, claim, start, found, over };
 }
 
+afterEach(() => armFailpoints(''));
+
 describe('a request that runs', () => {
   it('is completed with its answer, frees its slot and wakes who waits', async () => {
     const { jobs, calls, told, slots, claim, start, found, over } = await openJobs();
@@ -146,19 +149,73 @@ describe('a request that runs', () => {
     await over();
   });
 
-  it('frees its slot also when a stage throws, and stays with its lease', async () => {
+  it('frees its slot also when a stage throws, and waits for its next attempt', async () => {
     const { jobs, calls, told, slots, claim, start, found, over } = await openJobs();
     const row = await claim();
     start(row);
     calls[0]!.break(new Error('a defect'));
     await over();
-    expect(told.errors).toHaveLength(1);
+    expect(told).toMatchObject({ errors: [expect.any(String)], delayed: [500] });
     expect([jobs.size, slots.taken]).toEqual([0, 0]);
-    expect((await found(row))?.state).toBe('processing');
+    expect(await found(row)).toMatchObject({ state: 'delayed', attempts: 1, errorCode: 'internal_error' });
+  });
+
+  it('fails when a stage throws in its last attempt: a defect does not go on for ever', async () => {
+    const { calls, told, claim, start, found, over } = await openJobs();
+    const row = await claim();
+    start({ ...row, attempts: 2 });
+    calls[0]!.break(new Error('a defect'));
+    await over();
+    expect(await found(row)).toMatchObject({ state: 'failed', errorCode: 'internal_error' });
+    expect(told.ended).toEqual([row.id]);
+  });
+
+  it('waits for its next attempt when its answer cannot be sealed', async () => {
+    const { calls, told, claim, start, found, over } = await openJobs();
+    armFailpoints('settle.before_seal:error');
+    const row = await claim();
+    start(row);
+    calls[0]!.end(ANSWER);
+    await over();
+    expect(await found(row)).toMatchObject({ state: 'delayed', errorCode: 'internal_error', result: null });
+    expect(told.errors).toHaveLength(1);
+  });
+
+  it('is settled once when it is settled twice', async () => {
+    const { calls, told, claim, start, found, over } = await openJobs();
+    armFailpoints('settle.after_write:duplicate');
+    const row = await claim();
+    start(row);
+    calls[0]!.end(ANSWER);
+    await over();
+    expect(await found(row)).toMatchObject({ state: 'completed', attempts: 1 });
+    expect(told).toMatchObject({ ended: [row.id], errors: [] });
   });
 });
 
 describe('a request that is stopped', () => {
+  it('writes nothing either when a stage throws because of it', async () => {
+    const { jobs, calls, slots, claim, start, found, over } = await openJobs();
+    const row = await claim();
+    start(row);
+    const before = await found(row);
+    calls[0]!.break(new Error('a defect'));
+    jobs.stop(row.id, 'lost');
+    await over();
+    expect(await found(row)).toEqual(before);
+    expect(slots.taken).toBe(0);
+  });
+
+  it('goes back at the end of the grace also when something is wrong with that', async () => {
+    const { jobs, told, claim, start, found } = await openJobs();
+    armFailpoints('stop.before_hand_back:error');
+    const row = await claim();
+    start(row);
+    await jobs.stopAll(1);
+    expect(await found(row)).toMatchObject({ state: 'pending', attempts: 0 });
+    expect(told.errors).toHaveLength(1);
+  });
+
   it.each(['cancelled', 'lost'] as const)('because it was %s writes nothing', async (why) => {
     const { ledger, jobs, calls, told, slots, claim, start, found, over } = await openJobs();
     const row = await claim();
@@ -214,7 +271,7 @@ describe('a request that is stopped', () => {
   });
 });
 
-describe('an outcome while the database is away', () => {
+describe('an outcome that cannot be written', () => {
   const away: Ledger['settle'] = () => Promise.reject(new LedgerUnavailable('away'));
 
   it('is given to the spool and stays held, with its slot free, until it was written', async () => {
@@ -243,15 +300,30 @@ describe('an outcome while the database is away', () => {
     expect([jobs.size, told.errors]).toEqual([0, []]);
   });
 
-  it('is not tried again when the database refuses it for good', async () => {
-    let tries = 0;
-    const { calls, told, claim, start, over } = await openJobs(() => () => {
-      tries += 1;
-      return Promise.reject(new Error('a constraint'));
-    });
-    start(await claim());
+  it('is kept also when it is the database that is there and refuses it, which is said', async () => {
+    const { calls, told, kept, claim, start, over } = await openJobs(
+      () => () => Promise.reject(new Error('a constraint')),
+    );
+    const row = await claim();
+    start(row);
     calls[0]!.end(ANSWER);
+    await vi.waitFor(() => expect(kept).toHaveLength(1));
+    expect([kept[0]!.settlement.id, told.errors.length]).toEqual([row.id, 1]);
+    kept[0]!.resolve(true);
     await over();
-    expect([tries, told.errors.length]).toEqual([1, 1]);
+  });
+
+  it('wakes who waits when it turns out to have been written before, unheard', async () => {
+    const { jobs, calls, told, kept, claim, start, found, over } = await openJobs();
+    armFailpoints('settle.after_write:error@1');
+    const row = await claim();
+    start(row);
+    calls[0]!.end(ANSWER);
+    await vi.waitFor(() => expect(kept).toHaveLength(1));
+    expect(told.ended).toEqual([]);
+    kept[0]!.resolve(await jobs.settle(kept[0]!.settlement));
+    await over();
+    expect((await found(row))?.state).toBe('completed');
+    expect(told.ended).toEqual([row.id]);
   });
 });

@@ -2,10 +2,11 @@
 import type { ClaimedRow, Held, LaneName, Ledger, Settlement } from '../../engines/ledger/ledger.ts';
 import { LedgerUnavailable } from '../../engines/ledger/ledger.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { failpoint } from '../../kernel/failpoints.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Requests } from '../requests/requests.ts';
 import type { CallOutcome, CallTimers, ModelCall, Slot } from '../upstreams/upstreams.ts';
-import { handBack, settle, settleExpired, type SettleTools } from './settle.ts';
+import { handBack, settle, settleExpired, type Processed, type SettleTools } from './settle.ts';
 import type { OutcomeSpool } from './outcome-spool.ts';
 import type { RetryPolicy } from './retry-delay.ts';
 
@@ -42,6 +43,12 @@ interface Running {
   readonly controller: AbortController;
   why?: Why;
 }
+
+/** A stage failed by a defect of ours: that costs an attempt, so that it cannot go on for ever. */
+const BROKEN: CallOutcome = {
+  ...{ kind: 'failed', code: 'internal_error', retryable: true, phase: 'stream' },
+  message: 'The broker made a mistake while it processed the request.',
+};
 
 const SETTLED = new Map<boolean | null, string>([
   [true, 'request settled'],
@@ -97,11 +104,16 @@ export class Jobs {
   /** Lets running calls end within the grace, then takes them back at no cost. Nobody waits for a database that is away. */
   async stopAll(graceMs: number): Promise<void> {
     this.#deps.spool.letGo();
-    const over = setTimeout(() => {
-      for (const id of this.#running.keys()) this.stop(id, 'stopping');
-    }, graceMs);
+    const over = setTimeout(() => void this.#handBackAll(), graceMs);
     while (this.#ends.size > 0) await Promise.all(this.#ends);
     clearTimeout(over);
+  }
+
+  async #handBackAll(): Promise<void> {
+    await failpoint('stop.before_hand_back')?.catch((error: unknown) =>
+      this.#deps.logger.error({ err: error }, 'a stop was disturbed; it goes on'),
+    );
+    for (const id of this.#running.keys()) this.stop(id, 'stopping');
   }
 
   async #process(
@@ -109,11 +121,10 @@ export class Jobs {
     { lane, slot, running }: { lane: LaneName; slot: Slot | null; running: Running },
   ): Promise<void> {
     const { owner, clock, logger } = this.#deps;
-    const tools = this.#tools();
     const left = row.deadlineAt === null ? Number.POSITIVE_INFINITY : row.deadlineAt - clock.now();
     if (!slot || left <= 0) {
       slot?.release();
-      await this.#write(slot ? settleExpired(row, owner, tools) : handBack(row, owner));
+      await this.#write(slot ? settleExpired(row, owner, this.#tools()) : handBack(row, owner));
       return;
     }
     const started = performance.now();
@@ -131,10 +142,7 @@ export class Jobs {
     const settlement =
       outcome.kind === 'cancelled' && running.why === 'stopping'
         ? handBack(row, owner)
-        : settle(
-            { row, owner, upstream: slot.upstream, processingMs, outcome },
-            { ...tools, now: clock.now() },
-          );
+        : await this.#settlementOf({ row, owner, upstream: slot.upstream, processingMs, outcome });
     if (settlement === null) return logger.info({ ...fields, why: running.why }, 'a call was given up');
     const written = await this.#write(settlement);
     const code = outcome.kind === 'failed' ? { code: outcome.code } : {};
@@ -145,25 +153,57 @@ export class Jobs {
   async #execute(job: Job): Promise<CallOutcome> {
     try {
       return await this.#deps.execute(job);
+    } catch (error) {
+      this.#deps.logger.error(
+        { err: error, requestId: job.row.id },
+        'a request could not be processed; it is tried again',
+      );
+      return job.signal.aborted ? { kind: 'cancelled' } : BROKEN;
     } finally {
       job.slot.release();
     }
   }
 
-  /** While the database is away the outcome waits on the disk; null when the daemon stops before it is back. */
+  async #settlementOf(processed: Processed): Promise<Settlement | null> {
+    try {
+      const held = failpoint('settle.before_seal');
+      if (held) await held;
+      return settle(processed, this.#tools());
+    } catch (error) {
+      this.#deps.logger.error(
+        { err: error, requestId: processed.row.id },
+        'an outcome could not be sealed; the request is tried again',
+      );
+      return settle({ ...processed, outcome: BROKEN }, this.#tools());
+    }
+  }
+
+  /** What cannot be written now waits on the disk; null when the daemon stops before it is. */
   async #write(settlement: Settlement): Promise<boolean | null> {
+    const { logger, spool, requests } = this.#deps;
     try {
       return await this.settle(settlement);
     } catch (error) {
-      if (!(error instanceof LedgerUnavailable)) throw error;
-      return this.#deps.spool.keep(settlement);
+      if (!(error instanceof LedgerUnavailable))
+        logger.error(
+          { err: error, requestId: settlement.id },
+          'an outcome could not be written; it is tried again',
+        );
+      const written = await spool.keep(settlement);
+      // It may have been written the first time, unheard. Who waits for nothing looks, and waits on.
+      if (written === false) requests.ended(settlement.id);
+      return written;
     }
   }
 
   /** Writes an outcome and tells who waits for it; false when the row is no longer ours. */
   async settle(settlement: Settlement): Promise<boolean> {
     const { ledger, requests, onDelayed } = this.#deps;
+    const decided = failpoint('settle.before_write');
+    if (decided) await decided;
     const written = await ledger.settle(settlement);
+    const untold = failpoint('settle.after_write');
+    if (untold && (await untold) === 'duplicate') await ledger.settle(settlement);
     if (written && settlement.to === 'delayed') onDelayed?.(settlement.delayMs ?? 0);
     else if (written && settlement.to !== 'pending') requests.ended(settlement.id);
     return written;

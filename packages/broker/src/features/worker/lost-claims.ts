@@ -13,7 +13,7 @@ export interface LostClaimsDeps {
 /** Longer than a claim's answer can be under way. */
 const UNDER_WAY_MS = 6_000;
 
-/** Resolves with how many were given back, at no cost to the requests. To be called again and again after an outage. */
+/** Gives them back at no cost to the requests. To be called again and again after an outage or a dispatch that failed. */
 export function createLostClaims({ ledger, owner, running, logger }: LostClaimsDeps): () => Promise<void> {
   let seenSince = new Map<string, number>();
 
@@ -30,7 +30,7 @@ export function createLostClaims({ ledger, owner, running, logger }: LostClaimsD
       ),
     );
     const count = back.filter(Boolean).length;
-    if (count > 0) logger.warn({ count }, 'requests whose claim was lost in an outage are pending again');
+    if (count > 0) logger.warn({ count }, 'requests whose claim was lost are pending again');
   };
 }
 

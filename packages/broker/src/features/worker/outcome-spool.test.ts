@@ -12,12 +12,16 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { LedgerUnavailable, type Settlement } from '../../engines/ledger/ledger.ts';
+import { armFailpoints } from '../../kernel/failpoints.ts';
 import { newId } from '../../kernel/ids.ts';
 import { silentLogger, type Logger } from '../../kernel/logger.ts';
 import { openOutcomeSpool } from './outcome-spool.ts';
 
 const folders: string[] = [];
-afterEach(() => folders.splice(0).forEach((folder) => rmSync(folder, { recursive: true })));
+afterEach(() => {
+  armFailpoints('');
+  folders.splice(0).forEach((folder) => rmSync(folder, { recursive: true }));
+});
 
 const outcome = (more: Partial<Settlement> = {}): Settlement => ({
   ...{ id: newId('req'), fence: 3, owner: newId('run'), to: 'completed', countsAttempt: true, notify: true },
@@ -163,6 +167,30 @@ describe('the outcome spool', () => {
     expect(await waiting).toBe(true);
   });
 
+  it('tries again what the ledger refused, for that may pass', async () => {
+    const settle = vi.fn(async () => true).mockRejectedValueOnce(new Error('a defect'));
+    const spool = openOutcomeSpool({
+      file: join(newFolder(), 'outcomes.spool'),
+      settle,
+      logger: silentLogger,
+    });
+    const waiting = spool.keep(outcome());
+    await expect(spool.writeAll()).rejects.toThrow('a defect');
+    await spool.writeAll();
+    expect(await waiting).toBe(true);
+  });
+
+  it('has an outcome that is in the file twice written all the same, and no more lines of it', async () => {
+    const { spool, open, file, ledger, written } = scene();
+    armFailpoints('spool.before_append:duplicate');
+    const one = outcome();
+    void spool.keep(one);
+    ledger.isAway = false;
+    await open().writeAll();
+    expect(written.map(({ id }) => id)).toEqual([one.id, one.id]);
+    expect(statSync(file).size).toBe(0);
+  });
+
   it('an outcome that the ledger refuses for good holds up no other', async () => {
     const refused = outcome();
     const file = join(newFolder(), 'outcomes.spool');
@@ -172,9 +200,14 @@ describe('the outcome spool', () => {
     });
     const spool = openOutcomeSpool({ file, settle, logger: silentLogger });
     const [bad, good] = [spool.keep(refused), spool.keep(outcome())];
-    await spool.writeAll();
-    await expect(bad).rejects.toThrow('a constraint');
+    const refusal = expect(bad).rejects.toThrow('a constraint');
+    await expect(spool.writeAll()).rejects.toThrow('a constraint');
     expect(await good).toBe(true);
+    for (let tries = 2; tries < 5; tries++) await spool.writeAll().catch(() => undefined);
+    expect(statSync(file).size).toBeGreaterThan(0);
+    await spool.writeAll();
+    await refusal;
+    expect(settle).toHaveBeenCalledTimes(6);
     expect(statSync(file).size).toBe(0);
   });
 });

@@ -1,4 +1,4 @@
-/** Keeps outcomes that the database cannot take now in a file, until it can: also beyond the end of this process. */
+/** Keeps outcomes that cannot be written to the database now in a file, until it can: also beyond the end of this process. */
 import {
   appendFileSync,
   chmodSync,
@@ -12,6 +12,7 @@ import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { LedgerUnavailable, type Settlement } from '../../engines/ledger/ledger.ts';
 import { every } from '../../kernel/every.ts';
+import { failpoint, failpointAction, failpointSync } from '../../kernel/failpoints.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Service } from '../../kernel/service.ts';
 
@@ -40,9 +41,13 @@ interface Kept {
   reject(error: unknown): void;
   /** Left behind by an earlier run. */
   readonly isInherited: boolean;
+  /** Times the database was there and it could not be written all the same. */
+  refusals: number;
 }
 
 const WRITE_EVERY_MS = 500;
+/** Then it is given up, and the request runs again when its lease is over. */
+const MAX_REFUSALS = 5;
 
 /** One line an outcome: checksum, then JSON. Contents are sealed already. The file is emptied when all is written. */
 export function openOutcomeSpool({ file, settle, logger }: SpoolDeps): OutcomeSpool {
@@ -53,6 +58,7 @@ export function openOutcomeSpool({ file, settle, logger }: SpoolDeps): OutcomeSp
   async function writeOne(one: Kept): Promise<void> {
     const { id, fence, to } = one.settlement;
     try {
+      if ((await failpoint('settle.retry')) === 'duplicate') await settle(one.settlement);
       const written = await settle(one.settlement);
       one.resolve(written);
       if (one.isInherited)
@@ -63,7 +69,8 @@ export function openOutcomeSpool({ file, settle, logger }: SpoolDeps): OutcomeSp
             : 'an outcome of an earlier run is not needed: the request was settled or went on without it',
         );
     } catch (error) {
-      if (error instanceof LedgerUnavailable) throw error;
+      if (!(error instanceof LedgerUnavailable)) one.refusals += 1;
+      if (one.refusals < MAX_REFUSALS) throw error;
       if (one.isInherited) logger.error({ err: error, requestId: id }, 'a kept outcome cannot be written');
       one.reject(error);
     }
@@ -72,10 +79,12 @@ export function openOutcomeSpool({ file, settle, logger }: SpoolDeps): OutcomeSp
 
   async function writeKept(): Promise<void> {
     if (kept.size === 0) return;
+    await failpoint('spool.before_replay');
     // All at once, so that they share a flush.
     const ends = await Promise.allSettled([...kept].map(writeOne));
     const failed = ends.find((end) => end.status === 'rejected');
     if (failed) throw failed.reason;
+    await failpoint('spool.before_empty');
     if (kept.size === 0) truncateSync(file);
   }
 
@@ -87,8 +96,11 @@ export function openOutcomeSpool({ file, settle, logger }: SpoolDeps): OutcomeSp
   function keep(settlement: Settlement): Promise<boolean | null> {
     const { id, fence, to } = settlement;
     try {
-      appendFileSync(file, lineOf(settlement), { mode: 0o600, flush: true });
-      logger.warn({ requestId: id, fence, to }, 'the database is away: an outcome waits in the data folder');
+      const isTwice = failpointAction('spool.before_append') === 'duplicate';
+      const line = lineOf(settlement);
+      appendFileSync(file, isTwice ? line + line : line, { mode: 0o600, flush: true });
+      failpointSync('spool.after_append');
+      logger.warn({ requestId: id, fence, to }, 'an outcome cannot be written now: it waits in the data folder');
     } catch (error) {
       logger.error(
         { err: error, requestId: id },
@@ -96,7 +108,7 @@ export function openOutcomeSpool({ file, settle, logger }: SpoolDeps): OutcomeSp
       );
     }
     return new Promise((resolve, reject) => {
-      kept.add({ settlement, resolve, reject, isInherited: false });
+      kept.add({ settlement, resolve, reject, isInherited: false, refusals: 0 });
       if (isLetGo) resolve(null);
     });
   }
@@ -134,6 +146,7 @@ function inherited(file: string, logger: Logger): Kept[] {
     resolve: ignore,
     reject: ignore,
     isInherited: true,
+    refusals: 0,
   }));
 }
 

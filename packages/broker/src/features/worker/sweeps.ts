@@ -1,6 +1,7 @@
 /** What is done again and again so that nothing stays behind: due rows, forgotten lanes, leases of the dead. */
 import type { ActiveLanes, Lane } from '../../engines/active-lanes/active-lanes.ts';
 import { LedgerUnavailable, type Ledger } from '../../engines/ledger/ledger.ts';
+import { failpoint } from '../../kernel/failpoints.ts';
 import { listOf } from '../../kernel/lanes.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Service } from '../../kernel/service.ts';
@@ -26,11 +27,15 @@ export interface SweepsDeps {
 export interface Sweeps extends Service {
   /** Sweeps within this time rather than at the next tick. */
   within(ms: number): void;
+  /** Rows may be leased to us that nobody runs here: they are looked for in the next sweeps. */
+  doubtClaims(): void;
 }
 
 const SWEEP_EVERY_MS = 1_000;
 const IDEMPOTENCY_KEPT_MS = 24 * 3_600_000;
 const FORGET_EVERY_MS = 60_000;
+/** Long enough to be certain of a claim whose end was not heard. */
+const DOUBT_MS = 15_000;
 
 /** All of them are idempotent, and every broker runs them. */
 export function createSweeps(deps: SweepsDeps): Sweeps {
@@ -44,13 +49,15 @@ export function createSweeps(deps: SweepsDeps): Sweeps {
   let forgetAt = 0;
   let next = SWEEP_EVERY_MS;
   let awayAt = Number.NEGATIVE_INFINITY;
+  let doubtUntil = Number.NEGATIVE_INFINITY;
 
   /** What earlier runs in this folder held: their process is dead for certain, so nothing has to run out first. */
   async function giveBackOwnDead(): Promise<void> {
     // What they had finished is written first: given back, it would run again.
     await deps.writeKeptOutcomes();
+    const isTwice = (await failpoint('sweep.earlier_runs')) === 'duplicate';
     let count = 0;
-    for (const owner of deps.earlierRuns)
+    for (const owner of isTwice ? [...deps.earlierRuns, ...deps.earlierRuns] : deps.earlierRuns)
       count += await ledger.sweeps.rescue({ owner }, requests.poisonError);
     deps.forgetEarlierRuns();
     ownDeadAreBack = true;
@@ -65,7 +72,9 @@ export function createSweeps(deps: SweepsDeps): Sweeps {
 
   /** While the database was away nobody could give a sign of life; each gets the time of a lease to do so. */
   async function rescueTheDead(): Promise<void> {
-    if (performance.now() < awayAt + leaseMs) return deps.giveBackLostClaims();
+    const now = performance.now();
+    if (now < Math.max(awayAt + leaseMs, doubtUntil)) await deps.giveBackLostClaims();
+    if (now < awayAt + leaseMs) return;
     const count = await ledger.sweeps.rescue({ graceMs: leaseMs }, requests.poisonError);
     if (count > 0) logger.warn({ count }, 'requests of workers that gave no sign of life are pending again');
   }
@@ -86,6 +95,7 @@ export function createSweeps(deps: SweepsDeps): Sweeps {
       if (oldestBefore.get(laneId) === oldest && upstreams.free(name.model) > 0) stuck.push(lane);
     }
     oldestBefore = new Map(found.map(({ laneId, oldest }) => [laneId, oldest]));
+    if ((await failpoint('sweep.activate')) === 'duplicate') await activeLanes.activate(lanes);
     if (lanes.length > 0) await activeLanes.activate(lanes);
     if (stuck.length > 0) await activeLanes.repair(stuck);
     // Held lanes as well: nobody else would make a claim again that failed.
@@ -135,6 +145,9 @@ export function createSweeps(deps: SweepsDeps): Sweeps {
   return {
     name: 'sweeps',
     within,
+    doubtClaims: () => {
+      doubtUntil = performance.now() + DOUBT_MS;
+    },
     start: async () => {
       stopped = false;
       schedule(SWEEP_EVERY_MS);

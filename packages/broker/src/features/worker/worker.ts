@@ -3,6 +3,7 @@ import type { ActiveLanes } from '../../engines/active-lanes/active-lanes.ts';
 import { LedgerUnavailable, type Ledger } from '../../engines/ledger/ledger.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { every } from '../../kernel/every.ts';
+import { failpoint } from '../../kernel/failpoints.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import { services, type Service } from '../../kernel/service.ts';
 import type { Requests } from '../requests/requests.ts';
@@ -58,6 +59,7 @@ export function createWorker(deps: WorkerDeps): Worker {
     leaseMs,
     free: (model) => upstreams.free(model),
     start: (row, lane) => jobs.start(row, lane, upstreams.take(lane.model)),
+    onFailed: () => sweeps.doubtClaims(),
   });
   const sweeps: Sweeps = createSweeps({
     ...{ ...deps, dispatcher, writeKeptOutcomes: () => spool.writeAll() },
@@ -68,7 +70,9 @@ export function createWorker(deps: WorkerDeps): Worker {
   async function renewLeases(): Promise<void> {
     const held = jobs.held();
     if (held.length === 0) return;
+    if ((await failpoint('lease.before_renew')) === 'duplicate') await ledger.renew(owner, leaseMs, held);
     const still = await ledger.renew(owner, leaseMs, held);
+    await failpoint('lease.after_renew');
     for (const { id, fence } of held) if (!still.has(id)) jobs.stop(id, 'lost', fence);
   }
 
