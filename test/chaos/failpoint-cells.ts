@@ -1,5 +1,5 @@
 /** The failpoint matrix: every point × every action × both sets of engines, and why some of them cannot be. */
-import { FAILPOINTS, type FailpointName } from '../../packages/broker/src/kernel/failpoints.ts';
+import { DUPLICABLE, FAILPOINTS, type FailpointName } from '../../packages/broker/src/kernel/failpoints.ts';
 import { type CircumstanceName, LEASE_MS } from './failpoint-circumstances.ts';
 
 export const ENGINES = ['embedded', 'shared'] as const;
@@ -27,20 +27,33 @@ interface PointPlan {
   /** In the middle of work: the 3rd time unless given. */
   readonly hit?: number;
   readonly circumstance?: CircumstanceName;
+  /** Armed as well, so that the point is reached at all. */
+  readonly also?: string;
   /** Work is held here that others take over when it takes too long. */
   readonly isStalled?: true;
-  readonly duplicates?: true;
   /** It is reached once in a life: every time would be once. */
   readonly isOnce?: true;
-  readonly not?: Partial<Record<EngineSet, string>>;
+  /** Why it is not reached. */
+  readonly not?: string;
+  /** Why it does nothing twice here although it does elsewhere. */
+  readonly notTwice?: string;
 }
 
+type PerEngines = PointPlan & Partial<Record<EngineSet, PointPlan>>;
+
 const NOT_WITHOUT_REDIS = 'lanes are kept in memory: there is no mark beside a token';
-const NOT_WITHOUT_NETWORK = 'the database is a file of this process: it is never away';
-const ALONE = 'one broker: its dead are those of earlier runs';
+const NOT_WITHOUT_NETWORK = 'the database is a file of this process: no packet is sent';
+const LONG_CALLS = 'calls are longer than the time to renew a lease';
+
+/** An outcome that cannot be written: the database is away, or, where it cannot be, refuses. */
+const KEPT: PerEngines = {
+  hit: 1,
+  embedded: { also: 'settle.before_write:error@2;settle.before_write:error@4' },
+  shared: { circumstance: 'the database is away while calls end' },
+};
 
 /** A point that is not listed is a type error: what nobody arms proves nothing. */
-export const POINTS: Record<FailpointName, PointPlan> = {
+export const POINTS: Record<FailpointName, PerEngines> = {
   'accept.before_insert': {},
   'accept.after_insert': {},
   'accept.before_activate': {},
@@ -51,15 +64,22 @@ export const POINTS: Record<FailpointName, PointPlan> = {
   'cancel.after_write': { hit: 2 },
   'wait.before_look': {},
   'ledger.before_flush': { hit: 6, isStalled: true },
-  'ledger.before_commit': { hit: 6, isStalled: true },
-  'ledger.after_commit': { hit: 6, isStalled: true },
+  'ledger.before_commit': {
+    embedded: { hit: 6, isStalled: true },
+    // Of a sweep that gives back.
+    shared: { hit: 1, isStalled: true, circumstance: 'it is killed with work in its hands' },
+  },
+  'ledger.after_commit': {
+    ...{ hit: 6, isStalled: true },
+    embedded: { notTwice: NOT_WITHOUT_NETWORK },
+  },
   'ledger.resend': {
     ...{ hit: 1, circumstance: 'the connection to the database breaks in the middle of packets' },
-    not: { embedded: NOT_WITHOUT_NETWORK },
+    embedded: { not: NOT_WITHOUT_NETWORK },
   },
   'ledger.read_group': {},
   'lanes.activate': {},
-  'lanes.between_mark_and_token': { not: { embedded: NOT_WITHOUT_REDIS } },
+  'lanes.between_mark_and_token': { embedded: { not: NOT_WITHOUT_REDIS } },
   'lanes.next': {},
   'lanes.give_back': { hit: 2 },
   'lanes.before_retire': {},
@@ -75,32 +95,39 @@ export const POINTS: Record<FailpointName, PointPlan> = {
   'settle.before_seal': { isStalled: true },
   'settle.before_write': { isStalled: true },
   'settle.after_write': { isStalled: true },
-  'settle.retry': {
-    ...{ hit: 2, circumstance: 'the database is away while calls end' },
-    not: { embedded: NOT_WITHOUT_NETWORK },
-  },
-  'lease.before_renew': {
-    isStalled: true,
-    circumstance: 'calls are longer than the time to renew a lease',
-  },
-  'lease.after_renew': { isStalled: true, circumstance: 'calls are longer than the time to renew a lease' },
+  'settle.retry': KEPT,
+  'spool.before_append': KEPT,
+  'spool.after_append': KEPT,
+  'spool.before_replay': KEPT,
+  'spool.before_empty': KEPT,
+  'lease.before_renew': { isStalled: true, circumstance: LONG_CALLS },
+  'lease.after_renew': { isStalled: true, circumstance: LONG_CALLS },
   'sweep.earlier_runs': { hit: 1, isOnce: true, circumstance: 'it is killed with work in its hands' },
   'sweep.wake': { hit: 2 },
   'sweep.rescue': {
-    ...{ hit: 1, circumstance: 'another broker is killed with work in its hands' },
-    not: { embedded: ALONE },
+    embedded: { hit: 1, circumstance: 'it is killed with work in its hands' },
+    shared: { hit: 4, circumstance: 'another broker is killed with work in its hands' },
   },
   'sweep.activate': { hit: 2 },
   'start.after_migrate': { hit: 1, isOnce: true },
   'stop.before_hand_back': {
     ...{ hit: 1, isOnce: true, circumstance: 'it is told to stop in the middle of calls' },
   },
+  'dead_letters.after_retry_insert': { hit: 2, circumstance: 'dead letters are tried again' },
+  'operations.before_save': { hit: 2, circumstance: 'dead letters are tried again' },
+  'webhook.before_fan_out': {},
+  'webhook.claim': {},
+  'webhook.before_send': {},
+  'webhook.after_send': {},
+  'webhook.before_mark': {},
 };
 
 const DELAY_MS = 300;
 /** Of every other time. */
 const SHORT_DELAY_MS = 30;
 const STALL_MS = 2 * LEASE_MS + 1_000;
+
+type Place = Pick<Cell, 'point' | 'action' | 'engines'>;
 
 /** In the order of the points. */
 export function allCells(): { cells: Cell[]; notCells: NoCell[] } {
@@ -109,25 +136,33 @@ export function allCells(): { cells: Cell[]; notCells: NoCell[] } {
   for (const point of Object.keys(FAILPOINTS) as FailpointName[])
     for (const engines of ENGINES)
       for (const action of ACTIONS) {
-        const why = whyNot({ point, action, engines });
-        const { circumstance = 'work goes on' } = POINTS[point];
-        if (why) notCells.push({ point, action, engines, why });
-        else cells.push({ point, action, engines, armed: armedWith(point, action), circumstance });
+        const place = { point, action, engines };
+        const plan = { ...POINTS[point], ...POINTS[point][engines] };
+        const why = whyNot(place, plan);
+        if (why) notCells.push({ ...place, why });
+        else
+          cells.push({
+            ...{ ...place, armed: armedWith(place, plan) },
+            circumstance: plan.circumstance ?? 'work goes on',
+          });
       }
   return { cells, notCells };
 }
 
-function whyNot({ point, action, engines }: Pick<Cell, 'point' | 'action' | 'engines'>): string | undefined {
-  const { not, isStalled, duplicates, isOnce } = POINTS[point];
-  if (not?.[engines]) return not[engines];
+function whyNot(
+  { point, action }: Place,
+  { not, notTwice, isStalled, isOnce }: PointPlan,
+): string | undefined {
+  const canBeTwice = (DUPLICABLE as readonly FailpointName[]).includes(point);
+  if (not) return not;
   if (action === 'stall' && !isStalled) return 'nothing is held there that others could take over';
-  if (action === 'duplicate' && !duplicates) return 'there is nothing there to do twice';
+  if (action === 'duplicate' && !canBeTwice) return 'there is nothing there to do twice';
+  if (action === 'duplicate' && notTwice) return notTwice;
   if (action === 'errors' && isOnce) return 'it is reached once in a life';
   return undefined;
 }
 
-function armedWith(point: FailpointName, action: CellAction): string {
-  const { hit = 3, isOnce } = POINTS[point];
+function armedWith({ point, action }: Place, { hit = 3, isOnce, also }: PointPlan): string {
   const actions: Record<CellAction, string> = {
     crash: `${point}:crash@${hit}`,
     error: `${point}:error@${hit}`,
@@ -136,15 +171,15 @@ function armedWith(point: FailpointName, action: CellAction): string {
     stall: `${point}:delay(${STALL_MS})@${hit}`,
     duplicate: `${point}:duplicate`,
   };
-  return actions[action];
+  return also ? `${also};${actions[action]}` : actions[action];
 }
 
 /** `settle.before_write crash shared` */
-export function nameOf({ point, action, engines }: Pick<Cell, 'point' | 'action' | 'engines'>): string {
+export function nameOf({ point, action, engines }: Place): string {
   return `${point} ${action} ${engines}`;
 }
 
 /** What runs one cell again. */
-export function commandOf({ point, action, engines }: Pick<Cell, 'point' | 'action' | 'engines'>): string {
+export function commandOf({ point, action, engines }: Place): string {
   return `node test/chaos/failpoint-matrix.ts --point ${point} --action ${action} --engines ${engines}`;
 }

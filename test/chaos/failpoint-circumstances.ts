@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Cluster, ClusterPlan } from './cluster.ts';
 import type { Faults } from './fault-proxy.ts';
+import { notRetriedOnce, failSome, retryAll } from './failpoint-dead-letters.ts';
 import { linkOf } from './nemesis-actions.ts';
 
 export interface Circumstance {
@@ -9,8 +10,12 @@ export interface Circumstance {
   readonly environment?: ClusterPlan['environment'];
   /** The load begins so long before the broker is killed and started with the point armed; 0: it begins afterwards. */
   readonly killedAfterMs?: number;
+  /** Before anything is armed. */
+  readonly prepare?: (cluster: Cluster) => Promise<void>;
   /** Begins with the load. The broker with the point is `broker1`. */
   readonly happen?: (cluster: Cluster) => Promise<void>;
+  /** When all is quiet: what it finds wrong, one sentence each. */
+  readonly findWrong?: (cluster: Cluster) => Promise<string[]>;
 }
 
 export const LEASE_MS = 1_000;
@@ -63,6 +68,7 @@ export const CIRCUMSTANCES = {
       await brokers[1]!.start();
     },
   },
+  'dead letters are tried again': { prepare: failSome, happen: retryAll, findWrong: notRetriedOnce },
   'it is told to stop in the middle of calls': {
     pace: VERY_SLOW,
     environment: PATIENT,

@@ -110,6 +110,7 @@ async function judge(run: Run): Promise<Omit<CellResult, 'cell' | 'tookMs'>> {
       ...violations.map(({ invariant, what, id }) => `${invariant}: ${what}${id ? ` (${id})` : ''}`),
       ...own,
       ...failures(requests),
+      ...((await run.circumstance.findWrong?.(cluster)) ?? []),
       ...(await inconsistencies(cluster)),
     ],
   };
@@ -126,12 +127,13 @@ async function failUnderLoad({
 }: Run): Promise<string[]> {
   const broker = cluster.brokers[0]!;
   const supervisor = supervise(broker);
-  for (const ollama of cluster.ollamas) ollama.control({ faults: { probability: MODEL_FAULTS } });
   const load = (): Promise<void> => {
     const plan = { seed, requests: REQUESTS, durationMs: LOAD_MS, maxInFlight: 64, isIdempotent: true };
     return runLoad({ ...plan, callbackUrl: receiver.url, habits: HABITS }, { ...cluster, history });
   };
-  const { killedAfterMs = 0, happen } = circumstance;
+  const { killedAfterMs = 0, happen, prepare } = circumstance;
+  await prepare?.(cluster);
+  for (const ollama of cluster.ollamas) ollama.control({ faults: { probability: MODEL_FAULTS } });
   const early = killedAfterMs > 0 ? load() : null;
   await delay(killedAfterMs);
   await broker.kill();
