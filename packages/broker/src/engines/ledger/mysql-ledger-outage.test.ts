@@ -3,6 +3,7 @@ import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { startMariadb, type MariadbService } from '../../../../../test/services/mariadb-service.ts';
 import { mariadbAvailable } from '../../../../../test/services/need.ts';
+import { armFailpoints } from '../../kernel/failpoints.ts';
 import { newId } from '../../kernel/ids.ts';
 import { openDatabase, type Database } from '../database/database.ts';
 import { migrateDatabase } from '../database/migrate.ts';
@@ -129,6 +130,38 @@ describe.skipIf(!mariadbAvailable)('the ledger on a MariaDB in trouble', () => {
     await admin.end();
     const found = await Promise.all([...written].map((id) => ledger.find(id).catch(() => ledger.find(id))));
     expect(found.filter((one) => one === null)).toEqual([]);
+  });
+
+  it.each([
+    { what: 'sends a packet again whose connection was killed under it', failpoints: '', end: 'fulfilled' },
+    { what: 'is away when that breaks', failpoints: 'ledger.resend:error', end: 'rejected' },
+  ])('$what', async ({ failpoints, end }) => {
+    const { ledger, row } = await open();
+    const admin = await createConnection(url);
+    onTestFinished(() => admin.end());
+    const [held, fresh] = [row(), row()];
+    await ledger.insert(held);
+    await admin.query('START TRANSACTION');
+    await admin.query('SELECT id FROM requests WHERE id = ? FOR UPDATE', [held.id]);
+    armFailpoints(failpoints);
+    onTestFinished(() => armFailpoints(''));
+    const ends = Promise.allSettled([ledger.cancel(held.id, KEY), ledger.insert(fresh)]);
+    let waiting: { id: number }[] = [];
+    while (waiting.length === 0) {
+      const [found] = await admin.query(
+        `SELECT id FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND info LIKE '%${held.id}%'`,
+      );
+      waiting = found as { id: number }[];
+    }
+    await admin.query(`KILL ${waiting[0]!.id}`);
+    await admin.query('ROLLBACK');
+    for (const one of await ends) {
+      expect(one.status).toBe(end);
+      if (one.status === 'rejected') expect(one.reason).toBeInstanceOf(LedgerUnavailable);
+    }
+    armFailpoints('');
+    const states = await Promise.all([held, fresh].map(async ({ id }) => (await ledger.find(id))?.state));
+    expect(states).toEqual(end === 'fulfilled' ? ['cancelled', 'pending'] : ['pending', undefined]);
   });
 
   it('a server that takes no more connections is away, not broken', async () => {

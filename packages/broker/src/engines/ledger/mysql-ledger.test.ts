@@ -3,6 +3,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { mariadbAvailable, needMariadb } from '../../../../../test/services/need.ts';
 import { openDatabase, type Database } from '../database/database.ts';
 import { migrateDatabase } from '../database/migrate.ts';
+import { describeBrokenLedger } from './ledger-broken.conformance.ts';
 import { describeLedgerOutcomes, readOutboxOf } from './ledger-outcomes.conformance.ts';
 import { describeLedger } from './ledger.conformance.ts';
 import { openMysqlLedger } from './mysql-ledger.ts';
@@ -38,6 +39,7 @@ describe.skipIf(!mariadbAvailable)('on MariaDB', () => {
   });
 
   describeLedger('MySQL ledger', open);
+  describeBrokenLedger('MySQL ledger, broken', open);
   describeLedgerOutcomes('MySQL ledger, outcomes', open, () => readOutboxOf(database!)());
 });
 

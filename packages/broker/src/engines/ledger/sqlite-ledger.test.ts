@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { openDatabase } from '../database/database.ts';
 import { migrateDatabase } from '../database/migrate.ts';
+import { describeBrokenLedger } from './ledger-broken.conformance.ts';
 import { describeLedgerOutcomes, readOutboxOf } from './ledger-outcomes.conformance.ts';
 import { describeLedger } from './ledger.conformance.ts';
 import { openSqliteLedger } from './sqlite-ledger.ts';
@@ -19,4 +20,5 @@ afterAll(async () => {
 
 const open = async () => openSqliteLedger(database.sqliteFile!);
 describeLedger('SQLite ledger', open);
+describeBrokenLedger('SQLite ledger, broken', open);
 describeLedgerOutcomes('SQLite ledger, outcomes', open, readOutboxOf(database));

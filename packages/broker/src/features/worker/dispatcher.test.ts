@@ -1,6 +1,7 @@
 /** Whose turn it is, on a real ledger and real lanes: nothing is lost, nothing runs twice, nobody waits without need. */
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { listOf } from '../../kernel/lanes.ts';
+import { armFailpoints } from '../../kernel/failpoints.ts';
 import { openBench, type BenchBroker } from './testing/bench.ts';
 
 const LIST = listOf({ queue: 'default', band: 2, model: 'm' });
@@ -234,6 +235,20 @@ describe('a dispatcher in trouble', () => {
     for (const key of ['a', 'b']) ids.push(...(await arrive({ key })));
     await rest();
     expect(ids.filter((id) => !completed.has(id))).toEqual([]);
+  });
+
+  it('says that rows may be claimed and not started when a dispatch breaks between the two', async () => {
+    const { ledger, broker, arrive, rest } = await openBench();
+    const here = broker({ m: 1 });
+    armFailpoints('dispatch.after_claim:error@1');
+    onTestFinished(() => armFailpoints(''));
+    const [lost, next] = await arrive({}, 2);
+    await rest();
+    expect([here.failed, here.running.size]).toEqual([1, 0]);
+    expect(await ledger.sweeps.heldBy(here.owner)).toEqual([{ id: lost, fence: 1 }]);
+    here.dispatcher.wake();
+    await rest();
+    expect([...here.running.keys()]).toEqual([next]);
   });
 
   it('gives back all it holds when it stops, and claims nothing any more', async () => {

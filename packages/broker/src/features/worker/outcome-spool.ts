@@ -100,7 +100,10 @@ export function openOutcomeSpool({ file, settle, logger }: SpoolDeps): OutcomeSp
       const line = lineOf(settlement);
       appendFileSync(file, isTwice ? line + line : line, { mode: 0o600, flush: true });
       failpointSync('spool.after_append');
-      logger.warn({ requestId: id, fence, to }, 'an outcome cannot be written now: it waits in the data folder');
+      logger.warn(
+        { requestId: id, fence, to },
+        'an outcome cannot be written now: it waits in the data folder',
+      );
     } catch (error) {
       logger.error(
         { err: error, requestId: id },

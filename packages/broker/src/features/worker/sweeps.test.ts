@@ -3,6 +3,7 @@ import { PLAIN } from '../../engines/ledger/testing/ledger-hands.ts';
 import { once, EventEmitter } from 'node:events';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { LedgerUnavailable, type Ledger } from '../../engines/ledger/ledger.ts';
+import { armFailpoints } from '../../kernel/failpoints.ts';
 import { newId } from '../../kernel/ids.ts';
 import { silentLogger } from '../../kernel/logger.ts';
 import { openBench, type Bench } from './testing/bench.ts';
@@ -17,6 +18,8 @@ interface Swept {
   /** Things the database refuses to do. */
   readonly away: Set<keyof Ledger['sweeps']>;
   readonly count: () => number;
+  /** How often claims were looked for that nobody runs. */
+  readonly lostLooks: () => number;
   /** One sweep now, and all that follows from it. */
   sweep(): Promise<void>;
 }
@@ -31,6 +34,7 @@ async function startSweeps(
   const away = new Set<keyof Ledger['sweeps']>();
   const last = new EventEmitter();
   let count = 0;
+  let lostLooks = 0;
   const real = bench.ledger.sweeps;
   const unlessAway = (what: keyof Ledger['sweeps']): void => {
     if (away.has(what)) throw new LedgerUnavailable('away');
@@ -59,7 +63,7 @@ async function startSweeps(
     },
     requests: { poisonError: () => Buffer.from('poison'), ended: (id) => void ended.push(id) },
     upstreams: { free: here.free },
-    ...{ writeKeptOutcomes: async () => {}, giveBackLostClaims: async () => {} },
+    ...{ writeKeptOutcomes: async () => {}, giveBackLostClaims: async () => void (lostLooks += 1) },
     earlierRuns,
     forgetEarlierRuns: () => void (forgotten.count += 1),
   });
@@ -71,7 +75,7 @@ async function startSweeps(
     await swept;
     await bench.rest();
   };
-  return { here, sweeps, ended, forgotten, away, count: () => count, sweep };
+  return { here, sweeps, ended, forgotten, away, count: () => count, lostLooks: () => lostLooks, sweep };
 }
 
 describe('the sweeps', () => {
@@ -256,3 +260,78 @@ async function claimOne(bench: Bench, owner: string, leaseMs: number): Promise<v
   const laneId = await bench.ledger.lanes.idOf(bench.lane({ key: 'a' }));
   expect(await bench.ledger.claim({ laneId, limit: 1, owner, leaseMs })).toHaveLength(1);
 }
+
+describe('whatever breaks once', () => {
+  it.each([
+    'dispatch.before_claim',
+    'lanes.activate',
+    'lanes.next',
+    'lanes.give_back',
+    'lanes.before_retire',
+    'lanes.after_retire',
+    'sweep.activate',
+    'sweep.wake',
+  ])('at %s is made up for by the next sweeps: every row runs, and once', async (place) => {
+    const bench = await openBench();
+    onTestFinished(() => armFailpoints(''));
+    const { here, sweep } = await startSweeps(bench, { slots: { m: 2 } });
+    here.finishAll();
+    armFailpoints(`${place}:error@1;${place}:error@3`);
+    const ids = [...(await bench.insert({ key: 'a' }, 3)), ...(await bench.insert({ key: 'b' }, 3))];
+    for (let sweeps = 0; sweeps < 6; sweeps++) {
+      await sweep();
+      // Tokens that were lost are back in line.
+      bench.clock.nowMs += 4_000;
+    }
+    expect([...bench.completed].sort()).toEqual(ids.map((id) => [id, 1]).sort());
+  });
+
+  it.each([
+    'dispatch.before_claim',
+    'lanes.activate',
+    'lanes.give_back',
+    'lanes.before_retire',
+    'sweep.activate',
+  ])('or is done twice at %s: every row runs once', async (place) => {
+    const bench = await openBench();
+    onTestFinished(() => armFailpoints(''));
+    const { here, sweep } = await startSweeps(bench, { slots: { m: 100 } });
+    here.finishAll();
+    armFailpoints(`${place}:duplicate`);
+    const ids = [...(await bench.insert({ key: 'a' }, 3)), ...(await bench.insert({ key: 'b' }, 3))];
+    for (let sweeps = 0; sweeps < 3; sweeps++) await sweep();
+    expect([...bench.completed].sort()).toEqual(ids.map((id) => [id, 1]).sort());
+  });
+
+  it('while rows are given back that earlier runs held is done again, also twice', async () => {
+    const bench = await openBench();
+    onTestFinished(() => armFailpoints(''));
+    const dead = newId('run');
+    const [id] = await bench.insert({});
+    const laneId = await bench.ledger.lanes.idOf(bench.lane({}));
+    await bench.ledger.claim({ laneId, limit: 1, owner: dead, leaseMs: 60_000 });
+    armFailpoints('sweep.earlier_runs:error@1;sweep.earlier_runs:duplicate@2');
+    const { sweep, forgotten } = await startSweeps(bench, { slots: {}, earlierRuns: [dead] });
+    await sweep();
+    expect([forgotten.count, (await bench.ledger.find(id!))?.state]).toEqual([0, 'processing']);
+    await sweep();
+    expect(forgotten.count).toBe(1);
+    expect(await bench.ledger.find(id!)).toMatchObject({ state: 'pending', deliveries: 1 });
+  });
+});
+
+describe('claims that may be lost', () => {
+  it('are looked for once somebody doubts, and rows of the dead are rescued all the same', async () => {
+    const bench = await openBench();
+    const { sweeps, sweep, lostLooks } = await startSweeps(bench);
+    await sweep();
+    expect(lostLooks()).toBe(0);
+    sweeps.doubtClaims();
+    const [id] = await bench.insert({ model: 'other' });
+    const laneId = await bench.ledger.lanes.idOf(bench.lane({ model: 'other' }));
+    await bench.ledger.claim({ laneId, limit: 1, owner: newId('run'), leaseMs: -5_000 });
+    await sweep();
+    expect(lostLooks()).toBe(1);
+    expect((await bench.ledger.find(id!))?.state).toBe('pending');
+  });
+});

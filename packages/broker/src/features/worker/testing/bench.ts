@@ -28,6 +28,8 @@ export interface BenchBroker {
   /** Names of keys, in the order of the starts. */
   readonly starts: string[];
   readonly most: number;
+  /** Dispatches that failed. */
+  readonly failed: number;
   free(model: string): number;
   /** Ends a call: the slot is free at once, the row is written after. */
   finish(id: string, to?: 'completed' | 'pending'): Promise<void>;
@@ -141,13 +143,17 @@ export async function openBench(): Promise<Bench> {
       },
     };
     const tools = { ledger: counted, activeLanes: lanes, logger: silentLogger, owner, leaseMs: 30_000 };
-    const dispatcher = new Dispatcher({ ...tools, free, start });
+    let failed = 0;
+    const dispatcher = new Dispatcher({ ...tools, free, start, onFailed: () => void (failed += 1) });
     brokers.push(dispatcher);
     lanes.watch((list) => void (dispatcher.heard(list) || onUnknown?.(list)));
     return {
       ...{ dispatcher, owner, running, starts, free, finish },
       get most() {
         return most;
+      },
+      get failed() {
+        return failed;
       },
       finishAll: () => {
         endsByItself = true;
