@@ -9,13 +9,25 @@ export type EngineSet = (typeof ENGINES)[number];
 export const ACTIONS = ['crash', 'error', 'errors', 'delay', 'stall', 'duplicate'] as const;
 export type CellAction = (typeof ACTIONS)[number];
 
-export interface Cell {
-  readonly point: FailpointName;
-  readonly action: CellAction;
+/** One broker that fails somewhere under load. */
+export interface Trial {
+  readonly name: string;
   readonly engines: EngineSet;
   /** What FILA_FAILPOINTS is set to. */
   readonly armed: string;
+  /** Each has to fire, or the trial proves nothing. */
+  readonly points: readonly FailpointName[];
   readonly circumstance: CircumstanceName;
+  /** The daemon ends of it, once. */
+  readonly isFall: boolean;
+  /** It fires again and again until somebody ends that life of the daemon. */
+  readonly isLasting: boolean;
+}
+
+/** A trial of one point. */
+export interface Cell extends Trial {
+  readonly point: FailpointName;
+  readonly action: CellAction;
 }
 
 /** A cell that proves nothing, with the reason. */
@@ -86,22 +98,22 @@ export const POINTS: Record<FailpointName, PerEngines> = {
   'lanes.after_retire': {},
   'dispatch.before_claim': {},
   'dispatch.after_claim': { isStalled: true },
-  'job.before_unseal': { isStalled: true },
+  'job.before_unseal': {},
   'job.before_call': { isStalled: true },
-  'upstream.after_dispatch': { isStalled: true },
+  'upstream.after_dispatch': {},
   'upstream.first_token': { isStalled: true },
-  'upstream.after_answer': { isStalled: true },
+  'upstream.after_answer': {},
   'upstream.probe': {},
-  'settle.before_seal': { isStalled: true },
+  'settle.before_seal': {},
   'settle.before_write': { isStalled: true },
-  'settle.after_write': { isStalled: true },
+  'settle.after_write': {},
   'settle.retry': KEPT,
   'spool.before_append': KEPT,
   'spool.after_append': KEPT,
   'spool.before_replay': KEPT,
   'spool.before_empty': KEPT,
   'lease.before_renew': { isStalled: true, circumstance: LONG_CALLS },
-  'lease.after_renew': { isStalled: true, circumstance: LONG_CALLS },
+  'lease.after_renew': { circumstance: LONG_CALLS },
   'sweep.earlier_runs': { hit: 1, isOnce: true, circumstance: 'it is killed with work in its hands' },
   'sweep.wake': { hit: 2 },
   'sweep.rescue': {
@@ -140,13 +152,20 @@ export function allCells(): { cells: Cell[]; notCells: NoCell[] } {
         const plan = { ...POINTS[point], ...POINTS[point][engines] };
         const why = whyNot(place, plan);
         if (why) notCells.push({ ...place, why });
-        else
-          cells.push({
-            ...{ ...place, armed: armedWith(place, plan) },
-            circumstance: plan.circumstance ?? 'work goes on',
-          });
+        else cells.push(cellOf(place, plan));
       }
   return { cells, notCells };
+}
+
+function cellOf(place: Place, plan: PointPlan): Cell {
+  const { point, action } = place;
+  return {
+    ...{ ...place, name: `${point} ${action} ${place.engines}`, points: [point] },
+    ...{ armed: armedWith(place, plan), circumstance: plan.circumstance ?? 'work goes on' },
+    // A start that fails is an end, too.
+    isFall: action === 'crash' || (action === 'error' && point === 'start.after_migrate'),
+    isLasting: action === 'errors' || action === 'delay' || action === 'duplicate',
+  };
 }
 
 function whyNot(
@@ -172,11 +191,6 @@ function armedWith({ point, action }: Place, { hit = 3, isOnce, also }: PointPla
     duplicate: `${point}:duplicate`,
   };
   return also ? `${also};${actions[action]}` : actions[action];
-}
-
-/** `settle.before_write crash shared` */
-export function nameOf({ point, action, engines }: Place): string {
-  return `${point} ${action} ${engines}`;
 }
 
 /** What runs one cell again. */

@@ -9,8 +9,8 @@ import { inParallel } from '../helpers/in-parallel.ts';
 import { startMariadb } from '../services/mariadb-service.ts';
 import { startRedis } from '../services/redis-service.ts';
 import type { SharedServers } from './cluster.ts';
-import { ACTIONS, allCells, type Cell, commandOf, ENGINES, nameOf, type NoCell } from './failpoint-cells.ts';
-import { type CellResult, runCell } from './failpoint-run.ts';
+import { ACTIONS, allCells, type Cell, commandOf, ENGINES, type NoCell } from './failpoint-cells.ts';
+import { runTrial } from './failpoint-run.ts';
 
 const { values } = parseArgs({
   options: {
@@ -23,12 +23,13 @@ const { values } = parseArgs({
 });
 const folder = join(import.meta.dirname, '../../.tmp');
 
-interface Broken {
+interface Done {
   readonly cell: Cell;
   readonly problems: readonly string[];
   readonly tookMs: number;
+  readonly evidence: string;
+  readonly logs: Readonly<Record<string, string>>;
 }
-type Done = CellResult | Broken;
 
 const isWanted = ({ engines, point, action }: Pick<Cell, 'engines' | 'point' | 'action'>): boolean =>
   point.startsWith(values.point) &&
@@ -47,7 +48,7 @@ const [waiting, working] = [true, false].map((isWaiting) =>
   chosen.filter(({ point }) => point.startsWith('webhook.') === isWaiting),
 );
 const [some, others] = await Promise.all([
-  inParallel(2 * jobs, waiting!, runOne),
+  inParallel(jobs, waiting!, runOne),
   inParallel(jobs, working!, runOne),
 ]);
 const results = [...others, ...some];
@@ -57,7 +58,7 @@ async function runOne(cell: Cell): Promise<Done> {
   done += 1;
   const verdict = result.problems.length === 0 ? 'ok' : `VIOLATION ${result.problems.join('; ')}`;
   const seconds = (result.tookMs / 1000).toFixed(1);
-  console.error(`${done}/${chosen.length}  ${seconds.padStart(5)} s  ${nameOf(cell)}: ${verdict}`);
+  console.error(`${done}/${chosen.length}  ${seconds.padStart(5)} s  ${cell.name}: ${verdict}`);
   if (result.problems.length > 0) keepEvidence(result);
   return result;
 }
@@ -79,24 +80,23 @@ async function startServers(): Promise<SharedServers> {
 async function runSafely(cell: Cell, servers: SharedServers | undefined): Promise<Done> {
   const beganMs = performance.now();
   try {
-    return await runCell(cell, { servers, seed: Number(values.seed) });
+    return { ...(await runTrial(cell, { servers, seed: Number(values.seed) })), cell };
   } catch (error) {
     return {
       cell,
       problems: [`it could not be judged: ${String(error)}`],
       tookMs: performance.now() - beganMs,
+      ...{ evidence: '', logs: {} },
     };
   }
 }
 
-function keepEvidence(result: Done): void {
-  const place = join(folder, 'failpoints', nameOf(result.cell).replaceAll(' ', '-'));
+function keepEvidence({ cell, problems, evidence, logs }: Done): void {
+  const place = join(folder, 'failpoints', cell.name.replaceAll(' ', '-'));
   mkdirSync(place, { recursive: true });
-  const evidence = 'evidence' in result ? result.evidence : '';
-  const lines = [`# ${nameOf(result.cell)}`, ...result.problems.map((one) => `- ${one}`), evidence];
+  const lines = [`# ${cell.name}`, ...problems.map((one) => `- ${one}`), evidence];
   writeFileSync(join(place, 'evidence.md'), lines.join('\n\n'));
-  if (!('logs' in result)) return;
-  for (const [name, log] of Object.entries(result.logs)) writeFileSync(join(place, `${name}.log`), log);
+  for (const [name, log] of Object.entries(logs)) writeFileSync(join(place, `${name}.log`), log);
 }
 
 function reportOf(results: readonly Done[], left: readonly NoCell[]): string {
@@ -128,7 +128,7 @@ function tableOf(results: readonly Done[], engines: Cell['engines']): string {
 }
 
 function storyOf({ cell, problems }: Done): string {
-  return [`### ${nameOf(cell)}`, ...problems.map((one) => `- ${one}`), `\`${commandOf(cell)}\``].join('\n\n');
+  return [`### ${cell.name}`, ...problems.map((one) => `- ${one}`), `\`${commandOf(cell)}\``].join('\n\n');
 }
 
 function reasonsOf(left: readonly NoCell[]): string {

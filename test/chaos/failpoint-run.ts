@@ -1,4 +1,6 @@
-/** One cell of the failpoint matrix: a broker that fails at one place under load, its supervisor, quiet, and the verdict. */
+/** One trial with failpoints: a broker that fails at one place under load, its supervisor, quiet, and the verdict. */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Fila } from '@fila/sdk';
 import { simulatedAnswer } from '../../packages/cli/src/simulate-ollama/simulate-ollama.ts';
@@ -7,15 +9,14 @@ import type { BrokerNode } from './broker-node.ts';
 import { seededChance } from './chance.ts';
 import { check, type FinalState, type Left } from './checker.ts';
 import { type Cluster, MAX_ATTEMPTS, type SharedServers, startCluster } from './cluster.ts';
-import type { Cell } from './failpoint-cells.ts';
-import { nameOf } from './failpoint-cells.ts';
+import type { Trial } from './failpoint-cells.ts';
 import { CIRCUMSTANCES, type Circumstance, LEASE_MS } from './failpoint-circumstances.ts';
 import { type History, recordHistory, TERMINAL } from './history.ts';
 import { runLoad } from './load.ts';
 import { evidenceOf, factsOf, type Facts } from './report.ts';
 import { startWebhookReceiver, type WebhookReceiver } from './webhook-receiver.ts';
 
-export interface CellPlan {
+export interface TrialPlan {
   /** For shared engines. */
   readonly servers?: SharedServers;
   readonly seed?: number;
@@ -23,8 +24,8 @@ export interface CellPlan {
   readonly cli?: string;
 }
 
-export interface CellResult {
-  readonly cell: Cell;
+export interface TrialResult {
+  readonly trial: Trial;
   /** One sentence for each promise that was broken; empty when all held and the point was reached. */
   readonly problems: readonly string[];
   readonly facts: Facts;
@@ -44,16 +45,22 @@ const QUIET_MS = 80_000;
 const REACHED_WITHIN_MS = 8_000;
 const STOPS_WITHIN_MS = 9_000;
 const LOOK_EVERY_MS = 20;
-const TIMES = { FILA_LEASE_MS: String(LEASE_MS), FILA_STOP_GRACE_MS: '700' };
+const SETTINGS = {
+  FILA_LEASE_MS: String(LEASE_MS),
+  FILA_STOP_GRACE_MS: '700',
+  FILA_WEBHOOK_ALLOW_CIDRS: '127.0.0.0/8',
+  // Brokers are started a thousand times.
+  NODE_COMPILE_CACHE: join(tmpdir(), 'fila-compile-cache'),
+};
 
-export async function runCell(cell: Cell, { servers, seed = 1, cli }: CellPlan): Promise<CellResult> {
+export async function runTrial(trial: Trial, { servers, seed = 1, cli }: TrialPlan): Promise<TrialResult> {
   const beganMs = performance.now();
-  const circumstance: Circumstance = CIRCUMSTANCES[cell.circumstance];
+  const circumstance: Circumstance = CIRCUMSTANCES[trial.circumstance];
   const { pace, environment } = circumstance;
   const history = recordHistory();
   const cluster = await startCluster({
-    ...{ seed, engines: cell.engines, brokers: cell.engines === 'shared' ? 2 : 1, servers, cli, pace },
-    environment: { ...TIMES, FILA_WEBHOOK_ALLOW_CIDRS: '127.0.0.0/8', ...environment },
+    ...{ seed, engines: trial.engines, brokers: trial.engines === 'shared' ? 2 : 1, servers, cli, pace },
+    environment: { ...SETTINGS, ...environment },
   });
   let receiver: WebhookReceiver | null = null;
   try {
@@ -61,8 +68,8 @@ export async function runCell(cell: Cell, { servers, seed = 1, cli }: CellPlan):
     receiver = await startWebhookReceiver({ history, secrets, chance: seededChance(seed) });
     // What a bad receiver does is the matter of other runs; here it would only take time.
     receiver.heal();
-    const found = await judge({ cell, circumstance, cluster, history, receiver, seed });
-    return { cell, ...found, tookMs: performance.now() - beganMs };
+    const found = await judge({ trial, circumstance, cluster, history, receiver, seed });
+    return { trial, ...found, tookMs: performance.now() - beganMs };
   } finally {
     await receiver?.stop();
     await cluster.stop();
@@ -70,7 +77,7 @@ export async function runCell(cell: Cell, { servers, seed = 1, cli }: CellPlan):
 }
 
 interface Run {
-  readonly cell: Cell;
+  readonly trial: Trial;
   readonly circumstance: Circumstance;
   readonly cluster: Cluster;
   readonly history: History;
@@ -78,8 +85,8 @@ interface Run {
   readonly seed: number;
 }
 
-async function judge(run: Run): Promise<Omit<CellResult, 'cell' | 'tookMs'>> {
-  const { cell, cluster, history, seed } = run;
+async function judge(run: Run): Promise<Omit<TrialResult, 'trial' | 'tookMs'>> {
+  const { trial, cluster, history, seed } = run;
   const own = await failUnderLoad(run);
   const quiet = { quietMs: QUIET_MS, hasWebhooks: true, history };
   const recoveryMs = await untilQuiet(cluster, quiet);
@@ -98,7 +105,7 @@ async function judge(run: Run): Promise<Omit<CellResult, 'cell' | 'tookMs'>> {
   const rules = { answerTo: simulatedAnswer, maxAttempts: MAX_ATTEMPTS, hasWebhooks: true };
   const violations = check(history.events, final, rules);
   const logs = Object.fromEntries(cluster.brokers.map(({ name, log }) => [name, log()]));
-  const scenario = { name: nameOf(cell), seed, engines: cell.engines, brokers: cluster.brokers.length };
+  const scenario = { name: trial.name, seed, engines: trial.engines, brokers: cluster.brokers.length };
   const outcome = {
     ...{ violations, facts, faults: [], history, final, logs },
     scenario: { ...scenario, requests: REQUESTS, durationMs: LOAD_MS },
@@ -118,7 +125,7 @@ async function judge(run: Run): Promise<Omit<CellResult, 'cell' | 'tookMs'>> {
 
 /** Load, the circumstance and the point, until all that is armed is over. Resolves with what the broker itself did wrong. */
 async function failUnderLoad({
-  cell,
+  trial,
   circumstance,
   cluster,
   history,
@@ -137,27 +144,17 @@ async function failUnderLoad({
   const early = killedAfterMs > 0 ? load() : null;
   await delay(killedAfterMs);
   await broker.kill();
-  await supervisor.startArmed(cell.armed);
+  await supervisor.startArmed(trial.armed);
   await Promise.all([early ?? load(), happen?.(cluster)]);
   for (const ollama of cluster.ollamas) ollama.control({ faults: { probability: {} } });
-  const isReached = await untilReached(broker, cell);
-  const stopMs = firesOn(cell) ? await supervisor.endArmedLife() : 0;
+  const missed = await untilReached(broker, trial);
+  const stopMs = trial.isLasting ? await supervisor.endArmedLife() : 0;
   const falls = await supervisor.stop();
   return [
-    ...(isReached ? [] : ['the point was not reached: this cell proves nothing']),
+    ...missed.map((point) => `${point} was not reached: this proves nothing`),
     ...(stopMs > STOPS_WITHIN_MS ? [`told to stop, it did not within ${STOPS_WITHIN_MS} ms`] : []),
-    ...(falls > Number(mayFall(cell)) ? [`S3: it fell ${falls} times`] : []),
+    ...(falls > Number(trial.isFall) ? [`S3: it fell ${falls} times`] : []),
   ];
-}
-
-/** What fires every time would go on for ever. */
-function firesOn({ action }: Cell): boolean {
-  return action === 'errors' || action === 'delay' || action === 'duplicate';
-}
-
-/** An error there is a start that failed. */
-function mayFall({ action, point }: Cell): boolean {
-  return action === 'crash' || point === 'start.after_migrate';
 }
 
 /** Who starts a broker again that fell, as systemd would, with nothing armed. */
@@ -198,11 +195,16 @@ function supervise(broker: BrokerNode) {
   };
 }
 
-async function untilReached(broker: BrokerNode, { point }: Cell): Promise<boolean> {
-  const isReached = (): boolean => broker.log().includes(`"failpoint":"${point}"`);
-  for (const giveUpAt = performance.now() + REACHED_WITHIN_MS; !isReached(); await delay(LOOK_EVERY_MS))
-    if (performance.now() > giveUpAt) return false;
-  return true;
+/** Resolves with the points that did not fire. */
+async function untilReached(broker: BrokerNode, { points }: Trial): Promise<string[]> {
+  const missing = (): string[] => {
+    const log = broker.log();
+    return points.filter((point) => !log.includes(`"failpoint":"${point}"`));
+  };
+  for (const giveUpAt = performance.now() + REACHED_WITHIN_MS; ; await delay(LOOK_EVERY_MS)) {
+    const missed = missing();
+    if (missed.length === 0 || performance.now() > giveUpAt) return missed;
+  }
 }
 
 /** Also those requests whose clients never heard that they were accepted. */

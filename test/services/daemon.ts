@@ -1,8 +1,9 @@
 /** Runs one real server for a test, so that it and its directory never outlive the test process. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,6 +11,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 10_000;
 const PROBE_EVERY_MS = 10;
+const LEAST_PORT = 12_000;
+const MOST_PORT = 32_000;
 
 /**
  * The guard, in sh: it is told the pid of the server of the moment (0 = none) and sees the end of its stdin when the
@@ -55,14 +58,23 @@ export function temporaryDirectory(name: string): string {
   return mkdtempSync(join(tmpdir(), `fila-${name}-`));
 }
 
-/** A port of 127.0.0.1 that nobody listens on now. */
+/**
+ * A port of 127.0.0.1 that nobody listens on now. Below those that the system gives to outgoing connections: a server
+ * that is down for a moment finds it free again.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = randomInt(LEAST_PORT, MOST_PORT);
+    const server = createServer().listen(port, '127.0.0.1');
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!isFree) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 /** Starts guard and server; resolves when the server is ready. */
