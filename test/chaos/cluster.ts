@@ -23,6 +23,8 @@ export interface ClusterPlan {
   readonly cli?: string;
   /** How fast models are; some 100 ms a call unless given. */
   readonly pace?: Pick<SimulatedOllamaOptions, 'firstTokenMs' | 'tokensPerSecond'>;
+  /** Calls of one model that a broker runs at once on one server; 4 unless given. */
+  readonly slots?: number;
   /** More settings of the brokers. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Servers for shared engines that others use at the same time; of its own unless given. */
@@ -128,7 +130,7 @@ async function assemble(
     const ports = await Promise.all(ollamas.map(({ port }, i) => wire(`${name}-ollama${i + 1}`, port)));
     const environment: Record<string, string> = {
       ...{ ...TIMES, FILA_MASTER_KEY: masterKey, ...plan.environment },
-      FILA_OLLAMA_URLS: ports.map((port) => `http://127.0.0.1:${port}#slots=${SLOTS}`).join(','),
+      FILA_OLLAMA_URLS: ports.map((port) => `http://127.0.0.1:${port}#slots=${plan.slots ?? SLOTS}`).join(','),
     };
     if (databaseUrl)
       environment['FILA_DATABASE_URL'] = at(databaseUrl, await wire(`${name}-mariadb`, mariadb!.port));

@@ -7,6 +7,7 @@ import { linkOf } from './nemesis-actions.ts';
 
 export interface Circumstance {
   readonly pace?: ClusterPlan['pace'];
+  readonly slots?: number;
   readonly environment?: ClusterPlan['environment'];
   /** The load begins so long before the broker is killed and started with the point armed; 0: it begins afterwards. */
   readonly killedAfterMs?: number;
@@ -36,6 +37,7 @@ async function withLink(cluster: Cluster, faults: Faults, work: () => Promise<vo
 export const CIRCUMSTANCES = {
   'work goes on': {},
   'calls are longer than the time to renew a lease': { pace: SLOW, environment: PATIENT },
+  'slots are rare': { slots: 1 },
   'the database is away while calls end': {
     pace: SLOW,
     environment: PATIENT,
@@ -46,12 +48,14 @@ export const CIRCUMSTANCES = {
     },
   },
   'the connection to the database breaks in the middle of packets': {
+    pace: SLOW,
+    environment: PATIENT,
     happen: async (cluster) => {
       const { proxy } = linkOf(cluster, 'broker1-mariadb');
-      // Most of the time a packet is under way.
-      await withLink(cluster, { down: { latencyMs: 80 } }, async () => {
-        for (let times = 0; times < 12; times++) {
-          await delay(190);
+      // As long as there is work, a packet is under way.
+      await withLink(cluster, { down: { latencyMs: 250 } }, async () => {
+        for (let times = 0; times < 4; times++) {
+          await delay(900);
           proxy.resetAll();
         }
       });
@@ -72,9 +76,13 @@ export const CIRCUMSTANCES = {
   'it is told to stop in the middle of calls': {
     pace: VERY_SLOW,
     environment: PATIENT,
-    happen: async ({ brokers }) => {
-      await delay(900);
-      await brokers[0]!.stop();
+    // Alone, so that the calls are its own; the other one comes when it goes.
+    prepare: async ({ brokers }) => brokers[1]?.stop(),
+    happen: async ({ brokers, ollamas }) => {
+      const isCalled = (): boolean =>
+        ollamas.some((ollama) => Object.values(ollama.state().models).some(({ running }) => running > 0));
+      for (let looks = 0; !isCalled() && looks < 500; looks++) await delay(10);
+      await Promise.all([brokers[0]!.stop(), brokers[1]?.start()]);
       await brokers[0]!.start();
     },
   },

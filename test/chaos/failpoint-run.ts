@@ -37,7 +37,7 @@ export interface TrialResult {
 
 const REQUESTS = 24;
 const LOAD_MS = 900;
-const HABITS = { waits: 0.3, cancels: 0.3, cancelsLate: 0.1, pauseMs: 300 };
+const HABITS = { waits: 0.3, cancels: 0.5, cancelsLate: 0.1, pauseMs: 300 };
 const MODEL_FAULTS = { error_500: 0.1, reset: 0.1, error_503: 0.05 };
 /** A webhook that was under way when its broker fell is sent again after a minute. */
 const QUIET_MS = 80_000;
@@ -56,10 +56,18 @@ const SETTINGS = {
 export async function runTrial(trial: Trial, { servers, seed = 1, cli }: TrialPlan): Promise<TrialResult> {
   const beganMs = performance.now();
   const circumstance: Circumstance = CIRCUMSTANCES[trial.circumstance];
-  const { pace, environment } = circumstance;
+  const { pace, slots, environment } = circumstance;
   const history = recordHistory();
   const cluster = await startCluster({
-    ...{ seed, engines: trial.engines, brokers: trial.engines === 'shared' ? 2 : 1, servers, cli, pace },
+    ...{
+      seed,
+      engines: trial.engines,
+      brokers: trial.engines === 'shared' ? 2 : 1,
+      servers,
+      cli,
+      pace,
+      slots,
+    },
     environment: { ...SETTINGS, ...environment },
   });
   let receiver: WebhookReceiver | null = null;
