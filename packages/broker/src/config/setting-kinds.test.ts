@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bytes, integer, oneOf, text, toggle, upstreamUrls, url } from './setting-kinds.ts';
+import { bytes, failpoints, integer, oneOf, text, toggle, upstreamUrls, url } from './setting-kinds.ts';
 
 describe('text', () => {
   it('takes anything but nothing', () => {
@@ -142,4 +142,16 @@ describe('the Ollama servers', () => {
       }),
     );
   });
+});
+
+describe('failpoints', () => {
+  it('are known points with actions, or none', () => {
+    for (const value of ['', 'ledger.after_commit:crash@3', 'lanes.next:error; settle.retry:delay(50)@2'])
+      expect(failpoints.parse(value)).toBe(value);
+  });
+
+  it.each(['ledger.after_comit:crash', 'lanes.next', 'lanes.next:explode', 'lanes.next:error;x:crash'])(
+    'are refused as %s',
+    (value) => expect(failpoints.parse(value)).toBeUndefined(),
+  );
 });

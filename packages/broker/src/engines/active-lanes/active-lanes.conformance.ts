@@ -1,6 +1,7 @@
 /** What every adapter of the active lanes has to do; each adapter's test runs it. */
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { armFailpoints } from '../../kernel/failpoints.ts';
 import type { ActiveLanes, Lane, Token } from './active-lanes.ts';
 
 /** One fresh store and two brokers on it. */
@@ -32,6 +33,7 @@ export function describeActiveLanes(name: string, make: Make, propertyRuns: numb
       return store;
     };
     afterEach(async () => {
+      armFailpoints('');
       for (const store of opened.splice(0)) await Promise.all([store.here.close(), store.there.close()]);
     });
 
@@ -60,6 +62,17 @@ function describeTheLine(open: Make): void {
     expect(ids(await here.next('a', 2))).toEqual([3, 1]);
     expect(ids(await here.next('a', 2))).toEqual([2]);
     expect(await here.next('a', 2)).toEqual([]);
+  });
+
+  it('a lane that is activated and given back twice at a time has one token', async () => {
+    const { here, tick } = await open();
+    armFailpoints('lanes.activate:duplicate;lanes.give_back:duplicate');
+    await here.activate(lanes(2));
+    const tokens = await here.next('a', 9);
+    expect(sorted(ids(tokens))).toEqual([1, 2]);
+    await here.giveBack(tokens);
+    await tick();
+    expect(sorted(ids(await here.next('a', 9)))).toEqual([1, 2]);
   });
 
   it('a token says which lane it is for', async () => {

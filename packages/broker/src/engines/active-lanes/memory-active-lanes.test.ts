@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { armFailpoints } from '../../kernel/failpoints.ts';
 import { describeActiveLanes } from './active-lanes.conformance.ts';
 import { memoryActiveLanes, memoryLaneStore } from './memory-active-lanes.ts';
 
@@ -74,5 +75,20 @@ describe('active lanes in memory', () => {
     await here.close();
     await there.activate([{ id: 1, list: 'a' }]);
     expect(heard).toEqual(['there']);
+  });
+
+  it('a call that breaks has changed nothing, and may be made again', async () => {
+    onTestFinished(() => armFailpoints(''));
+    const { here } = twoBrokers();
+    const lane = { id: 1, list: 'a' };
+    armFailpoints('lanes.activate:error@1;lanes.next:error@1;lanes.give_back:error@1');
+    await expect(here.activate([lane])).rejects.toThrow('fired');
+    await here.activate([lane]);
+    await expect(here.next('a', 1)).rejects.toThrow('fired');
+    const tokens = await here.next('a', 1);
+    await expect(here.giveBack(tokens)).rejects.toThrow('fired');
+    expect(await here.renew(tokens)).toEqual(tokens);
+    await here.giveBack(tokens);
+    expect((await here.next('a', 1)).map((token) => token.lane)).toEqual([lane]);
   });
 });

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { needRedis, redisAvailable } from '../../../../../test/services/need.ts';
 import { startRedis } from '../../../../../test/services/redis-service.ts';
+import { armFailpoints } from '../../kernel/failpoints.ts';
 import { openRedis } from '../connections/redis.ts';
 import { describeActiveLanes } from './active-lanes.conformance.ts';
 import type { ActiveLanes, Lane, Token } from './active-lanes.ts';
@@ -83,6 +84,17 @@ describe.skipIf(!redisAvailable)('active lanes on Redis', () => {
     expect(Date.now() - startMs).toBeGreaterThanOrEqual(990);
     expect(await lanes.renew(first)).toEqual([]);
     expect(await lanes.renew(again)).toEqual(again);
+  });
+
+  it('a lane that was marked and got no token, because that broke, is healed by the sweep', async () => {
+    onTestFinished(() => armFailpoints(''));
+    const lanes = rsmqActiveLanes(redis, { namespace: newNamespace() });
+    armFailpoints('lanes.between_mark_and_token:error@1');
+    await expect(lanes.activate([lane(1)])).rejects.toThrow('fired');
+    await lanes.activate([lane(1)]);
+    expect(await lanes.next('a', 9)).toEqual([]);
+    expect(await lanes.repair([lane(1)])).toBe(1);
+    expect(ids(await lanes.next('a', 9))).toEqual([1]);
   });
 
   const story: readonly ((lanes: ActiveLanes, held: Token[]) => Promise<unknown>)[] = [

@@ -1,4 +1,5 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { armFailpoints } from '../../kernel/failpoints.ts';
 import { newId } from '../../kernel/ids.ts';
 import { silentLogger } from '../../kernel/logger.ts';
 import { DATABASES, type Engines } from '../../testing/databases.ts';
@@ -211,6 +212,20 @@ describe.each(DATABASES)('dead letters on $name', ({ isAvailable, open }) => {
       expect(await Promise.all(again.map((one) => one.run()))).toEqual([true, true]);
       expect((await deadLetters.get(own!.id)).retried_as).toBe(retriedAs);
       expect((await stepsOf(taskOf({ key_id: keyId }))).map((one) => one.id)).toEqual([]);
+    });
+
+    it('a retry that breaks when its request is stored is known to its operation, and made once', async () => {
+      const keyId = newId('key');
+      const id = await failed({ keyId });
+      const task = taskOf({ key_id: keyId });
+      const [step] = await stepsOf(task);
+      armFailpoints('dead_letters.after_retry_insert:error@1');
+      onTestFinished(() => armFailpoints(''));
+      await expect(step!.run()).rejects.toThrow('fired');
+      const { retriedAs } = (await engines.ledger.find(id))!;
+      expect(await engines.ledger.find(retriedAs!)).toMatchObject({ state: 'pending', retryOf: id });
+      expect(await step!.run()).toBe(true);
+      expect((await engines.ledger.find(id))!.retriedAs).toBe(retriedAs);
     });
 
     it('what fails after an operation began is not among its steps', async () => {

@@ -1,4 +1,5 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { armFailpoints } from '../../kernel/failpoints.ts';
 import { newId } from '../../kernel/ids.ts';
 import { silentLogger } from '../../kernel/logger.ts';
 import { DATABASES, type Engines } from '../../testing/databases.ts';
@@ -80,6 +81,20 @@ describe.each(DATABASES)('operations on $name', ({ isAvailable, open }) => {
       expect((await operations.get(begun.id)).ended_at).not.toBeNull();
       const { filter, reason } = (await store.byId(begun.id))!;
       for (const sealed of [filter, reason!]) expect(sealed.toString('latin1')).not.toMatch(/private|secret/);
+      await operations.stop();
+    });
+
+    it('does everything once and counts it once when it breaks before it could note its progress', async () => {
+      const things = counting(7);
+      const kind = newKind();
+      const { operations } = room(kind, things.work);
+      armFailpoints('operations.before_save:error@1');
+      onTestFinished(() => armFailpoints(''));
+      await operations.start();
+      const { id } = await operations.begin(order(kind));
+      await ended(operations, id).toBe('completed');
+      expect(await operations.get(id)).toMatchObject({ matched: 7, done: 7, skipped: 0 });
+      expect([...things.done.values()]).toEqual(Array.from({ length: 7 }, () => 1));
       await operations.stop();
     });
 

@@ -1,6 +1,6 @@
 /** Requests on a real ledger, a real vault and real lanes: what is accepted, shown, waited for and cancelled. */
 import { randomBytes } from 'node:crypto';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { memoryActiveLanes } from '../../engines/active-lanes/memory-active-lanes.ts';
 import type { Database } from '../../engines/database/database.ts';
 import { temporaryDatabase, temporaryLedger } from '../../engines/ledger/testing/temporary-database.ts';
@@ -8,6 +8,7 @@ import type { ClaimedRow, Ledger, Settlement } from '../../engines/ledger/ledger
 import { dataKeyStore } from '../../engines/vault/data-key-store.ts';
 import { openVault, type Vault } from '../../engines/vault/vault.ts';
 import type { CreateRequest, Request } from '../../kernel/contract.generated.ts';
+import { armFailpoints } from '../../kernel/failpoints.ts';
 import { newId } from '../../kernel/ids.ts';
 import { listOf } from '../../kernel/lanes.ts';
 import { silentLogger } from '../../kernel/logger.ts';
@@ -29,6 +30,8 @@ beforeAll(async () => {
   ledger = await temporaryLedger(database);
   vault = await openVault(randomBytes(32), dataKeyStore(database.sequelize));
 });
+
+afterEach(() => armFailpoints(''));
 
 function open() {
   const activeLanes = memoryActiveLanes();
@@ -199,6 +202,32 @@ describe('a request that is looked up', () => {
   });
 });
 
+describe('a call that waits for what it had accepted', () => {
+  it('is told that it is accepted when the waiting breaks', async () => {
+    const { requests, accept, keyId, lines } = open();
+    const accepted = await accept();
+    armFailpoints('wait.before_look:error');
+    expect(await requests.follow(keyId, accepted, { waitMs: 5_000 })).toEqual(accepted);
+    expect(lines).toEqual(['a call could not wait for its request']);
+    // Who only looks has lost nothing and is told of the failure.
+    await expect(requests.find(keyId, accepted.id, { waitMs: 5_000 })).rejects.toThrow('fired');
+  });
+});
+
+describe('a request whose lane cannot be made active', () => {
+  it.each([
+    'accept.before_activate:error',
+    'accept.after_activate:error',
+    'accept.before_activate:duplicate',
+  ])('or is made so in doubt (%s), is accepted once all the same', async (failpoints) => {
+    const { accept, claim } = open();
+    armFailpoints(failpoints);
+    const { id } = await accept();
+    expect((await claim())?.id).toBe(id);
+    expect(await claim()).toBeUndefined();
+  });
+});
+
 describe('requests that are listed', () => {
   it('come newest first, page by page, each once, and only those of the key', async () => {
     const [one, other] = [open(), open()];
@@ -247,6 +276,20 @@ describe('a request that is cancelled', () => {
     await claim();
     expect((await requests.cancel(keyId, id)).status).toBe('cancelled');
     expect((await waiting).status).toBe('cancelled');
+    expect(heard).toEqual([id]);
+    expect((await requests.cancel(keyId, id)).status).toBe('cancelled');
+  });
+
+  it('is told of by the second call when the first wrote it and broke before it could', async () => {
+    const { requests, accept, claim, keyId } = open();
+    const heard: string[] = [];
+    requests.onCancel((one) => void heard.push(one));
+    const { id } = await accept();
+    await claim();
+    armFailpoints('cancel.after_write:error@1');
+    await expect(requests.cancel(keyId, id)).rejects.toThrow('fired');
+    expect((await requests.find(keyId, id)).status).toBe('cancelled');
+    expect(heard).toEqual([]);
     expect((await requests.cancel(keyId, id)).status).toBe('cancelled');
     expect(heard).toEqual([id]);
   });

@@ -2,6 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { armFailpoints } from '../../kernel/failpoints.ts';
 import {
   createOllamaClient,
   type CallOptions,
@@ -31,6 +32,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  armFailpoints('');
   await client.close();
   await ollama.stop();
 });
@@ -333,5 +335,40 @@ describe('a cancelled call', () => {
     await arrived;
     await client.close();
     expect(await outcome).toEqual({ kind: 'cancelled' });
+  });
+});
+
+describe('a defect of ours', () => {
+  const whole: Answer = (response) => void response.end(delta('Hello') + done());
+  const part: Answer = (response) => void response.write(delta('Hello'));
+
+  it.each(['upstream.after_dispatch', 'upstream.first_token'])(
+    'at %s is no fault of the upstream: the call rejects, its socket closed, and the next works',
+    async (place) => {
+      armFailpoints(`${place}:error@1`);
+      const closed = Promise.withResolvers<void>();
+      const answer: Answer = (response) => {
+        response.once('close', () => closed.resolve());
+        response.write(delta('Hel'));
+      };
+      await expect(ask(answer)).rejects.toThrow(`${place} fired`);
+      if (place === 'upstream.first_token') await closed.promise;
+      expect(await ask(whole)).toMatchObject({ text: 'Hello' });
+    },
+  );
+
+  it('after the answer is complete leaves it as it is', async () => {
+    armFailpoints('upstream.after_answer:error');
+    expect(await ask(whole)).toMatchObject({
+      kind: 'answered',
+      text: 'Hello',
+    });
+  });
+
+  it('in whoever listens to the progress breaks this call only', async () => {
+    const onProgress = (): never => {
+      throw new Error('a listener');
+    };
+    await expect(ask(part, { onProgress })).rejects.toThrow('a listener');
   });
 });
