@@ -127,11 +127,11 @@ export const POINTS: Record<FailpointName, PerEngines> = {
   },
   'dead_letters.after_retry_insert': { hit: 2, circumstance: 'dead letters are tried again' },
   'operations.before_save': { hit: 2, circumstance: 'dead letters are tried again' },
-  'webhook.before_fan_out': {},
-  'webhook.claim': {},
-  'webhook.before_send': {},
-  'webhook.after_send': {},
-  'webhook.before_mark': {},
+  'webhook.before_fan_out': { hit: 1 },
+  'webhook.claim': { hit: 1 },
+  'webhook.before_send': { hit: 1 },
+  'webhook.after_send': { hit: 1 },
+  'webhook.before_mark': { hit: 1 },
 };
 
 const DELAY_MS = 300;

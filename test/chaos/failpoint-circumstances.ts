@@ -52,10 +52,11 @@ export const CIRCUMSTANCES = {
     environment: PATIENT,
     happen: async (cluster) => {
       const { proxy } = linkOf(cluster, 'broker1-mariadb');
+      const isResent = (): boolean => cluster.brokers[0]!.log().includes('"failpoint":"ledger.resend"');
       // As long as there is work, a packet is under way.
       await withLink(cluster, { down: { latencyMs: 250 } }, async () => {
-        for (let times = 0; times < 4; times++) {
-          await delay(900);
+        for (let times = 0; times < 4 || (times < 12 && !isResent()); times++) {
+          await delay(600);
           proxy.resetAll();
         }
       });
