@@ -22,6 +22,8 @@ export interface TrialPlan {
   readonly seed?: number;
   /** bin/fila.js of the build to run; the one of this tree unless given. */
   readonly cli?: string;
+  /** How long after the last fault everything must have ended. */
+  readonly quietMs?: number;
 }
 
 export interface TrialResult {
@@ -43,6 +45,7 @@ const MODEL_FAULTS = { error_500: 0.1, reset: 0.1, error_503: 0.05 };
 const QUIET_MS = 80_000;
 /** What comes by itself comes within this time. */
 const REACHED_WITHIN_MS = 8_000;
+const FALLS_WITHIN_MS = 2_000;
 const STOPS_WITHIN_MS = 9_000;
 const LOOK_EVERY_MS = 20;
 const SETTINGS = {
@@ -53,7 +56,10 @@ const SETTINGS = {
   NODE_COMPILE_CACHE: join(tmpdir(), 'fila-compile-cache'),
 };
 
-export async function runTrial(trial: Trial, { servers, seed = 1, cli }: TrialPlan): Promise<TrialResult> {
+export async function runTrial(
+  trial: Trial,
+  { servers, seed = 1, cli, quietMs = QUIET_MS }: TrialPlan,
+): Promise<TrialResult> {
   const beganMs = performance.now();
   const circumstance: Circumstance = CIRCUMSTANCES[trial.circumstance];
   const { pace, slots, environment } = circumstance;
@@ -76,7 +82,7 @@ export async function runTrial(trial: Trial, { servers, seed = 1, cli }: TrialPl
     receiver = await startWebhookReceiver({ history, secrets, chance: seededChance(seed) });
     // What a bad receiver does is the matter of other runs; here it would only take time.
     receiver.heal();
-    const found = await judge({ trial, circumstance, cluster, history, receiver, seed });
+    const found = await judge({ trial, circumstance, cluster, history, receiver, seed, quietMs });
     return { trial, ...found, tookMs: performance.now() - beganMs };
   } finally {
     await receiver?.stop();
@@ -91,17 +97,18 @@ interface Run {
   readonly history: History;
   readonly receiver: WebhookReceiver;
   readonly seed: number;
+  readonly quietMs: number;
 }
 
 async function judge(run: Run): Promise<Omit<TrialResult, 'trial' | 'tookMs'>> {
-  const { trial, cluster, history, seed } = run;
+  const { trial, cluster, history, seed, quietMs } = run;
   const own = await failUnderLoad(run);
-  const quiet = { quietMs: QUIET_MS, hasWebhooks: true, history };
+  const quiet = { quietMs, hasWebhooks: true, history };
   const recoveryMs = await untilQuiet(cluster, quiet);
-  const silent = await findSilent(cluster, QUIET_MS);
+  const silent = await findSilent(cluster, quietMs);
   await untilQuiet(cluster, quiet);
   const requests = await readAll(cluster, history, seededChance(seed).fork('last look'));
-  await untilAllTold(requests, history);
+  await untilAllTold(requests, { history, quietMs });
   const final: FinalState = {
     ...{ requests, silent, fences: await cluster.fences() },
     settlements: cluster.brokers.flatMap((broker) => broker.settlements()),
@@ -157,7 +164,7 @@ async function failUnderLoad({
   for (const ollama of cluster.ollamas) ollama.control({ faults: { probability: {} } });
   const missed = await untilReached(broker, trial);
   const stopMs = trial.isLasting ? await supervisor.endArmedLife() : 0;
-  const falls = await supervisor.stop();
+  const falls = await supervisor.stop(Number(trial.isFall));
   return [
     ...missed.map((point) => `${point} was not reached: this proves nothing`),
     ...(stopMs > STOPS_WITHIN_MS ? [`told to stop, it did not within ${STOPS_WITHIN_MS} ms`] : []),
@@ -194,8 +201,10 @@ function supervise(broker: BrokerNode) {
       await broker.start();
       return tookMs;
     },
-    /** Resolves with how often it fell. */
-    stop: async (): Promise<number> => {
+    /** Resolves with how often it fell. A fall that is due may be under way. */
+    stop: async (due: number): Promise<number> => {
+      for (const giveUpAt = performance.now() + FALLS_WITHIN_MS; falls < due && performance.now() < giveUpAt;)
+        await delay(LOOK_EVERY_MS);
       isOver = true;
       await watching;
       return falls;
@@ -216,12 +225,15 @@ async function untilReached(broker: BrokerNode, { points }: Trial): Promise<stri
 }
 
 /** Also those requests whose clients never heard that they were accepted. */
-async function untilAllTold(requests: readonly Left[], { events }: History): Promise<void> {
+async function untilAllTold(
+  requests: readonly Left[],
+  { history: { events }, quietMs }: Pick<Run, 'history' | 'quietMs'>,
+): Promise<void> {
   const isTold = (): boolean => {
     const told = new Set(events.flatMap((event) => (event.type === 'webhook' ? [event.requestId] : [])));
     return requests.every(({ id, status }) => !TERMINAL.has(status) || told.has(id));
   };
-  const giveUpAt = performance.now() + QUIET_MS;
+  const giveUpAt = performance.now() + quietMs;
   while (!isTold() && performance.now() < giveUpAt) await delay(LOOK_EVERY_MS);
 }
 

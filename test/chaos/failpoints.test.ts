@@ -1,10 +1,11 @@
 /** Every failpoint at least once, on alternating engines: nothing is lost, nothing happens twice, everyone is told. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { inParallel } from '../helpers/in-parallel.ts';
+import { describe, expect, it } from 'vitest';
 import { mariadbAvailable, needMariadb, needRedis, redisAvailable } from '../services/need.ts';
-import { commandOf } from './failpoint-cells.ts';
+import { allCells, commandOf } from './failpoint-cells.ts';
 import { type Group, groupsOf } from './failpoint-groups.ts';
 import { runTrial, type TrialResult } from './failpoint-run.ts';
+import { turnstile } from './load.ts';
+import { copyBuild } from './mutations.ts';
 
 /** Another seed draws other actions: FILA_CHAOS_SEED=7 npx vitest run --project whole test/chaos/failpoints.test.ts */
 const seed = Number(process.env['FILA_CHAOS_SEED'] ?? 20_261_120);
@@ -12,25 +13,13 @@ const AT_ONCE = 2;
 const LIMIT_MS = 180_000;
 
 const hasShared = mariadbAvailable && redisAvailable;
-const groups = groupsOf(seed);
-const runnable = groups.filter(({ engines }) => engines === 'embedded' || hasShared);
-const results = new Map<string, Promise<TrialResult>>();
-
-/** All begin with the first test, some at once; each test waits for its own. */
-beforeAll(async () => {
-  const servers = hasShared ? { mariadb: await needMariadb(), redis: await needRedis() } : undefined;
-  const waiting = new Map(runnable.map(({ name }) => [name, Promise.withResolvers<TrialResult>()]));
-  for (const [name, { promise }] of waiting) {
-    promise.catch(() => undefined);
-    results.set(name, promise);
-  }
-  all = inParallel(AT_ONCE, runnable, async (group) => {
-    const { resolve, reject } = waiting.get(group.name)!;
-    await runTrial(group, { servers, seed: 1 }).then(resolve, reject);
-  });
-});
-let all: Promise<unknown> = Promise.resolve();
-afterAll(() => all, LIMIT_MS);
+const serversOf = async ({ engines }: Group) =>
+  engines === 'shared' ? { mariadb: await needMariadb(), redis: await needRedis() } : undefined;
+const pass = turnstile(AT_ONCE);
+const trials = groupsOf(seed).map((group) => ({
+  ...{ group, title: `${group.name}: ${group.points.join(', ')}` },
+  isAvailable: group.engines === 'embedded' || hasShared,
+}));
 
 function messageOf({ problems, evidence }: TrialResult, { armed, cells }: Group): string {
   const commands = cells.map(commandOf);
@@ -38,15 +27,26 @@ function messageOf({ problems, evidence }: TrialResult, { armed, cells }: Group)
 }
 
 describe('a daemon that fails in the middle of its work', () => {
-  it.each(groups.map((group) => ({ ...group, title: `${group.name}: ${group.points.join(', ')}` })))(
-    'loses nothing and does nothing twice ($title)',
-    { timeout: LIMIT_MS },
-    async (group) => {
-      const result = results.get(group.name);
-      // Without the servers: need.ts has said that this does not run.
-      if (!result) return;
-      const { problems, ...rest } = await result;
-      expect(problems, messageOf({ problems, ...rest }, group)).toEqual([]);
-    },
-  );
+  for (const { group, title, isAvailable } of trials)
+    it.skipIf(!isAvailable).concurrent(
+      `loses nothing and does nothing twice (${title})`,
+      { timeout: LIMIT_MS },
+      async () => {
+        const result = await pass(async () => runTrial(group, { servers: await serversOf(group) }));
+        expect(result.problems, messageOf(result, group)).toEqual([]);
+      },
+    );
+
+  it('is found out when it tells of an end only after it was written', { timeout: LIMIT_MS }, async () => {
+    const told =
+      /(if \(to\.notify && to\.to !== "delayed"\)) (prepare\w*\(TELL\)\.run\(eventOf\(to\.to\), to\.id\));/;
+    const build = copyBuild([[told, '$1 setTimeout(() => $2, 20);']]);
+    try {
+      const crash = allCells().cells.find(({ name }) => name === 'settle.after_write crash embedded')!;
+      const { problems } = await runTrial(crash, { cli: build.cli, quietMs: 3_000 });
+      expect(problems).toContainEqual(expect.stringContaining('no webhook was received'));
+    } finally {
+      build.remove();
+    }
+  });
 });

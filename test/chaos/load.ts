@@ -162,7 +162,7 @@ export function seenOf(request: Request): Seen {
 }
 
 /** Lets `width` works in at once; the others stand in line. */
-function turnstile(width: number): <T>(work: () => Promise<T>) => Promise<T> {
+export function turnstile(width: number): <T>(work: () => Promise<T>) => Promise<T> {
   const line: (() => void)[] = [];
   let inside = 0;
   return async (work) => {
