@@ -95,11 +95,14 @@ export function createSweeps(deps: SweepsDeps): Sweeps {
       if (oldestBefore.get(laneId) === oldest && upstreams.free(name.model) > 0) stuck.push(lane);
     }
     oldestBefore = new Map(found.map(({ laneId, oldest }) => [laneId, oldest]));
-    if ((await failpoint('sweep.activate')) === 'duplicate') await activeLanes.activate(lanes);
-    if (lanes.length > 0) await activeLanes.activate(lanes);
-    if (stuck.length > 0) await activeLanes.repair(stuck);
-    // Held lanes as well: nobody else would make a claim again that failed.
-    for (const list of lists) dispatcher.heard(list);
+    try {
+      if ((await failpoint('sweep.activate')) === 'duplicate') await activeLanes.activate(lanes);
+      if (lanes.length > 0) await activeLanes.activate(lanes);
+      if (stuck.length > 0) await activeLanes.repair(stuck);
+    } finally {
+      // Held lanes as well: nobody else would make a claim again that failed. Those that could not be made active may be.
+      for (const list of lists) dispatcher.heard(list);
+    }
   }
 
   async function forgetIdempotencyKeys(): Promise<void> {
