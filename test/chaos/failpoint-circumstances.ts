@@ -9,8 +9,8 @@ export interface Circumstance {
   readonly pace?: ClusterPlan['pace'];
   readonly slots?: number;
   readonly environment?: ClusterPlan['environment'];
-  /** The load begins so long before the broker is killed and started with the point armed; 0: it begins afterwards. */
-  readonly killedAfterMs?: number;
+  /** The load begins before the broker is killed and started with the point armed, so that it leaves work behind. */
+  readonly isKilledAtWork?: true;
   /** Before anything is armed. */
   readonly prepare?: (cluster: Cluster) => Promise<void>;
   /** Begins with the load. The broker with the point is `broker1`. */
@@ -34,40 +34,63 @@ async function withLink(cluster: Cluster, faults: Faults, work: () => Promise<vo
   await proxy.set(null);
 }
 
+/** Alone, the calls that go to the models are its own. */
+async function stopOthers({ brokers }: Cluster): Promise<void> {
+  await Promise.all(brokers.slice(1).map((broker) => broker.stop()));
+}
+
+async function startOthers({ brokers }: Cluster): Promise<void> {
+  await Promise.all(brokers.slice(1).map((broker) => broker.start()));
+}
+
+/** Until a model works, but not for ever: a broker that fails may never come so far. */
+export async function untilCalled({ ollamas }: Cluster): Promise<void> {
+  const isCalled = (): boolean =>
+    ollamas.some((ollama) => Object.values(ollama.state().models).some(({ running }) => running > 0));
+  for (let looks = 0; !isCalled() && looks < 500; looks++) await delay(10);
+}
+
 export const CIRCUMSTANCES = {
   'work goes on': {},
   'calls are longer than the time to renew a lease': { pace: SLOW, environment: PATIENT },
   'slots are rare': { slots: 1 },
   'the database is away while calls end': {
-    pace: SLOW,
-    environment: PATIENT,
+    ...{ pace: SLOW, environment: PATIENT, prepare: stopOthers },
     happen: async (cluster) => {
-      await delay(600);
+      await untilCalled(cluster);
+      await delay(200);
       linkOf(cluster, 'broker1-mariadb').proxy.resetAll();
-      await withLink(cluster, { connections: 'refuse' }, () => delay(2_000));
+      await withLink(cluster, { connections: 'refuse' }, () => delay(2_500));
+      await startOthers(cluster);
     },
   },
   'the connection to the database breaks in the middle of packets': {
-    pace: SLOW,
-    environment: PATIENT,
+    ...{ pace: SLOW, environment: PATIENT, prepare: stopOthers },
     happen: async (cluster) => {
       const { proxy } = linkOf(cluster, 'broker1-mariadb');
       const isResent = (): boolean => cluster.brokers[0]!.log().includes('"failpoint":"ledger.resend"');
+      await untilCalled(cluster);
       // As long as there is work, a packet is under way.
-      await withLink(cluster, { down: { latencyMs: 250 } }, async () => {
-        for (let times = 0; times < 4 || (times < 12 && !isResent()); times++) {
-          await delay(600);
+      await withLink(cluster, { down: { latencyMs: 100 } }, async () => {
+        for (let times = 0; times < 4 || (times < 10 && !isResent()); times++) {
+          await delay(700);
           proxy.resetAll();
         }
       });
+      await startOthers(cluster);
     },
   },
-  'it is killed with work in its hands': { pace: SLOW, environment: PATIENT, killedAfterMs: 700 },
+  'it is killed with work in its hands': {
+    ...{ pace: SLOW, environment: PATIENT, prepare: stopOthers },
+    isKilledAtWork: true,
+    happen: startOthers,
+  },
   'another broker is killed with work in its hands': {
-    pace: SLOW,
-    environment: PATIENT,
-    happen: async ({ brokers }) => {
-      await delay(800);
+    ...{ pace: SLOW, environment: PATIENT },
+    happen: async (cluster) => {
+      const { brokers } = cluster;
+      await untilCalled(cluster);
+      await delay(600);
       await brokers[1]!.kill();
       await delay(2 * LEASE_MS + 2_500);
       await brokers[1]!.start();
@@ -77,13 +100,11 @@ export const CIRCUMSTANCES = {
   'it is told to stop in the middle of calls': {
     pace: VERY_SLOW,
     environment: PATIENT,
-    // Alone, so that the calls are its own; the other one comes when it goes.
-    prepare: async ({ brokers }) => brokers[1]?.stop(),
-    happen: async ({ brokers, ollamas }) => {
-      const isCalled = (): boolean =>
-        ollamas.some((ollama) => Object.values(ollama.state().models).some(({ running }) => running > 0));
-      for (let looks = 0; !isCalled() && looks < 500; looks++) await delay(10);
-      await Promise.all([brokers[0]!.stop(), brokers[1]?.start()]);
+    prepare: stopOthers,
+    happen: async (cluster) => {
+      const { brokers } = cluster;
+      await untilCalled(cluster);
+      await Promise.all([brokers[0]!.stop(), startOthers(cluster)]);
       await brokers[0]!.start();
     },
   },
