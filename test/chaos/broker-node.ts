@@ -131,6 +131,7 @@ interface LogLine {
   fence?: number;
   to?: string;
   written?: boolean;
+  stale?: boolean;
 }
 
 /** A line that a kill cut short is no evidence of anything. */
@@ -142,8 +143,10 @@ function settledIn(line: string, broker: string): Settled[] {
   } catch {
     return [];
   }
-  const { requestId: id, fence, to = 'given up', written = false } = parsed;
-  // An outcome that waits for the database is still to be settled.
+  const { requestId: id, fence, to = 'given up', written = false, stale = false } = parsed;
+  // An outcome that waits for the database is still to be settled; one that an earlier run left may have been.
   const isWaiting = parsed.to !== undefined && parsed.written === undefined;
-  return id && fence !== undefined && !isWaiting ? [{ id, fence, to, isWritten: written, broker }] : [];
+  return id && fence !== undefined && !isWaiting && !stale
+    ? [{ id, fence, to, isWritten: written, broker }]
+    : [];
 }
