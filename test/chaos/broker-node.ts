@@ -130,7 +130,7 @@ interface LogLine {
   requestId?: string;
   fence?: number;
   to?: string;
-  written?: boolean;
+  written?: boolean | null;
   stale?: boolean;
 }
 
@@ -143,10 +143,11 @@ function settledIn(line: string, broker: string): Settled[] {
   } catch {
     return [];
   }
-  const { requestId: id, fence, to = 'given up', written = false, stale = false } = parsed;
-  // An outcome that waits for the database is still to be settled; one that an earlier run left may have been.
-  const isWaiting = parsed.to !== undefined && parsed.written === undefined;
+  const { requestId: id, fence, to = 'given up', stale = false } = parsed;
+  // An outcome that waits for the database, or for the next run, is still to be settled; one that an earlier run left
+  // and nobody needs was settled before.
+  const isWaiting = parsed.to !== undefined && typeof parsed.written !== 'boolean';
   return id && fence !== undefined && !isWaiting && !stale
-    ? [{ id, fence, to, isWritten: written, broker }]
+    ? [{ id, fence, to, isWritten: parsed.written === true, broker }]
     : [];
 }
