@@ -208,7 +208,7 @@ describe.skipIf(!mariadbAvailable || !redisAvailable)('a daemon on MariaDB and R
     await expect.poll(() => ollama.state().models['llama3:8b']?.running, { timeout: 5_000 }).toBe(SLOTS);
     await mariadb.kill();
     await expect
-      .poll(() => countOf(first.log(), 'the database is away: an outcome waits'), { timeout: 10_000 })
+      .poll(() => countOf(first.log(), 'an outcome cannot be written now'), { timeout: 10_000 })
       .toBe(SLOTS);
     const spool = join(first.dataDir, 'outcomes.spool');
     expect((await stat(spool)).mode & 0o777).toBe(0o600);
