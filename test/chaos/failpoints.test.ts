@@ -1,5 +1,6 @@
 /** Every failpoint at least once, on alternating engines: nothing is lost, nothing happens twice, everyone is told. */
 import { describe, expect, it } from 'vitest';
+import { FAILPOINTS } from '../../packages/broker/src/kernel/failpoints.ts';
 import { mariadbAvailable, needMariadb, needRedis, redisAvailable } from '../services/need.ts';
 import { allCells, commandOf } from './failpoint-cells.ts';
 import { type Group, groupsOf } from './failpoint-groups.ts';
@@ -27,6 +28,13 @@ function messageOf({ problems, evidence }: TrialResult, { armed, cells }: Group)
 }
 
 describe('a daemon that fails in the middle of its work', () => {
+  it('does so at every failpoint there is, whatever the seed', () => {
+    for (const any of [seed, 1, 2]) {
+      const armed = groupsOf(any).flatMap(({ points }) => points);
+      expect([...new Set(armed)].sort()).toEqual(Object.keys(FAILPOINTS).sort());
+    }
+  });
+
   for (const { group, title, isAvailable } of trials)
     it.skipIf(!isAvailable).concurrent(
       `loses nothing and does nothing twice (${title})`,
