@@ -25,14 +25,21 @@ export interface BrokerNode {
   kill(): Promise<void>;
   /** SIGTERM, and SIGKILL if it takes longer than 10 s. */
   stop(): Promise<void>;
-  /** Starts it if it does not run. Rejects when it cannot, as when its database is away. */
-  start(): Promise<void>;
+  /**
+   * Starts it if it was ended, for this life with these failpoints. Rejects when it cannot, as when its database is
+   * away.
+   */
+  start(failpoints?: string): Promise<void>;
+  /** Starts it again if it fell by itself, as a supervisor would. */
+  revive(): Promise<void>;
   /** SIGSTOP: it keeps its sockets and its leases, and does nothing. */
   freeze(): void;
   /** SIGCONT. */
   thaw(): void;
   /** Whether it was to run and does not: it fell by itself. */
   hasFallen(): boolean;
+  /** Ends it for good; nothing of it can be read afterwards. */
+  discard(): Promise<void>;
   adminToken(): string;
   /** What its log tells of requests, over all its lives. */
   settlements(): Settled[];
@@ -45,12 +52,15 @@ export async function startBrokerNode({ name, cli, environment }: BrokerPlan): P
   const dataDir = join(directory, 'data');
   const port = await freePort();
   const settings = { ...environment, FILA_PORT: String(port), FILA_DATA_DIR: dataDir };
-  const assigned = Object.entries(settings).map(([key, value]) => `${key}=${value}`);
+  let failpoints = '';
   let isUp = true;
   const daemon: Daemon = await startDaemon({
     ...{ name, directory, port, binary: '/usr/bin/env' },
     // Nothing of the surroundings goes along: a FILA_… of the developer's would make another broker of it.
-    args: ['-i', `PATH=${process.env['PATH']}`, ...assigned, process.execPath, cli, 'serve'],
+    get args() {
+      const all = Object.entries({ PATH: process.env['PATH'], ...settings, FILA_FAILPOINTS: failpoints });
+      return ['-i', ...all.map(([key, value]) => `${key}=${value}`), process.execPath, cli, 'serve'];
+    },
     isReady,
   });
   const log = (): string => readFileSync(join(directory, `${name}.log`), 'utf8');
@@ -71,19 +81,22 @@ export async function startBrokerNode({ name, cli, environment }: BrokerPlan): P
       await how();
     });
 
+  const begin = async (armed: string): Promise<void> => {
+    failpoints = armed;
+    await daemon.restart();
+    isUp = true;
+  };
+  const hasFallen = (): boolean => isUp && !isAlive(daemon.pid);
+
   return {
-    ...{ name, port, dataDir, log },
+    ...{ name, port, dataDir, log, hasFallen },
     kill: end(daemon.kill),
     stop: end(daemon.stop),
-    start: () =>
-      inTurn(async () => {
-        if (isUp) return;
-        await daemon.restart();
-        isUp = true;
-      }),
+    discard: end(daemon.discard),
+    start: (armed = '') => inTurn(async () => (isUp ? undefined : begin(armed))),
+    revive: () => inTurn(async () => (hasFallen() ? begin('') : undefined)),
     freeze: () => signal('SIGSTOP'),
     thaw: () => signal('SIGCONT'),
-    hasFallen: () => isUp && !isAlive(daemon.pid),
     adminToken: () => readFileSync(join(dataDir, 'admin.token'), 'utf8').trim(),
     settlements: () =>
       log()
@@ -118,6 +131,7 @@ interface LogLine {
   fence?: number;
   to?: string;
   written?: boolean | null;
+  stale?: boolean;
 }
 
 /** A line that a kill cut short is no evidence of anything. */
@@ -129,10 +143,11 @@ function settledIn(line: string, broker: string): Settled[] {
   } catch {
     return [];
   }
-  const { requestId: id, fence, to = 'given up' } = parsed;
-  // An outcome that waits for the database, or for the next run, is still to be settled.
+  const { requestId: id, fence, to = 'given up', stale = false } = parsed;
+  // An outcome that waits for the database, or for the next run, is still to be settled; one that an earlier run left
+  // and nobody needs was settled before.
   const isWaiting = parsed.to !== undefined && typeof parsed.written !== 'boolean';
-  return id && fence !== undefined && !isWaiting
+  return id && fence !== undefined && !isWaiting && !stale
     ? [{ id, fence, to, isWritten: parsed.written === true, broker }]
     : [];
 }

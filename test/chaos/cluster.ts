@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Fila } from '@fila/sdk';
+import { Redis } from 'ioredis';
 import { createConnection } from 'mysql2/promise';
 import {
   type SimulatedOllama,
@@ -32,6 +33,13 @@ export interface ClusterPlan {
   readonly redisArgs?: readonly string[];
   /** More settings of the brokers. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Servers for shared engines that others use at the same time; of its own unless given. */
+  readonly servers?: SharedServers;
+}
+
+export interface SharedServers {
+  readonly mariadb: MariadbService;
+  readonly redis: RedisService;
 }
 
 /** One wire: `client-broker1`, `broker1-redis`, `broker1-mariadb`, `broker1-ollama2`. */
@@ -115,11 +123,13 @@ async function assemble(
     return proxy.port;
   };
   const isShared = plan.engines === 'shared';
-  const mariadb = isShared ? keep(await startMariadb(), (one) => one.kill()) : null;
+  const mariadb = isShared ? (plan.servers?.mariadb ?? keep(await startMariadb(), end)) : null;
   const redis = isShared
-    ? keep(await startRedis({ args: [...(plan.redisArgs ?? [])] }), (one) => one.kill())
+    ? (plan.servers?.redis ?? keep(await startRedis({ args: [...(plan.redisArgs ?? [])] }), end))
     : null;
   const databaseUrl = (await mariadb?.createDatabase()) ?? null;
+  if (plan.servers && databaseUrl) closing.push(() => plan.servers!.mariadb.dropDatabase(databaseUrl));
+  const redisUrl = redis && (await emptyDatabaseOf(redis));
   const ollamas: SimulatedOllama[] = [];
   const { slots = SLOTS, ollamas: count = OLLAMAS } = plan;
   const { slowTokenMs, ...pace } = { ...PACE, ...plan.pace };
@@ -142,10 +152,10 @@ async function assemble(
     };
     if (databaseUrl)
       environment['FILA_DATABASE_URL'] = at(databaseUrl, await wire(`${name}-mariadb`, mariadb!.port));
-    if (redis) environment['FILA_REDIS_URL'] = at(redis.url, await wire(`${name}-redis`, redis.port));
+    if (redis) environment['FILA_REDIS_URL'] = at(redisUrl!, await wire(`${name}-redis`, redis.port));
     const cli = plan.cli ?? BUILT_CLI;
     const beganMs = performance.now();
-    const node = keep(await startBrokerNode({ name, cli, environment }), (one) => one.kill());
+    const node = keep(await startBrokerNode({ name, cli, environment }), (one) => one.discard());
     startMs = Math.max(startMs, performance.now() - beganMs);
     brokers.push(node);
     urls.push(`http://127.0.0.1:${await wire(`client-${name}`, node.port)}`);
@@ -160,6 +170,23 @@ async function assemble(
 
 /** Some 100 ms a call: long enough to be hit in the middle, short enough for hundreds. */
 const PACE = { firstTokenMs: 30, tokensPerSecond: 500 };
+
+const end = (server: MariadbService | RedisService): Promise<void> => server.kill();
+
+const REDIS_DATABASES = 16;
+let redisDatabase = 0;
+
+/** One of the numbered databases of a Redis, in turn. */
+async function emptyDatabaseOf({ url }: RedisService): Promise<string> {
+  const numbered = `${url}/${redisDatabase++ % REDIS_DATABASES}`;
+  const client = new Redis(numbered);
+  try {
+    await client.flushdb();
+  } finally {
+    client.disconnect();
+  }
+  return numbered;
+}
 
 function at(url: string, port: number): string {
   const wired = new URL(url);

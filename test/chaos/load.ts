@@ -18,6 +18,18 @@ export interface LoadPlan {
   readonly isIdempotent: boolean;
   /** Where ends are told; null without webhooks. */
   readonly callbackUrl: string | null;
+  readonly habits?: Partial<Habits>;
+}
+
+/** How clients behave; shares are of all requests. */
+export interface Habits {
+  readonly waits: number;
+  readonly cancels: number;
+  readonly cancelsLate: number;
+  /** Of those with an idempotency key. */
+  readonly repeatsAnswered: number;
+  /** The longest time between two looks. */
+  readonly pauseMs: number;
 }
 
 export interface LoadTarget {
@@ -32,12 +44,13 @@ const REPEATS = 5;
 const READS = 4;
 const BURST_MS = 50;
 
-/** How clients behave: these shares of all requests. */
-const WAITS = 0.15;
-const CANCELS = 0.08;
-const CANCELS_LATE = 0.05;
-/** Of those with an idempotency key. */
-const REPEATS_ANSWERED = 0.1;
+const HABITS: Habits = {
+  waits: 0.15,
+  cancels: 0.08,
+  cancelsLate: 0.05,
+  repeatsAnswered: 0.1,
+  pauseMs: 1_500,
+};
 
 /** Resolves when every client has done what it came for; no call lasts longer than some seconds. */
 export async function runLoad(plan: LoadPlan, target: LoadTarget): Promise<void> {
@@ -66,6 +79,7 @@ interface Teller {
 
 async function tellStory(n: number, teller: Teller): Promise<void> {
   const { chance, target, plan } = teller;
+  const habits: Habits = { ...HABITS, ...plan.habits };
   const key = target.keys[n % target.keys.length]!;
   const idempotencyKey = plan.isIdempotent ? `run-${plan.seed}-${n}` : undefined;
   const intent: Intent & { f: 'accept' } = {
@@ -73,7 +87,7 @@ async function tellStory(n: number, teller: Teller): Promise<void> {
     ...{ idempotencyKey, isReceived: plan.callbackUrl !== null },
   };
   const call = callsOf(teller, key);
-  const waitSeconds = chance.happens(WAITS) ? 2 : undefined;
+  const waitSeconds = chance.happens(habits.waits) ? 2 : undefined;
   const priority = chance.whole(0, 9);
   let accepted = await call.accept(intent, { waitSeconds, priority });
   for (let again = 0; !accepted && idempotencyKey && again < REPEATS; again++) {
@@ -81,16 +95,16 @@ async function tellStory(n: number, teller: Teller): Promise<void> {
     accepted = await call.accept(intent, { priority });
   }
   if (!accepted) return;
-  if (idempotencyKey && chance.happens(REPEATS_ANSWERED)) await call.accept(intent, { priority });
+  if (idempotencyKey && chance.happens(habits.repeatsAnswered)) await call.accept(intent, { priority });
   const { id } = accepted;
-  if (chance.happens(CANCELS)) {
+  if (chance.happens(habits.cancels)) {
     await delay(chance.whole(0, 600));
     await call.cancel(id);
   }
-  const lateCancel = chance.happens(CANCELS_LATE);
+  const lateCancel = chance.happens(habits.cancelsLate);
   let left = READS;
   for (let last = accepted; left > 0; left--) {
-    await delay(chance.whole(20, 1_500));
+    await delay(chance.whole(20, habits.pauseMs));
     const hadEnded = TERMINAL.has(last.status);
     last = (await call.read(id)) ?? last;
     if (lateCancel && !hadEnded && TERMINAL.has(last.status)) await call.cancel(id);
@@ -152,7 +166,7 @@ export function seenOf(request: Request): Seen {
 }
 
 /** Lets `width` works in at once; the others stand in line. */
-function turnstile(width: number): <T>(work: () => Promise<T>) => Promise<T> {
+export function turnstile(width: number): <T>(work: () => Promise<T>) => Promise<T> {
   const line: (() => void)[] = [];
   let inside = 0;
   return async (work) => {

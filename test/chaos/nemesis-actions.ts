@@ -146,7 +146,7 @@ function brokerOf(cluster: Cluster, name: string): BrokerNode {
   return cluster.brokers.find((broker) => broker.name === name)!;
 }
 
-function linkOf(cluster: Cluster, name: string): Link {
+export function linkOf(cluster: Cluster, name: string): Link {
   return cluster.links.find((link) => link.name === name)!;
 }
 

@@ -1,8 +1,9 @@
 /** Runs one real server for a test, so that it and its directory never outlive the test process. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,6 +11,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 10_000;
 const PROBE_EVERY_MS = 10;
+const LEAST_PORT = 12_000;
+const MOST_PORT = 32_000;
 
 /**
  * The guard, in sh: it is told the pid of the server of the moment (0 = none) and sees the end of its stdin when the
@@ -46,6 +49,8 @@ export interface Daemon {
   freeze(): Promise<void>;
   /** SIGCONT; nothing when it was not frozen. */
   thaw(): void;
+  /** Ends it for good and removes its directory now, where hundreds would be too many until the test process ends. */
+  discard(): Promise<void>;
 }
 
 /** A directory that the guard removes when this process ends. */
@@ -53,19 +58,29 @@ export function temporaryDirectory(name: string): string {
   return mkdtempSync(join(tmpdir(), `fila-${name}-`));
 }
 
-/** A port of 127.0.0.1 that nobody listens on now. */
+/**
+ * A port of 127.0.0.1 that nobody listens on now. Below those that the system gives to outgoing connections: a server
+ * that is down for a moment finds it free again.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = randomInt(LEAST_PORT, MOST_PORT);
+    const server = createServer().listen(port, '127.0.0.1');
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!isFree) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 /** Starts guard and server; resolves when the server is ready. */
 export async function startDaemon(plan: DaemonPlan): Promise<Daemon> {
-  const tellGuard = startGuard(plan.directory);
+  const guard = startGuard(plan.directory);
+  const tellGuard = guard.tell;
   let child: ChildProcess | undefined;
   let pid = 0;
 
@@ -111,6 +126,10 @@ export async function startDaemon(plan: DaemonPlan): Promise<Daemon> {
     thaw: () => {
       if (isRunning()) process.kill(pid, 'SIGCONT');
     },
+    discard: async () => {
+      await end('SIGKILL');
+      guard.leave();
+    },
   };
 }
 
@@ -131,7 +150,7 @@ function spawnServer(plan: DaemonPlan): ChildProcess {
   return child;
 }
 
-function startGuard(directory: string): (pid: number) => void {
+function startGuard(directory: string): { tell(pid: number): void; leave(): void } {
   const guard = spawn('/bin/sh', ['-c', GUARD, 'guard', directory], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
@@ -140,7 +159,7 @@ function startGuard(directory: string): (pid: number) => void {
   stdin.on('error', () => {});
   stdin.unref();
   guard.unref();
-  return (pid) => void stdin.write(`${pid}\n`);
+  return { tell: (pid) => void stdin.write(`${pid}\n`), leave: () => void stdin.end() };
 }
 
 async function untilReady(plan: DaemonPlan, isRunning: () => boolean): Promise<void> {

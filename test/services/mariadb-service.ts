@@ -16,6 +16,7 @@ export interface MariadbService extends Daemon {
   url(database: string): string;
   /** Makes an empty database that nobody else uses and returns its URL. */
   createDatabase(): Promise<string>;
+  dropDatabase(url: string): Promise<void>;
   /** Everything in a database as SQL, binary columns raw; read as UTF-8, so text in them can be searched. */
   dump(database: string): Promise<string>;
 }
@@ -55,6 +56,7 @@ export async function startMariadb(options: { args?: readonly string[] } = {}): 
     restart: daemon.restart,
     freeze: daemon.freeze,
     thaw: daemon.thaw,
+    discard: daemon.discard,
   };
 }
 
@@ -81,18 +83,22 @@ function serverOptions(directory: string, port: number): string[] {
 function databases(
   port: number,
   dumpProgram: string,
-): Pick<MariadbService, 'url' | 'createDatabase' | 'dump'> {
+): Pick<MariadbService, 'url' | 'createDatabase' | 'dropDatabase' | 'dump'> {
   let made = 0;
   const url = (database: string) => `mysql://root@127.0.0.1:${port}/${database}`;
 
-  async function createDatabase(): Promise<string> {
-    const name = `fila_${process.pid}_${++made}`;
+  async function asRoot(statement: string): Promise<void> {
     const connection = await createConnection({ host: '127.0.0.1', port, user: 'root' });
     try {
-      await connection.query(`CREATE DATABASE ${name}`);
+      await connection.query(statement);
     } finally {
       await connection.end();
     }
+  }
+
+  async function createDatabase(): Promise<string> {
+    const name = `fila_${process.pid}_${++made}`;
+    await asRoot(`CREATE DATABASE ${name}`);
     return url(name);
   }
 
@@ -103,5 +109,8 @@ function databases(
     return stdout;
   }
 
-  return { url, createDatabase, dump };
+  const dropDatabase = (at: string): Promise<void> =>
+    asRoot(`DROP DATABASE ${new URL(at).pathname.slice(1)}`);
+
+  return { url, createDatabase, dropDatabase, dump };
 }

@@ -41,5 +41,6 @@ export async function startRedis(options: { port?: number; args?: string[] } = {
     restart: daemon.restart,
     freeze: daemon.freeze,
     thaw: daemon.thaw,
+    discard: daemon.discard,
   };
 }

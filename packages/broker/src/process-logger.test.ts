@@ -35,6 +35,17 @@ describe('a line of the log', () => {
     ]);
   });
 
+  it('is there after a kill when lines are written at once', async () => {
+    const module = JSON.stringify(join(import.meta.dirname, 'process-logger.ts'));
+    const program = `import { processLogger } from ${module};
+      processLogger('info', { isAtOnce: true }).warn({}, 'last words');
+      process.kill(process.pid, 'SIGKILL');`;
+    const killed = await run(process.execPath, ['--input-type=module', '--eval', program]).catch(
+      (error: { stdout: string; signal: string }) => error,
+    );
+    expect(killed).toMatchObject({ signal: 'SIGKILL', stdout: expect.stringContaining('last words') });
+  });
+
   it('is written only when it is important enough', async () => {
     const script = `for (const level of ['debug', 'info', 'warn', 'error']) log[level]({}, level);`;
     const messages = async (level: string) => (await logged(script, level)).lines.map((line) => line['msg']);

@@ -1,5 +1,5 @@
 /** The process's log: one JSON object a line on stdout, secrets masked. */
-import { pino } from 'pino';
+import { type LoggerOptions, pino } from 'pino';
 import type { Logger } from './kernel/logger.ts';
 
 const MASKED = [
@@ -22,9 +22,12 @@ const PASSWORD_IN_URL = /(\w+:\/\/[^:/@\s]*):\S+@/g;
 const LONGEST_TEXT = 2_000;
 const DEEPEST_CAUSE = 5;
 
-/** Errors are written by name, message, code and stack; of what else they carry (SQL, its values) nothing. */
-export function processLogger(level: string): Logger & { flush(): void } {
-  const log = pino({
+/**
+ * Errors are written by name, message, code and stack; of what else they carry (SQL, its values) nothing. Lines may be
+ * written a moment later, and a kill takes them away, unless `isAtOnce`: that costs a system call a line.
+ */
+export function processLogger(level: string, { isAtOnce = false } = {}): Logger & { flush(): void } {
+  const settings: LoggerOptions = {
     level,
     base: { service: 'fila' },
     timestamp: pino.stdTimeFunctions.isoTime,
@@ -37,8 +40,8 @@ export function processLogger(level: string): Logger & { flush(): void } {
     },
     redact: { paths: MASKED.flatMap((name) => [name, `*.${name}`]), censor: '[masked]' },
     serializers: { err: (error) => describeError(error), error: (error) => describeError(error) },
-  });
-  return log;
+  };
+  return isAtOnce ? pino(settings, pino.destination({ sync: true })) : pino(settings);
 }
 
 interface DescribedError {

@@ -29,9 +29,9 @@ export interface RunningBroker {
  */
 export async function startBroker(
   settings: Settings,
-  logger: Logger = processLogger(settings.logLevel),
+  logger: Logger = processLogger(settings.logLevel, { isAtOnce: settings.failpoints !== '' }),
 ): Promise<RunningBroker> {
-  armFailpoints(settings.failpoints);
+  armFailpoints(settings.failpoints, (fired) => logger.warn(fired, 'a failpoint fired'));
   if (settings.failpoints !== '')
     logger.warn({ failpoints: settings.failpoints }, 'failpoints are armed: this daemon fails on purpose');
   const run = newId('run');

@@ -58,6 +58,15 @@ describe('a failpoint', () => {
     expect(ends).toEqual(['failed', 'passed', 'failed', 'passed']);
   });
 
+  it('tells who armed it before anything happens there', () => {
+    const told: unknown[] = [];
+    armFailpoints('ledger.before_commit:error@2', (fired) => told.push(fired));
+    failpointSync('ledger.before_commit');
+    expect(told).toEqual([]);
+    expect(() => failpointSync('ledger.before_commit')).toThrow(FailpointError);
+    expect(told).toEqual([{ failpoint: 'ledger.before_commit', action: 'error' }]);
+  });
+
   it('throws where nothing can be awaited', () => {
     armFailpoints('ledger.before_commit:error;ledger.after_commit:error');
     expect(() => failpointSync('ledger.before_commit')).toThrow(FailpointError);

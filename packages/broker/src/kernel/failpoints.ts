@@ -100,7 +100,11 @@ export class FailpointError extends Error {
   override readonly name = 'FailpointError';
 }
 
+/** Hears of a point before anything happens there. */
+export type OnFired = (fired: { readonly failpoint: FailpointName; readonly action: string }) => void;
+
 let armed: Map<FailpointName, Armed[]> | null = null;
+let onFired: OnFired = () => {};
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
 /**
@@ -108,7 +112,7 @@ const sleeper = new Int32Array(new SharedArrayBuffer(4));
  * unless given). Replaces what was armed before and counts from zero; '' disarms. Throws, with nothing changed, when
  * the text is not right. The actions: crash (SIGKILL), error, delay(ms), duplicate.
  */
-export function armFailpoints(spec: string): void {
+export function armFailpoints(spec: string, tell: OnFired = () => {}): void {
   const problems = problemsOfFailpoints(spec);
   if (problems.length > 0) throw new Error(`Failpoints: ${problems.join('; ')}.`);
   const next = new Map<FailpointName, Armed[]>();
@@ -117,6 +121,7 @@ export function armFailpoints(spec: string): void {
     next.set(part.name, [...(next.get(part.name) ?? []), part.armed]);
   }
   armed = next.size > 0 ? next : null;
+  onFired = tell;
 }
 
 /** All that is wrong with the text; nothing is armed. */
@@ -168,6 +173,7 @@ function fired(name: FailpointName): Action | undefined {
     entry.hits += 1;
     if (entry.onlyAtHit === undefined || entry.onlyAtHit === entry.hits) due ??= entry.action;
   }
+  if (due) onFired({ failpoint: name, action: due.kind });
   return due;
 }
 
