@@ -37,7 +37,7 @@ export async function startHttpDaemon(plan: HttpDaemonPlan): Promise<HttpDaemon>
       return daemon.pid;
     },
     ...{ port, directory, stop: daemon.stop, kill: daemon.kill, restart: daemon.restart },
-    ...{ freeze: daemon.freeze, thaw: daemon.thaw },
+    ...{ freeze: daemon.freeze, thaw: daemon.thaw, discard: daemon.discard },
   };
 }
 
