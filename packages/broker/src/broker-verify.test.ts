@@ -20,6 +20,7 @@ const TABLES = ['requests', 'outbox', 'idempotency_keys', 'webhook_endpoints', '
 function house({ ledger, activeLanes, vault, database }: Engines) {
   const keyId = newId('key');
   const requests = createRequests({
+    offerLane: () => false,
     ...{ ledger, activeLanes, vault, clock: systemClock, logger: silentLogger, defaultModel: 'llama3:8b' },
     ...{ hasReceivers: async () => true, problemOfCallback: () => null },
   });

@@ -30,7 +30,7 @@ import { upstreamStore } from './features/upstreams/upstream-store.ts';
 import { createUpstreams, isCloudModel, type Upstreams } from './features/upstreams/upstreams.ts';
 import { createVerify } from './features/verify/verify.ts';
 import { verifyRoutes } from './features/verify/verify-routes.ts';
-import { callModel, createWorker } from './features/worker/worker.ts';
+import { callModel, createWorker, type Worker } from './features/worker/worker.ts';
 import { webhookRoutes } from './features/webhooks/webhook-routes.ts';
 import { webhookStore } from './features/webhooks/webhook-store.ts';
 import { createWebhooks, type Webhooks } from './features/webhooks/webhooks.ts';
@@ -82,6 +82,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   const models = createModels({ allowCloudModels: settings.allowCloudModels, isCloudModel });
   const requests = createRequests({
     ...{ ledger, activeLanes, vault, clock, logger, defaultModel: settings.defaultModel },
+    offerLane: (lane, name) => worker.offerLane(lane, name),
     hasReceivers: (keyId) => webhooks.hasReceivers(keyId),
     problemOfCallback: (url) => webhooks.problemOfUrl(url),
   });
@@ -104,7 +105,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   });
   requests.onEnded(() => webhooks.wake());
   requests.onEnded((id, facts) => limits.ended(id, facts));
-  const worker = createWorker({
+  const worker: Worker = createWorker({
     ...{ ledger, activeLanes, requests, upstreams, clock, logger, owner: run },
     spoolFile: join(settings.dataDir, 'outcomes.spool'),
     ...{ earlierRuns: dataDir.earlierRuns, forgetEarlierRuns: () => dataDir.forgetEarlierRuns() },

@@ -22,6 +22,7 @@ export const OWNER = newId('run');
 export function failedRequests({ ledger, activeLanes, vault }: Engines) {
   const content = requestContent(vault);
   const requests = createRequests({
+    offerLane: () => false,
     ...{ ledger, activeLanes, vault, clock: systemClock, logger: silentLogger, defaultModel: 'llama3:8b' },
     hasReceivers: async () => false,
     problemOfCallback: () => null,

@@ -14,7 +14,7 @@ function acceptance(insert: Ledger['insert'], activate: ActiveLanes['activate'])
     content: { seal: () => Buffer.from('sealed') } as never,
     view: null as never,
     ...{ clock: { now: () => 1_000 }, logger: silentLogger, defaultModel: 'm' },
-    ...{ hasReceivers: async () => false, problemOfCallback: () => null },
+    ...{ offerLane: () => false, hasReceivers: async () => false, problemOfCallback: () => null },
   });
 }
 

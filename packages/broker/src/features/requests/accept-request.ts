@@ -1,6 +1,6 @@
 /** The way in: seals a request, stores it once, and makes its lane active. */
 import type { ActiveLanes, Lane } from '../../engines/active-lanes/active-lanes.ts';
-import type { Ledger, NewRow, RequestRow } from '../../engines/ledger/ledger.ts';
+import type { LaneName, Ledger, NewRow, RequestRow } from '../../engines/ledger/ledger.ts';
 import type { Vault } from '../../engines/vault/vault.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { CreateRequest } from '../../kernel/contract.generated.ts';
@@ -17,6 +17,8 @@ import { newView, type RequestView } from './request-view.ts';
 export interface AcceptDeps {
   readonly ledger: Ledger;
   readonly activeLanes: ActiveLanes;
+  /** Whether who dispatches here sees to a lane himself; then it need not be made active for all. */
+  readonly offerLane: (lane: Lane, name: LaneName) => boolean;
   readonly vault: Vault;
   readonly content: RequestContent;
   readonly view: RequestView;
@@ -65,7 +67,7 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
     const stored = failpoint('accept.after_insert');
     if (stored) await stored;
     if (inserted.kind === 'repeated') return repeated(inserted);
-    if (times.runAt === null) void activate({ id: laneId, list: listOf(lane) });
+    if (times.runAt === null) void activate(laneId, lane);
     const known = { model, priority, metadata: metadata ?? null, createdAt: now, retryOf: null, ...times };
     return { request: newView(id, known), isRepeated: false };
   }
@@ -87,7 +89,7 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
       sealed && content.seal(column, id, await content.open(column, dead.id, sealed));
     const body = await ledger.body(dead.id);
     if (!body) return null;
-    const list = listOf(await ledger.lanes.nameOf(dead.laneId));
+    const lane = await ledger.lanes.nameOf(dead.laneId);
     const inserted = await ledger.insert({
       ...{ id, laneId: dead.laneId, keyId: dead.keyId, priority: dead.priority, createdAt: clock.now() },
       ...{ runAt: null, deadlineAt: null, retryOf: dead.id, idempotency: null },
@@ -99,7 +101,7 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
     });
     if (inserted.kind !== 'inserted') return null;
     await failpoint('dead_letters.after_retry_insert');
-    void activate({ id: dead.laneId, list });
+    void activate(dead.laneId, lane);
     return id;
   }
 
@@ -115,11 +117,12 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
   }
 
   /** Not waited for: the row is accepted already, and when the active lanes are away the sweep finds it. */
-  async function activate(lane: Lane): Promise<void> {
+  async function activate(id: number, name: LaneName): Promise<void> {
+    const lane = { id, list: listOf(name) };
     try {
       const held = failpoint('accept.before_activate');
       if (held && (await held) === 'duplicate') await deps.activeLanes.activate([lane]);
-      await deps.activeLanes.activate([lane]);
+      if (!deps.offerLane(lane, name)) await deps.activeLanes.activate([lane]);
       await failpoint('accept.after_activate');
     } catch (error) {
       logger.warn({ err: error, lane: lane.id }, 'a lane could not be made active; the sweep will do it');

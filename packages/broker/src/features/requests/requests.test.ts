@@ -41,6 +41,7 @@ function open() {
   const logger = { ...silentLogger, warn: log, error: log };
   const clock = { now: () => Date.now() };
   const requests = createRequests({
+    offerLane: () => false,
     ...{ ledger, activeLanes, vault, clock, logger, defaultModel: 'usual:1b' },
     hasReceivers: async () => false,
     problemOfCallback: () => null,

@@ -138,6 +138,67 @@ describe('a dispatcher', () => {
   });
 });
 
+describe('a dispatcher that is alone', () => {
+  it('sees to lanes that are offered, without a word to the line', async () => {
+    const { broker, offer, rest, lanes } = await openBench();
+    const here = broker({ m: 2 }, undefined, () => true);
+    expect(await offer(here, { key: 'a' }, 3)).toBe(true);
+    expect(await offer(here, { key: 'b' })).toBe(true);
+    here.finishAll();
+    await rest();
+    expect(here.starts.toSorted()).toEqual(['a', 'a', 'a', 'b']);
+    // The line is looked at once, when the list becomes known.
+    expect(lanes.allCalls).toBe(1);
+  });
+
+  it('does not take what it could not start, nor anything when others are there', async () => {
+    const { broker, offer } = await openBench();
+    let isAlone = true;
+    const here = broker({ m: 1, down: 0 }, undefined, () => isAlone);
+    expect(await offer(here, { model: 'down' })).toBe(false);
+    isAlone = false;
+    expect(await offer(here, {})).toBe(false);
+  });
+
+  it('puts its lanes in line when somebody comes, and when it stops', async () => {
+    const { broker, offer, rest, lane } = await openBench();
+    let isAlone = true;
+    const here = broker({ m: 1 }, undefined, () => isAlone);
+    await offer(here, { key: 'a' }, 9);
+    await rest();
+    const there = broker({ m: 9 });
+    there.dispatcher.know(lane({ key: 'a' }));
+    isAlone = false;
+    await here.dispatcher.keepTokens();
+    await rest();
+    expect(there.running.size).toBeGreaterThan(5);
+
+    const alone = broker({ m: 1 }, undefined, () => true);
+    await offer(alone, { key: 'c' }, 5);
+    await rest();
+    await alone.dispatcher.stop();
+    there.finishAll();
+    await rest();
+    expect(there.starts.filter((key) => key === 'c')).toHaveLength(4);
+  });
+
+  it('loses no row that is stored as its lane is found empty', async () => {
+    const { broker, offer, insert, ledger, rest, lane, completed } = await openBench();
+    const here = broker({ m: 4 }, undefined, () => true);
+    here.finishAll();
+    for (let i = 0; i < 40; i++) {
+      await offer(here, {});
+      // As the door does: what is held is not made active by anybody else.
+      const [late] = await insert({});
+      const name = lane({});
+      const laneId = await ledger.lanes.idOf(name);
+      here.dispatcher.offer({ id: laneId, list: LIST }, name);
+      await rest();
+      expect(completed.has(late!)).toBe(true);
+    }
+  });
+});
+
 describe('two dispatchers on one store of lanes', () => {
   it('share the work, and no row runs twice', async () => {
     const { broker, arrive, rest, completed } = await openBench();

@@ -12,7 +12,8 @@ import { idTime } from '../../kernel/ids.ts';
 import { listOf } from '../../kernel/lanes.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import { pickTurns, rankOf } from './pick-turns.ts';
-import { type ActiveList, type ClaimedAhead, type HeldLane, Pool } from './pool.ts';
+import { Hands } from './hands.ts';
+import { type ClaimedAhead, type HeldLane, Pool } from './pool.ts';
 
 export interface DispatcherDeps {
   readonly ledger: Ledger;
@@ -54,10 +55,6 @@ interface Turn {
 
 /** After the database was found away. The sweep wakes us sooner or later anyway; this keeps others from doing it often. */
 const REST_MS = 1_000;
-/** A lane goes back to the end of the line after this time, if others want it: by time, so that a row costs no rotation. */
-const HOLD_MS = 20;
-/** Tokens of one list that are held when nobody else wants them. */
-const HANDFUL = 256;
 /** Rows that may wait here, as a multiple of those that were meant to: each key that is entitled to be first adds some. */
 const MOST_WAITING = 4;
 const UNLIMITED = { ofKey: Number.POSITIVE_INFINITY, ofQueue: Number.POSITIVE_INFINITY };
@@ -73,8 +70,7 @@ export class Dispatcher {
   readonly #pools = new Map<string, Pool>();
   readonly #lists = new Map<string, Pool>();
   readonly #underWay = { keys: new Map<string, number>(), queues: new Map<string, number>() };
-  readonly #background = new Set<Promise<void>>();
-  #oldest = new Map<number, number>();
+  readonly #hands: Hands;
   #claimMs = 5;
   #running: Promise<void> | null = null;
   #again = false;
@@ -83,6 +79,25 @@ export class Dispatcher {
 
   constructor(deps: DispatcherDeps) {
     this.#deps = deps;
+    this.#hands = new Hands({
+      ...deps,
+      isAlone: () => this.#isAlone(),
+      offer: (lane, name) => this.offer(lane, name),
+    });
+  }
+
+  /**
+   * A lane has work. True when it is seen to here: it is held already, or nobody else could want it, and then no token
+   * has to go around. Its rows are found by others all the same when this broker dies, as those of every lane.
+   */
+  offer(lane: Lane, name: LaneName): boolean {
+    if (!this.#hands.has(lane.id)) {
+      if (this.#stopped || !this.#isAlone() || this.#deps.slots.capacity(name.model) <= 0) return false;
+      this.know(name);
+      if (!this.#hands.takeIn(this.#lists.get(lane.list)!, lane, name)) return false;
+    }
+    this.wake();
+    return true;
   }
 
   /** A lane of this list may have work. False when the list is not known here yet. */
@@ -107,13 +122,11 @@ export class Dispatcher {
 
   /** When the oldest row of each lane with work was accepted, as the sweep has just read it. */
   saw(oldest: Map<number, number>): void {
-    this.#oldest = oldest;
-    for (const lane of this.#held()) lane.oldestMs = oldest.get(lane.token.lane.id) ?? lane.oldestMs;
+    this.#hands.saw(oldest);
   }
 
   isHeld(laneId: number): boolean {
-    for (const lane of this.#held()) if (lane.token.lane.id === laneId) return true;
-    return false;
+    return this.#hands.has(laneId);
   }
 
   /** Rows that are ours and have not started. */
@@ -141,9 +154,8 @@ export class Dispatcher {
   /** Keeps tokens that will be used; those whose model has no free slot go back, for another broker may have one. */
   async keepTokens(): Promise<void> {
     for (const pool of this.#pools.values()) {
-      const { held } = pool;
       const isUseful = this.#isAlone() || this.#deps.slots.free(pool.model) > 0;
-      if (held.length > 0) await (isUseful ? this.#renew(pool, held) : this.#giveBack(pool, held));
+      await (isUseful ? this.#hands.renew(pool) : this.#hands.giveBack(pool, pool.held));
       // What cannot start here for now may start elsewhere, and is to stand in line with the others.
       if (pool.ready.length > 0 && this.#deps.slots.capacity(pool.model) === 0) await this.#handBack(pool);
     }
@@ -154,10 +166,10 @@ export class Dispatcher {
     this.#stopped = true;
     clearTimeout(this.#rest ?? undefined);
     await this.#running;
-    await Promise.all(this.#background);
+    await this.#hands.rest();
     for (const pool of this.#pools.values()) {
       await this.#handBack(pool);
-      await this.#giveBack(pool, pool.held);
+      await this.#hands.giveBack(pool, pool.held);
     }
   }
 
@@ -196,7 +208,7 @@ export class Dispatcher {
     if (held && (await held) === 'duplicate') turns.push(...turns);
     const began = performance.now();
     const answers = await Promise.allSettled(
-      turns.map(({ lane, limit }) => ledger.claim({ laneId: lane.token.lane.id, limit, owner, leaseMs })),
+      turns.map(({ lane, limit }) => ledger.claim({ laneId: lane.id, limit, owner, leaseMs })),
     );
     this.#claimMs += NEWEST * (performance.now() - began - this.#claimMs);
     const claimed = failpoint('dispatch.after_claim');
@@ -211,8 +223,8 @@ export class Dispatcher {
       if (answer.value.length < turn.limit) empty.push(turn);
     }
     for (const pool of pools) this.#startReady(pool);
-    this.#retire(empty);
-    this.#rotate();
+    this.#hands.retire(empty);
+    this.#hands.rotate(pools);
     const failed = answers.find((answer) => answer.status === 'rejected');
     if (failed) throw failed.reason;
     return true;
@@ -233,7 +245,7 @@ export class Dispatcher {
     const ready = pool.ready.filter(({ isRefused }) => !isRefused);
     if (capacity <= 0 || places <= 0 || pool.ready.length >= MOST_WAITING * places) return [];
     const open = places - ready.length;
-    await Promise.all([...pool.lists.values()].map((list) => this.#fillHands(pool, list, open)));
+    await Promise.all([...pool.lists.values()].map((list) => this.#hands.fill(pool, list, open)));
     const nowMs = Date.now();
     const turns = pickTurns(pool.held, ready, {
       ...{ places, lowPlaces: places - this.#keptFree(pool), nowMs, ageingMs },
@@ -280,79 +292,6 @@ export class Dispatcher {
     }
   }
 
-  /** Where others want them, one token more than can be used: the next lane is at hand when a slot falls free. */
-  async #fillHands(pool: Pool, list: ActiveList, open: number): Promise<void> {
-    const overtakes = pool.ready.some(({ rank }) => rank < list.band);
-    const most = this.#isAlone() ? HANDFUL : open > 0 ? open + 1 : Number(overtakes);
-    const wanted = most - list.held.length;
-    if (!list.mayHaveMore || wanted <= 0) return;
-    list.mayHaveMore = false;
-    const tokens = await this.#deps.activeLanes.next(list.name, wanted);
-    if (tokens.length === wanted) list.mayHaveMore = true;
-    const since = performance.now();
-    for (const token of tokens) {
-      const name = await this.#deps.ledger.lanes.nameOf(token.lane.id);
-      // A second token of one lane may exist after a repair; one is enough.
-      if (this.isHeld(token.lane.id)) continue;
-      pool.hold(list, { token, name, since }, this.#oldest.get(token.lane.id));
-    }
-  }
-
-  #retire(turns: readonly Turn[]): void {
-    if (turns.length === 0) return;
-    for (const { pool, lane } of turns) pool.letGo([lane]);
-    this.#inBackground(this.#takeOff(turns.map(({ lane }) => lane)));
-  }
-
-  /** In this order no wake-up is lost: off the line, then a look at the rows, and back on it if there are any. */
-  async #takeOff(held: readonly HeldLane[]): Promise<void> {
-    const { activeLanes, ledger } = this.#deps;
-    const tokens = held.map(({ token }) => token);
-    const before = failpoint('lanes.before_retire');
-    if (before && (await before) === 'duplicate') await activeLanes.retire(tokens);
-    await activeLanes.retire(tokens);
-    const retired = failpoint('lanes.after_retire');
-    if (retired) await retired;
-    const lanes = new Map<number, Lane>(held.map(({ token }) => [token.lane.id, token.lane]));
-    const refilled = await ledger.sweeps.lanesWithWork([...lanes.keys()]);
-    if (refilled.length > 0) await activeLanes.activate(refilled.map(({ laneId }) => lanes.get(laneId)!));
-  }
-
-  #rotate(): void {
-    const before = performance.now() - HOLD_MS;
-    for (const pool of this.#pools.values()) {
-      const long = [...pool.lists.values()]
-        .filter((list) => list.mayHaveMore && (!this.#isAlone() || list.held.length >= HANDFUL))
-        .flatMap((list) => list.held.filter((lane) => lane.since < before));
-      if (long.length > 0) this.#inBackground(this.#giveBack(pool, long));
-    }
-  }
-
-  #inBackground(work: Promise<void>): void {
-    const tracked = work
-      .catch((error: unknown) => {
-        // The sweep puts lanes in line that have work, whatever became of their tokens.
-        if (!(error instanceof LedgerUnavailable))
-          this.#deps.logger.warn({ err: error }, 'lanes could not be passed on');
-      })
-      .finally(() => this.#background.delete(tracked));
-    this.#background.add(tracked);
-  }
-
-  /** A token that is no longer ours stands in line again, or will at the next sweep. */
-  async #renew(pool: Pool, lanes: readonly HeldLane[]): Promise<void> {
-    const kept = await this.#deps.activeLanes.renew(lanes.map((lane) => lane.token));
-    const receipts = new Set(kept.map((token) => token.receipt));
-    const held = new Set(pool.held);
-    pool.letGo(lanes.filter((lane) => held.has(lane) && !receipts.has(lane.token.receipt)));
-  }
-
-  async #giveBack(pool: Pool, lanes: readonly HeldLane[]): Promise<void> {
-    if (lanes.length === 0) return;
-    pool.letGo(lanes);
-    await this.#deps.activeLanes.giveBack(lanes.map((lane) => lane.token));
-  }
-
   async #handBack(pool: Pool): Promise<void> {
     const rows = new Set(pool.ready.map(({ row }) => row));
     this.#drop(({ row }) => rows.has(row));
@@ -377,10 +316,6 @@ export class Dispatcher {
       if (count > 0) counts.set(name, count);
       else counts.delete(name);
     }
-  }
-
-  *#held(): Generator<HeldLane> {
-    for (const { lists } of this.#pools.values()) for (const { held } of lists.values()) yield* held;
   }
 
   #isAlone(): boolean {

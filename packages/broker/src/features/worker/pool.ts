@@ -15,10 +15,12 @@ export interface ActiveList {
 }
 
 export interface HeldLane extends Contender {
-  readonly token: Token;
+  readonly id: number;
+  /** Null: it came from the door, and nobody else is there who could want it. */
+  readonly token: Token | null;
   readonly name: LaneName;
   readonly list: ActiveList;
-  /** When the token was taken, by performance.now(). */
+  /** By performance.now(). */
   readonly since: number;
   oldestMs: number | undefined;
 }
@@ -64,10 +66,16 @@ export class Pool {
     this.lists.set(name, { name, band, held: [], mayHaveMore: true });
   }
 
-  hold(list: ActiveList, lane: Omit<HeldLane, 'list' | keyof Contender>, oldestMs: number | undefined): void {
+  hold(
+    list: ActiveList,
+    lane: Omit<HeldLane, 'list' | keyof Contender>,
+    oldestMs: number | undefined,
+  ): HeldLane {
     const { keyId, queue, band } = lane.name;
-    list.held.push({ ...lane, list, keyId, queue, band, oldestMs });
+    const held = { ...lane, list, keyId, queue, band, oldestMs };
+    list.held.push(held);
     this.account.enter(keyId);
+    return held;
   }
 
   /** They are no longer held. */

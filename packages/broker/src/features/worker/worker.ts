@@ -1,6 +1,6 @@
 /** The worker: claims requests when slots are free, runs them, settles them, and sweeps up after crashes. */
-import type { ActiveLanes } from '../../engines/active-lanes/active-lanes.ts';
-import { LedgerUnavailable, type Held, type Ledger } from '../../engines/ledger/ledger.ts';
+import type { ActiveLanes, Lane } from '../../engines/active-lanes/active-lanes.ts';
+import { LedgerUnavailable, type Held, type LaneName, type Ledger } from '../../engines/ledger/ledger.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { every } from '../../kernel/every.ts';
 import { failpoint } from '../../kernel/failpoints.ts';
@@ -48,6 +48,8 @@ export interface WorkerDeps {
 }
 
 export interface Worker extends Service {
+  /** A lane has work; true when it is seen to here. */
+  offerLane(lane: Lane, name: LaneName): boolean;
   /** Requests that run here now. */
   readonly running: () => number;
 }
@@ -120,10 +122,12 @@ export function createWorker(deps: WorkerDeps): Worker {
     sweeps,
   ]);
   let unwatch = (): void => {};
+  let isStarted = false;
 
   return {
     name: 'worker',
     running: () => jobs.size,
+    offerLane: (lane, name) => isStarted && dispatcher.offer(lane, name),
     start: async () => {
       requests.onCancel((id) => {
         jobs.stop(id, 'cancelled');
@@ -134,9 +138,11 @@ export function createWorker(deps: WorkerDeps): Worker {
       });
       upstreams.onFree(() => dispatcher.wake());
       await tickers.start();
+      isStarted = true;
       sweeps.within(0);
     },
     stop: async () => {
+      isStarted = false;
       unwatch();
       await sweeps.stop();
       await dispatcher.stop().catch(failed('giving back tokens'));

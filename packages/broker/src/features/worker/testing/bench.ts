@@ -49,7 +49,13 @@ export interface Bench {
   insert(where: Where, count?: number): Promise<string[]>;
   /** Stores rows and makes their lane active, as accepting a request does. */
   arrive(where: Where, count?: number): Promise<string[]>;
-  broker(slots: Readonly<Record<string, number>>, onUnknown?: (list: string) => void): BenchBroker;
+  broker(
+    slots: Readonly<Record<string, number>>,
+    onUnknown?: (list: string) => void,
+    isAlone?: () => boolean,
+  ): BenchBroker;
+  /** Stores rows and offers their lane at the door of this broker; whether it took it. */
+  offer(broker: BenchBroker, where: Where, count?: number): Promise<boolean>;
   /** Resolves when nothing has happened for many turns of the event loop; throws when it never comes to rest. */
   rest(): Promise<void>;
 }
@@ -94,7 +100,17 @@ export async function openBench(): Promise<Bench> {
     return ids;
   }
 
-  function broker(slots: Readonly<Record<string, number>>, onUnknown?: (list: string) => void): BenchBroker {
+  async function offer({ dispatcher }: BenchBroker, where: Where, count = 1): Promise<boolean> {
+    await insert(where, count);
+    const name = lane(where);
+    return dispatcher.offer({ id: await ledger.lanes.idOf(name), list: listOf(name) }, name);
+  }
+
+  function broker(
+    slots: Readonly<Record<string, number>>,
+    onUnknown?: (list: string) => void,
+    isAlone?: () => boolean,
+  ): BenchBroker {
     const running = new Map<string, ClaimedRow>();
     const perModel = new Map<string, number>();
     const lanesOf = new Map<string, LaneName>();
@@ -148,7 +164,7 @@ export async function openBench(): Promise<Bench> {
     const tools = { ledger: counted, activeLanes: lanes, logger: silentLogger, owner, leaseMs: 30_000 };
     let failed = 0;
     const dispatcher = new Dispatcher({
-      ...{ ...tools, start, onFailed: () => void (failed += 1) },
+      ...{ ...tools, start, isAlone, onFailed: () => void (failed += 1) },
       slots: { free, capacity: (model) => slots[model] ?? 0 },
       handBack: async (rows) => {
         for (const { id, fence } of rows)
@@ -188,5 +204,5 @@ export async function openBench(): Promise<Bench> {
     }
   }
 
-  return { ledger, lanes, clock, completed, claims, lane, insert, arrive, broker, rest };
+  return { ledger, lanes, clock, completed, claims, lane, insert, arrive, offer, broker, rest };
 }
