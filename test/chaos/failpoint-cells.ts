@@ -54,6 +54,7 @@ interface PointPlan {
 type PerEngines = PointPlan & Partial<Record<EngineSet, PointPlan>>;
 
 const NOT_WITHOUT_REDIS = 'lanes are kept in memory: there is no mark beside a token';
+const NOT_ALONE = 'one broker is alone: there is nobody whom a lane could be given back for';
 const NOT_WITHOUT_NETWORK = 'the database is a file of this process: no packet is sent';
 const LONG_CALLS = 'calls are longer than the time to renew a lease';
 
@@ -93,7 +94,7 @@ export const POINTS: Record<FailpointName, PerEngines> = {
   'lanes.activate': {},
   'lanes.between_mark_and_token': { embedded: { not: NOT_WITHOUT_REDIS } },
   'lanes.next': {},
-  'lanes.give_back': { hit: 1, circumstance: 'slots are rare' },
+  'lanes.give_back': { hit: 1, circumstance: 'slots are rare', embedded: { not: NOT_ALONE } },
   'lanes.before_retire': {},
   'lanes.after_retire': {},
   'dispatch.before_claim': {},

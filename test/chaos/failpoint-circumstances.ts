@@ -53,7 +53,7 @@ export async function untilCalled({ ollamas }: Cluster): Promise<void> {
 export const CIRCUMSTANCES = {
   'work goes on': {},
   'calls are longer than the time to renew a lease': { pace: SLOW, environment: PATIENT },
-  'slots are rare': { slots: 1 },
+  'slots are rare': { slots: 1, pace: SLOW },
   'the database is away while calls end': {
     ...{ pace: SLOW, environment: PATIENT, prepare: stopOthers },
     happen: async (cluster) => {
