@@ -138,10 +138,40 @@ describe('a dispatcher', () => {
   });
 });
 
+describe('a dispatcher with caps', () => {
+  it('runs no more of a key than it may have at once, and leaves the slots to others', async () => {
+    const { broker, arrive, rest } = await openBench();
+    const caps = () => ({ ofKey: 2, ofQueue: Infinity });
+    const here = broker({ m: 5 }, undefined, { caps });
+    await arrive({ key: 'a' }, 9);
+    await rest();
+    expect(here.starts).toEqual(['a', 'a']);
+    await arrive({ key: 'b' }, 9);
+    await rest();
+    expect(here.starts.toSorted()).toEqual(['a', 'a', 'b', 'b']);
+    here.finishAll();
+    await rest();
+    expect(here.starts).toHaveLength(18);
+    expect(here.most).toBe(4);
+  });
+
+  it('keeps slots for the high bands, but never all of them', async () => {
+    const { broker, arrive, rest } = await openBench();
+    const here = broker({ m: 3, single: 1 }, undefined, { reservedSlots: 2 });
+    await arrive({ key: 'low', band: 1 }, 5);
+    await arrive({ key: 'low alone', model: 'single', band: 1 });
+    await rest();
+    expect(here.starts.toSorted()).toEqual(['low', 'low alone']);
+    await arrive({ key: 'high', band: 4 }, 2);
+    await rest();
+    expect(here.starts.toSorted()).toEqual(['high', 'high', 'low', 'low alone']);
+  });
+});
+
 describe('a dispatcher that is alone', () => {
   it('sees to lanes that are offered, without a word to the line', async () => {
     const { broker, offer, rest, lanes } = await openBench();
-    const here = broker({ m: 2 }, undefined, () => true);
+    const here = broker({ m: 2 }, undefined, { isAlone: () => true });
     expect(await offer(here, { key: 'a' }, 3)).toBe(true);
     expect(await offer(here, { key: 'b' })).toBe(true);
     here.finishAll();
@@ -154,7 +184,7 @@ describe('a dispatcher that is alone', () => {
   it('does not take what it could not start, nor anything when others are there', async () => {
     const { broker, offer } = await openBench();
     let isAlone = true;
-    const here = broker({ m: 1, down: 0 }, undefined, () => isAlone);
+    const here = broker({ m: 1, down: 0 }, undefined, { isAlone: () => isAlone });
     expect(await offer(here, { model: 'down' })).toBe(false);
     isAlone = false;
     expect(await offer(here, {})).toBe(false);
@@ -163,7 +193,7 @@ describe('a dispatcher that is alone', () => {
   it('puts its lanes in line when somebody comes, and when it stops', async () => {
     const { broker, offer, rest, lane } = await openBench();
     let isAlone = true;
-    const here = broker({ m: 1 }, undefined, () => isAlone);
+    const here = broker({ m: 1 }, undefined, { isAlone: () => isAlone });
     await offer(here, { key: 'a' }, 9);
     await rest();
     const there = broker({ m: 9 });
@@ -173,7 +203,7 @@ describe('a dispatcher that is alone', () => {
     await rest();
     expect(there.running.size).toBeGreaterThan(5);
 
-    const alone = broker({ m: 1 }, undefined, () => true);
+    const alone = broker({ m: 1 }, undefined, { isAlone: () => true });
     await offer(alone, { key: 'c' }, 5);
     await rest();
     await alone.dispatcher.stop();
@@ -184,7 +214,7 @@ describe('a dispatcher that is alone', () => {
 
   it('loses no row that is stored as its lane is found empty', async () => {
     const { broker, offer, insert, ledger, rest, lane, completed } = await openBench();
-    const here = broker({ m: 4 }, undefined, () => true);
+    const here = broker({ m: 4 }, undefined, { isAlone: () => true });
     here.finishAll();
     for (let i = 0; i < 40; i++) {
       await offer(here, {});

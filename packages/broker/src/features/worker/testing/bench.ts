@@ -11,7 +11,7 @@ import {
 import { newId } from '../../../kernel/ids.ts';
 import { listOf } from '../../../kernel/lanes.ts';
 import { silentLogger } from '../../../kernel/logger.ts';
-import { Dispatcher } from '../dispatcher.ts';
+import { Dispatcher, type DispatcherDeps } from '../dispatcher.ts';
 import { WatchedLanes } from './watched-lanes.ts';
 
 /** Names instead of ids, so that a test reads well. */
@@ -52,7 +52,7 @@ export interface Bench {
   broker(
     slots: Readonly<Record<string, number>>,
     onUnknown?: (list: string) => void,
-    isAlone?: () => boolean,
+    more?: Partial<DispatcherDeps>,
   ): BenchBroker;
   /** Stores rows and offers their lane at the door of this broker; whether it took it. */
   offer(broker: BenchBroker, where: Where, count?: number): Promise<boolean>;
@@ -109,7 +109,7 @@ export async function openBench(): Promise<Bench> {
   function broker(
     slots: Readonly<Record<string, number>>,
     onUnknown?: (list: string) => void,
-    isAlone?: () => boolean,
+    more: Partial<DispatcherDeps> = {},
   ): BenchBroker {
     const running = new Map<string, ClaimedRow>();
     const perModel = new Map<string, number>();
@@ -164,7 +164,7 @@ export async function openBench(): Promise<Bench> {
     const tools = { ledger: counted, activeLanes: lanes, logger: silentLogger, owner, leaseMs: 30_000 };
     let failed = 0;
     const dispatcher = new Dispatcher({
-      ...{ ...tools, start, isAlone, onFailed: () => void (failed += 1) },
+      ...{ ...tools, start, ...more, onFailed: () => void (failed += 1) },
       slots: { free, capacity: (model) => slots[model] ?? 0 },
       handBack: async (rows) => {
         for (const { id, fence } of rows)
