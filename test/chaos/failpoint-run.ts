@@ -46,6 +46,8 @@ export interface TrialResult {
 }
 
 const REQUESTS = 24;
+const LEAST_ACCEPTED = 12;
+const LEAST_COMPLETED = 6;
 const LOAD_MS = 900;
 const HABITS = { waits: 0.3, cancels: 0.5, cancelsLate: 0.1, pauseMs: 300 };
 const MODEL_FAULTS = { error_500: 0.1, reset: 0.1, error_503: 0.05 };
@@ -124,7 +126,12 @@ async function judge(run: Run): Promise<Omit<TrialResult, 'trial' | 'tookMs'>> {
     givenUp: await givenUpWebhooks(cluster),
     inFlight: peaksOf(cluster),
     inconsistent: await inconsistencies(cluster),
-    complaints: [...own, ...failures(requests), ...((await circumstance.findWrong?.(cluster)) ?? [])],
+    complaints: [
+      ...own,
+      ...failures(requests),
+      ...tooFew(requests, trial),
+      ...((await circumstance.findWrong?.(cluster)) ?? []),
+    ],
   };
   const facts = factsOf({
     ...{ history, final, recoveryMs, durationMs: LOAD_MS, models: modelCounts(cluster) },
@@ -242,6 +249,13 @@ async function untilAllTold(
   };
   const giveUpAt = performance.now() + quietMs;
   while (!isTold() && performance.now() < giveUpAt) await delay(LOOK_EVERY_MS);
+}
+
+/** A point that fires once leaves the rest of the load to go through; a run without load proves nothing. */
+function tooFew(requests: readonly Left[], { isLasting }: Trial): string[] {
+  const completed = requests.filter(({ status }) => status === 'completed').length;
+  if (isLasting || (requests.length >= LEAST_ACCEPTED && completed >= LEAST_COMPLETED)) return [];
+  return [`only ${requests.length} requests were accepted and ${completed} completed: this proves little`];
 }
 
 /** Attempts are plenty: whatever the broker's own trouble was, a request must not fail of it. */
