@@ -91,9 +91,10 @@ export const POINTS: Record<FailpointName, PerEngines> = {
     embedded: { not: NOT_WITHOUT_NETWORK },
   },
   'ledger.read_group': {},
-  'lanes.activate': {},
+  // A broker that is alone comes to the line only for what the sweep has found.
+  'lanes.activate': { embedded: { hit: 1 } },
   'lanes.between_mark_and_token': { embedded: { not: NOT_WITHOUT_REDIS } },
-  'lanes.next': {},
+  'lanes.next': { embedded: { hit: 1 } },
   'lanes.give_back': { hit: 1, circumstance: 'slots are rare', embedded: { not: NOT_ALONE } },
   'lanes.before_retire': {},
   'lanes.after_retire': {},

