@@ -34,7 +34,7 @@ function lateness({ recoverWithinMs, answerWithinMs = Infinity }: Fault, { recov
 }
 
 export const TABLE_HEAD = [
-  'I9 (limits) and I11 (audit) belong to rooms that do not exist yet; I13 is test/e2e/canary.test.ts.',
+  'I9 (limits) is test/e2e/limits.test.ts, I13 test/e2e/canary.test.ts; I11 (audit) belongs to a room that does not exist yet.',
   '',
   '| fault | engines | accepted | ends | broken promises | flows again (target) | backlog done | slowest 202/503 | model twice | a start took |',
   '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',

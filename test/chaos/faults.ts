@@ -1,7 +1,7 @@
 /**
  * The faults that every release must stand, by name: what is broken, on which engines, and how soon work flows again.
- * Invariants I9 (limits) and I11 (audit) belong to rooms that do not exist yet; I13 (nothing readable in the stores and
- * logs) is test/e2e/canary.test.ts.
+ * I9 (limits) is test/e2e/limits.test.ts, I13 (nothing readable in the stores and logs) test/e2e/canary.test.ts; I11
+ * (audit) belongs to a room that does not exist yet.
  */
 import { corruption, hugeBodies, operationOnce, poison, sdkClients, slowLoris } from './fault-drivers.ts';
 import type { Step } from './nemesis.ts';

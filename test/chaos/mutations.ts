@@ -60,6 +60,8 @@ const CALM: Run = {
   quietMs: 8_000,
   steps: [],
 };
+const REPEATED: Run = { ...CALM, isIdempotent: true };
+const TOLD: Run = { ...CALM, hasWebhooks: true };
 const KILLED: Run = {
   ...{ ...CALM, requests: 200, durationMs: 6_000, quietMs: 12_000 },
   steps: [step(1_500, 300, 'broker.kill', 'broker1'), step(3_500, 300, 'broker.kill', 'broker1')],
@@ -142,6 +144,21 @@ export const MUTATIONS: readonly Mutation[] = [
       ],
     ],
     ...{ run: STORES_GONE, caughtBy: ['I1'] },
+  },
+  {
+    name: 'an idempotency key is not kept with its request',
+    changes: [
+      [
+        /idempotency: idempotencyKey === null \? null : fingerprints\.of\(idempotencyKey, input\)/,
+        'idempotency: null',
+      ],
+    ],
+    ...{ run: REPEATED, caughtBy: ['I6', 'S1'] },
+  },
+  {
+    name: 'the end of a request leaves nothing in the outbox',
+    changes: [[/notify: callback !== void 0 \|\| await deps\.hasReceivers\(\w+\.id\),/, 'notify: false,']],
+    ...{ run: TOLD, caughtBy: ['I5'] },
   },
   {
     name: 'what dead workers held is never given back',
