@@ -126,6 +126,7 @@ function poolRunner(pool: Pool, timeoutMs = QUERY_TIMEOUT_MS): SqlRunner {
   }
   return {
     nowMs: NOW,
+    dialect: 'mysql',
     insertIgnore: 'INSERT IGNORE',
     byLaneAndState: 'FORCE INDEX (claim)',
     all: (text, values = []) => query(text, values),

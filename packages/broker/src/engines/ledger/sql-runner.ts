@@ -8,6 +8,7 @@ export interface Statement {
 }
 
 export interface SqlRunner {
+  readonly dialect: 'sqlite' | 'mysql';
   all<Row>(sql: string, values?: readonly SqlValue[]): Promise<Row[]>;
   /** How many rows were changed. */
   run(sql: string, values?: readonly SqlValue[]): Promise<number>;

@@ -30,6 +30,7 @@ export function openSqliteLedger(file: string): Ledger {
 
   const sql: SqlRunner = {
     nowMs: NOW,
+    dialect: 'sqlite',
     insertIgnore: 'INSERT OR IGNORE',
     // Its own index of failed rows is better still.
     byLaneAndState: '',

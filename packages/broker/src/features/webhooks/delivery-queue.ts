@@ -30,7 +30,7 @@ const COLUMNS = `id, message_id AS messageId, request_id AS requestId, key_id AS
 /** `clock` stands in for the database's own, in tests. */
 export function deliveryQueue(sql: SqlRunner, clock?: Clock): DeliveryQueue {
   const now = (): string => (clock ? String(clock.now()) : sql.nowMs);
-  const isSqlite = sql.insertIgnore.includes('OR');
+  const everyHost = sql.dialect === 'sqlite' ? SQLITE_HOSTS : MYSQL_HOSTS;
 
   async function claim({ run, leaseMs, hosts, except }: Claim): Promise<StoredDelivery[]> {
     const ofHost = `SELECT * FROM (SELECT id FROM webhook_deliveries WHERE due_host = ? AND next_at <= ${now()} ORDER BY next_at LIMIT ?) AS due`;
@@ -91,7 +91,7 @@ export function deliveryQueue(sql: SqlRunner, clock?: Clock): DeliveryQueue {
   return {
     dueHosts: async () => {
       const rows = await sql.all<{ host: string }>(
-        `${isSqlite ? SQLITE_HOSTS : MYSQL_HOSTS} WHERE due_at <= ${now()} ORDER BY due_at LIMIT ${HOSTS_PAGE}`,
+        `${everyHost} WHERE due_at <= ${now()} ORDER BY due_at LIMIT ${HOSTS_PAGE}`,
       );
       return rows.map(({ host }) => host);
     },

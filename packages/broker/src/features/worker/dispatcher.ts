@@ -36,8 +36,6 @@ export interface DispatcherDeps {
   readonly weightOf?: (keyId: string) => number;
   /** Whether no other broker claims from these lanes: then tokens need not go around. */
   readonly isAlone?: () => boolean;
-  /** Told before each round for which models something waits, and since when. */
-  readonly demand?: (waiting: ReadonlyMap<string, number>) => void;
   /** After each such time of waiting a row counts as one band higher; 0: never. */
   readonly ageingMs?: number;
   /** A dispatch failed: rows may be claimed for us that nobody will start. */
@@ -200,7 +198,6 @@ export class Dispatcher {
   /** Whether any lane had its turn: then there may be more to do, also when none had rows and its share is still free. */
   async #round(): Promise<boolean> {
     const pools = [...this.#pools.values()];
-    this.#tellDemand(pools);
     const turns = (await Promise.all(pools.map((pool) => this.#turnsOf(pool)))).flat();
     if (turns.length === 0) return false;
     const { ledger, owner, leaseMs } = this.#deps;
@@ -228,14 +225,6 @@ export class Dispatcher {
     const failed = answers.find((answer) => answer.status === 'rejected');
     if (failed) throw failed.reason;
     return true;
-  }
-
-  #tellDemand(pools: readonly Pool[]): void {
-    const { demand } = this.#deps;
-    if (!demand) return;
-    const nowMs = Date.now();
-    const since = pools.map((pool) => [pool.model, pool.waitsSince(nowMs)] as const);
-    demand(new Map(since.filter((one): one is readonly [string, number] => one[1] !== undefined)));
   }
 
   async #turnsOf(pool: Pool): Promise<Turn[]> {

@@ -1,7 +1,6 @@
 /** All that waits for one model: its lists, the lanes whose tokens are held here, and the rows that were claimed ahead. */
 import type { Token } from '../../engines/active-lanes/active-lanes.ts';
 import type { ClaimedRow, LaneName } from '../../engines/ledger/ledger.ts';
-import { idTime } from '../../kernel/ids.ts';
 import { Account } from './account.ts';
 import { type Contender, HIGH_BAND, isBefore, type Place } from './pick-turns.ts';
 
@@ -133,17 +132,5 @@ export class Pool {
     if (meanMs > SHORT_MS) return 1;
     const duringClaim = Math.ceil((capacity * 2 * claimMs) / Math.max(meanMs, 0.1));
     return Math.max(capacity, Math.min(duringClaim, MOST_AHEAD));
-  }
-
-  /** Since when the oldest that is known of waits, in milliseconds since 1970; undefined when nothing does. */
-  waitsSince(nowMs: number): number | undefined {
-    let sinceMs: number | undefined;
-    const note = (ms: number): void => void (sinceMs = Math.min(sinceMs ?? ms, ms));
-    for (const list of this.lists.values()) {
-      for (const { oldestMs } of list.held) note(oldestMs ?? nowMs);
-      if (list.mayHaveMore) note(nowMs);
-    }
-    for (const { row } of this.ready) note(idTime(row.id));
-    return sinceMs;
   }
 }
