@@ -33,7 +33,7 @@ export function processLogger(level: string, { isAtOnce = false } = {}): Logger 
   const settings: LoggerOptions = {
     level,
     base: { service: 'fila' },
-    timestamp: pino.stdTimeFunctions.isoTime,
+    timestamp: timeField,
     formatters: { level: (label) => ({ level: label }), log: maskFields },
     hooks: {
       logMethod(args, method) {
@@ -43,7 +43,42 @@ export function processLogger(level: string, { isAtOnce = false } = {}): Logger 
     },
     serializers: { err: (error) => describeError(error), error: (error) => describeError(error) },
   };
-  return isAtOnce ? pino(settings, pino.destination({ sync: true })) : pino(settings);
+  return pino(settings, isAtOnce ? pino.destination({ sync: true }) : linesTogether());
+}
+
+/**
+ * The lines of one turn of the event loop go out as one text: the destination measures all that it still holds with
+ * every write.
+ */
+function linesTogether() {
+  const out = pino.destination({ sync: false });
+  let lines = '';
+  const send = (): void => {
+    if (lines === '') return;
+    out.write(lines);
+    lines = '';
+  };
+  const flush = (): void => {
+    send();
+    out.flushSync();
+  };
+  process.once('exit', flush);
+  return {
+    flush,
+    write: (line: string): void => {
+      if (lines === '') setImmediate(send);
+      lines += line;
+    },
+  };
+}
+
+let time = { ms: 0, text: '' };
+
+/** Many lines are written within one millisecond. */
+function timeField(): string {
+  const ms = Date.now();
+  if (ms !== time.ms) time = { ms, text: `,"time":"${new Date(ms).toISOString()}"` };
+  return time.text;
 }
 
 interface DescribedError {
