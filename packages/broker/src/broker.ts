@@ -83,6 +83,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   const requests = createRequests({
     ...{ ledger, activeLanes, vault, clock, logger, defaultModel: settings.defaultModel },
     offerLane: (lane, name) => worker.offerLane(lane, name),
+    makeRoom: (name) => worker.makeRoom(name),
     hasReceivers: (keyId) => webhooks.hasReceivers(keyId),
     problemOfCallback: (url) => webhooks.problemOfUrl(url),
   });
