@@ -63,6 +63,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     upstreams: settings.ollamaUrls,
     allowCloudModels: settings.allowCloudModels,
     client: { defaultMaxTokens: settings.maxTokens },
+    adaptiveTimeouts: settings.adaptiveTimeouts,
     logger,
     clock,
   });

@@ -277,6 +277,13 @@ export const SETTINGS = {
     kind: integer(1, 86_400_000),
     about: 'Time of one call to a model.',
   }),
+  adaptiveTimeouts: row({
+    env: 'FILA_ADAPTIVE_TIMEOUTS',
+    fallback: true,
+    kind: toggle,
+    about:
+      'Whether each call gets timers that suit it, from what calls of the model took; the four above are the most.',
+  }),
   ageingMs: row({
     env: 'FILA_AGEING_MS',
     fallback: 60_000,

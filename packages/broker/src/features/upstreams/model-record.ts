@@ -7,18 +7,20 @@ import {
   type CallBreaker,
 } from './call-policies.ts';
 import { lessonOf } from './judge-outcome.ts';
-import type { CallOutcome } from './ollama-client.ts';
 import { expectedMs, paceAfter, paceAfterTimeout, type Pace } from './pace.ts';
+import { promptTokensOf, type TimerFacts } from './plan-timers.ts';
 import { startRecovery, type Recovery } from './recovery.ts';
+import { NO_SPEED, speedAfter, speedAfterGivenUp, type Speed } from './speed.ts';
+import type { TimedOutcome } from './time-call.ts';
 import type { BreakerMode } from './upstream-store.ts';
 
-/** One call, as it was timed. */
-export interface TimedOutcome {
-  readonly outcome: CallOutcome;
-  /** Undefined when there was none. */
-  readonly firstTokenMs: number | undefined;
-  readonly tookMs: number;
+/** One call that has ended. */
+export interface EndedCall extends TimedOutcome {
   readonly requestId?: string;
+  /** What its timers were made of. */
+  readonly facts: TimerFacts;
+  /** Calls of all models at the upstream, this one included. */
+  readonly calls: number;
 }
 
 export interface ModelRecord {
@@ -29,6 +31,7 @@ export interface ModelRecord {
   readonly since: number;
   /** What the last failure that counts was. */
   readonly lastError: string | undefined;
+  readonly speed: Speed;
   /** Time an answer of usual length takes, undefined when nothing is known. */
   expectedMs(): number | undefined;
   /** How many of the slots may be used, of `limit` that the upstream as a whole has to give. */
@@ -36,7 +39,7 @@ export interface ModelRecord {
   /** Takes a slot; true when the call is the one that shows whether the model works again. */
   enter(): boolean;
   leave(isProbe: boolean): void;
-  learn(call: TimedOutcome, isProbe: boolean): Promise<void>;
+  learn(call: EndedCall, isProbe: boolean): Promise<void>;
   /** The mode has changed: what the breaker knew is forgotten. */
   resetBreaker(): void;
   stop(): void;
@@ -57,6 +60,7 @@ export function createModelRecord(key: string, deps: ModelRecordDeps): ModelReco
   let breaker = newBreaker();
   let recovery: Recovery | null = null;
   let pace: Pace | undefined;
+  let speed = NO_SPEED;
   let lastError: string | undefined;
   let running = 0;
   let isProbing = false;
@@ -90,6 +94,22 @@ export function createModelRecord(key: string, deps: ModelRecordDeps): ModelReco
       pace = paceAfterTimeout(pace, tookMs, clock.now());
   }
 
+  function noteSpeed({ outcome, facts, calls, ...timed }: EndedCall): void {
+    const { connectMs, firstTokenMs, tookMs, longestGapMs } = timed;
+    if (outcome.kind === 'answered') {
+      const { promptTokens, completionTokens: tokens, durations } = outcome;
+      const { loadMs, promptMs } = durations;
+      speed = speedAfter(speed, {
+        ...{ connectMs, firstTokenMs: firstTokenMs ?? tookMs, tookMs, longestGapMs, calls },
+        ...{ promptTokens, tokens, loadMs, promptMs },
+      });
+    } else if (outcome.kind === 'cancelled' || (outcome.kind === 'failed' && outcome.timer)) {
+      const { size, isWarm } = facts;
+      const asked = { promptTokens: promptTokensOf(size), maxTokens: size.maxTokens, isWarm };
+      speed = speedAfterGivenUp(speed, { ...timed, ...asked });
+    }
+  }
+
   function stop(): void {
     breaker.stop();
     recovery?.stop();
@@ -110,6 +130,9 @@ export function createModelRecord(key: string, deps: ModelRecordDeps): ModelReco
     get lastError() {
       return lastError;
     },
+    get speed() {
+      return speed;
+    },
     expectedMs: () => expectedMs(pace, clock.now()),
     limit: (limit, slots) => {
       const now = state();
@@ -129,6 +152,7 @@ export function createModelRecord(key: string, deps: ModelRecordDeps): ModelReco
     },
     learn: async (call, isProbe) => {
       notePace(call);
+      noteSpeed(call);
       const lesson = lessonOf(call.outcome);
       if (lesson === 'good') recovery?.succeeded();
       if (lesson === 'bad' && call.outcome.kind === 'failed') lastError = call.outcome.message;

@@ -4,9 +4,21 @@ import type { Logger } from '../../kernel/logger.ts';
 import type { BreakerPauses, BreakerState } from './call-policies.ts';
 import type { Candidate } from './choose-upstream.ts';
 import type { ConfiguredUpstream } from './configured-upstreams.ts';
-import { createModelRecord, type ModelRecord, type TimedOutcome } from './model-record.ts';
-import type { CallOptions, CallOutcome, ModelCall, OllamaClientOptions } from './ollama-client.ts';
+import { createModelRecord, type ModelRecord } from './model-record.ts';
+import type { AttemptLog } from './attempt-log.ts';
+import type {
+  CallOptions,
+  CallOutcome,
+  CallTimers,
+  ModelCall,
+  OllamaClientOptions,
+} from './ollama-client.ts';
+import { DEFAULT_MAX_TOKENS } from './ollama-request.ts';
+import { FLOORS, planTimers, sizeOf, type TimerFacts } from './plan-timers.ts';
 import { startRecovery, type Recovery } from './recovery.ts';
+import { NO_SPEED } from './speed.ts';
+import { timeCall } from './time-call.ts';
+import { createWarmth } from './warmth.ts';
 import { watchUpstream, type Health, type WatchedUpstream } from './watch-upstream.ts';
 
 export interface ModelState {
@@ -46,6 +58,8 @@ export interface UpstreamServer {
   /** As the choice sees it. */
   candidate(key: string): Candidate;
   hold(key: string): Hold;
+  /** What the timers of a call would be made of if it began now. */
+  factsOf(key: string, call: ModelCall, ceilings: CallTimers): TimerFacts;
   state(): UpstreamState;
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -59,15 +73,23 @@ export interface UpstreamServerDeps {
   readonly client?: OllamaClientOptions;
   readonly breakerPauses?: BreakerPauses;
   readonly recoveryStepMs?: number;
+  /** False: the timers are those that a call brings. */
+  readonly adaptiveTimeouts?: boolean;
+  /** Below these no timer goes. */
+  readonly timerFloors?: CallTimers;
+  /** Keeps what the timers of each call were made of. */
+  readonly attempts: AttemptLog;
   /** More calls may start here than before. */
   readonly onFree: () => void;
 }
 
 export function createUpstreamServer(deps: UpstreamServerDeps, first: ConfiguredUpstream): UpstreamServer {
-  const { logger, allowCloudModels, recoveryStepMs, onFree } = deps;
+  const { logger, allowCloudModels, recoveryStepMs, onFree, attempts } = deps;
+  const { adaptiveTimeouts: isAdaptive = true, timerFloors: floors = FLOORS } = deps;
   const { id, url } = first;
   /** One is kept while calls of the model run, and longer only if it is installed: clients name what they like. */
   const records = new Map<string, ModelRecord>();
+  const warmth = createWarmth(() => performance.now());
   let config = first;
   let runningAll = 0;
   let recovery: Recovery | null = null;
@@ -116,18 +138,49 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
     return record?.limit(limit, config.slots) ?? limit;
   }
 
-  async function timed(call: ModelCall, options: CallOptions): Promise<TimedOutcome> {
-    const started = performance.now();
-    let firstTokenMs: number | undefined;
-    const outcome = await watched.client.run(call, {
-      ...options,
-      onProgress: (delta) => {
-        firstTokenMs ??= performance.now() - started;
-        watched.sawLife();
-        options.onProgress?.(delta);
-      },
-    });
-    return { outcome, firstTokenMs, tookMs: performance.now() - started };
+  /** `running`: calls of all models, this one included. */
+  function factsOf(
+    key: string,
+    call: ModelCall,
+    given: { ceilings: CallTimers; running: number },
+  ): TimerFacts {
+    return {
+      ...given,
+      size: sizeOf(call, deps.client?.defaultMaxTokens ?? DEFAULT_MAX_TOKENS),
+      speed: records.get(key)?.speed ?? NO_SPEED,
+      slots: config.slots,
+      isWarm: warmth.isWarm(key, call.parameters?.num_ctx, watched.isResident(key)),
+      isAdaptive,
+      floors,
+    };
+  }
+
+  /** With timers that suit it. */
+  async function runCall(record: ModelRecord, call: ModelCall, options: CallOptions, isProbe: boolean) {
+    const { key } = record;
+    const { requestId } = options;
+    const facts = factsOf(key, call, { ceilings: options.timers, running: runningAll });
+    const timers = planTimers(facts);
+    const ended = attempts.begun({ requestId, upstream: id, facts, timers });
+    const loaded = facts.isWarm ? undefined : warmth.loading(key);
+    const onProgress: CallOptions['onProgress'] = (delta) => {
+      loaded?.();
+      watched.sawLife();
+      options.onProgress?.(delta);
+    };
+    try {
+      const result = await timeCall(watched.client, call, { ...options, timers, onProgress });
+      const { outcome } = result;
+      ended?.(result);
+      if (outcome.kind === 'answered')
+        warmth.answered(key, { numCtx: call.parameters?.num_ctx, loadMs: outcome.durations.loadMs });
+      noteHealth(outcome, key);
+      const calls = Math.max(facts.running, runningAll);
+      await record.learn({ ...result, facts, calls, requestId }, isProbe);
+      return outcome;
+    } finally {
+      loaded?.();
+    }
   }
 
   function noteHealth(outcome: CallOutcome, key: string): void {
@@ -146,12 +199,7 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
     runningAll += 1;
     return {
       server,
-      run: async (call, options) => {
-        const result = await timed(call, options);
-        noteHealth(result.outcome, key);
-        await record.learn({ ...result, requestId: options.requestId }, isProbe);
-        return result.outcome;
-      },
+      run: (call, options) => runCall(record, call, options, isProbe),
       release: () => {
         record.leave(isProbe);
         runningAll -= 1;
@@ -196,6 +244,7 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
       };
     },
     hold,
+    factsOf: (key, call, ceilings) => factsOf(key, call, { ceilings, running: runningAll + 1 }),
     state: () => ({
       ...config,
       isDraining: config.isDraining || onEmpty !== null,

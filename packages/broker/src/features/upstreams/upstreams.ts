@@ -1,5 +1,6 @@
 /** The Ollama servers: which are known, how they are, and who may call them now. */
 import type { Service } from '../../kernel/service.ts';
+import { createAttemptLog } from './attempt-log.ts';
 import { allSlots, chooseUpstream, freeSlots, type Candidate } from './choose-upstream.ts';
 import { configuredUpstreams, type UpstreamSettings } from './configured-upstreams.ts';
 import { createSlot, type Slot } from './failover-slot.ts';
@@ -38,7 +39,7 @@ export interface Upstreams extends Service {
   apply(stored: readonly StoredUpstream[]): Promise<void>;
 }
 
-export interface UpstreamsDeps extends Omit<UpstreamServerDeps, 'onFree'> {
+export interface UpstreamsDeps extends Omit<UpstreamServerDeps, 'onFree' | 'attempts'> {
   readonly upstreams: readonly UpstreamSettings[];
 }
 
@@ -51,8 +52,9 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
   const { allowCloudModels, clock, logger } = deps;
   const listeners = new Set<() => void>();
   const budget = createRetryBudget(clock);
+  const attempts = createAttemptLog(() => clock.now());
   const newServer = (config: ReturnType<typeof configuredUpstreams>[number]): UpstreamServer =>
-    createUpstreamServer({ ...deps, onFree: tellFree }, config);
+    createUpstreamServer({ ...deps, attempts, onFree: tellFree }, config);
   let servers = configuredUpstreams(deps.upstreams, []).map(newServer);
   let isRunning = false;
   let turn = 0;
