@@ -17,7 +17,7 @@ const KNOWN = speedOf(Array.from({ length: 5 }, () => ({})));
 
 function factsWith(more: Partial<TimerFacts> = {}): TimerFacts {
   return {
-    ...{ size: { promptBytes: 300, maxTokens: 100 }, speed: KNOWN, running: 1, slots: 1 },
+    ...{ size: { promptBytes: 300, maxTokens: 100, isMaxGiven: true }, speed: KNOWN, running: 1, slots: 1 },
     ...{ isWarm: true, isAdaptive: true, ceilings: CEILINGS, floors: FLOORS },
     ...more,
   };
@@ -48,7 +48,7 @@ describe('the timers of a call', () => {
 
   it('are never below the floors of a quick model', () => {
     const quick = { firstTokenMs: 3, tookMs: 9, longestGapMs: 1, promptMs: 0 };
-    const size = { promptBytes: 3, maxTokens: 10 };
+    const size = { promptBytes: 3, maxTokens: 10, isMaxGiven: true };
     expect(timersOf({ size, speed: speedOf(Array.from({ length: 9 }, () => quick)) })).toEqual(FLOORS);
   });
 
@@ -81,7 +81,7 @@ describe('the timers of a call', () => {
   it('take a text for 50 tokens a second while reading was not measured', () => {
     const speed = speedOf(Array.from({ length: 5 }, () => ({ promptTokens: 5, firstTokenMs: 1_000 })));
     const firstTokenMsOf = (promptBytes: number): number =>
-      timersOf({ speed, size: { promptBytes, maxTokens: 1 } }).firstTokenMs;
+      timersOf({ speed, size: { promptBytes, maxTokens: 1, isMaxGiven: true } }).firstTokenMs;
     expect(firstTokenMsOf(900) - firstTokenMsOf(600)).toBe(MARGIN * 100 * 20);
   });
 });
@@ -93,7 +93,11 @@ const sample = fc.record({
   ...{ firstTokenMs: ms, tookMs: ms.map((more) => 40_000 + more), calls: fc.integer({ min: 1, max: 8 }) },
 });
 const someFacts = fc.record({
-  size: fc.record({ promptBytes: fc.nat(100_000), maxTokens: fc.integer({ min: 1, max: 8_192 }) }),
+  size: fc.record({
+    promptBytes: fc.nat(100_000),
+    maxTokens: fc.integer({ min: 1, max: 8_192 }),
+    isMaxGiven: fc.boolean(),
+  }),
   speed: fc.array(sample, { maxLength: 12 }).map(speedOf),
   running: fc.integer({ min: 1, max: 32 }),
   slots: fc.integer({ min: 1, max: 16 }),
@@ -130,6 +134,7 @@ describe('whatever was measured', () => {
           size: {
             promptBytes: one.size.promptBytes + other.size.promptBytes,
             maxTokens: one.size.maxTokens + other.size.maxTokens,
+            isMaxGiven: true,
           },
           running: one.running + other.running,
           isWarm: one.isWarm && other.isWarm,
@@ -202,14 +207,17 @@ describe('a model that gets a hundred times slower', () => {
 describe('the size of a call', () => {
   it('counts the bytes of all that the model reads', () => {
     const messages = [{ role: 'user', content: 'Grüße' }];
-    expect(sizeOf({ messages, system: 'abc' }, 64)).toEqual({ promptBytes: 10, maxTokens: 64 });
+    expect(sizeOf({ messages, system: 'abc' }, 64)).toEqual({
+      ...{ promptBytes: 10, maxTokens: 64, isMaxGiven: false },
+    });
     expect(sizeOf({ prompt: 'abc', parameters: { max_tokens: 5 } }, 64)).toEqual({
       promptBytes: 3,
       maxTokens: 5,
+      isMaxGiven: true,
     });
   });
 
   it('takes three bytes for a token, rounded up', () => {
-    expect(promptTokensOf({ promptBytes: 10, maxTokens: 1 })).toBe(4);
+    expect(promptTokensOf({ promptBytes: 10 })).toBe(4);
   });
 });

@@ -7,6 +7,8 @@ export interface CallSize {
   /** Of all text that the model reads, as UTF-8. */
   readonly promptBytes: number;
   readonly maxTokens: number;
+  /** By the request; otherwise by the settings. */
+  readonly isMaxGiven: boolean;
 }
 
 /** All that the four timers depend on. */
@@ -46,10 +48,11 @@ export const USUAL_PROMPT_TOKEN_MS = 20;
 export function sizeOf(call: Omit<ModelCall, 'model'>, defaultMaxTokens: number): CallSize {
   const texts = [call.prompt, call.system, ...(call.messages ?? []).map(({ content }) => content)];
   const promptBytes = texts.reduce((sum, text) => sum + (text ? Buffer.byteLength(text) : 0), 0);
-  return { promptBytes, maxTokens: call.parameters?.max_tokens ?? defaultMaxTokens };
+  const given = call.parameters?.max_tokens;
+  return { promptBytes, maxTokens: given ?? defaultMaxTokens, isMaxGiven: given !== undefined };
 }
 
-export function promptTokensOf({ promptBytes }: CallSize): number {
+export function promptTokensOf({ promptBytes }: Pick<CallSize, 'promptBytes'>): number {
   return Math.ceil(promptBytes / BYTES_PER_TOKEN);
 }
 
