@@ -69,7 +69,8 @@ export const SETTINGS = {
     env: 'FILA_OLLAMA_URLS',
     fallback: () => upstreamUrls.parse('http://127.0.0.1:11434')!,
     kind: upstreamUrls,
-    about: 'The Ollama servers, comma separated; url#slots=4 fixes how many calls of one model run at once.',
+    about:
+      'The Ollama servers, comma separated; url#slots=4 fixes how many calls of one model run at once. Absent: what it turns out to carry, 1 to 16.',
   }),
   defaultModel: row({
     env: 'FILA_DEFAULT_MODEL',

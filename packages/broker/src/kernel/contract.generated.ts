@@ -180,9 +180,9 @@ export interface CreateUpstream {
    */
   url: string;
   /**
-   * Calls of one model that run there at once, as its OLLAMA_NUM_PARALLEL says; 1 unless given.
+   * Calls of one model that run there at once, as its OLLAMA_NUM_PARALLEL says; auto, which it is unless given: 1 to 16, as many as it turns out to carry.
    */
-  slots?: number;
+  slots?: number | 'auto';
 }
 /**
  * An endpoint that hears when requests of the key end.
@@ -482,9 +482,9 @@ export interface UpdatePlan {
  */
 export interface UpdateUpstream {
   /**
-   * Calls of one model that run there at once.
+   * Calls of one model that run there at once; auto: 1 to 16, as many as it turns out to carry.
    */
-  slots: number;
+  slots: number | 'auto';
 }
 /**
  * What changes about an endpoint; what is absent stays.
@@ -1404,9 +1404,13 @@ export interface Upstream {
    */
   models: string[];
   /**
-   * Calls of one model that run there at once.
+   * Calls of one model that run there at once; while slots_auto, of the model that has most.
    */
   slots: number;
+  /**
+   * Whether the slots of each model are as many as it turns out to carry; false: an operator fixed them.
+   */
+  slots_auto: boolean;
   /**
    * Calls that this broker has there now, of all models.
    */
@@ -1424,11 +1428,27 @@ export interface Upstream {
    */
   breaker: 'auto' | 'open' | 'closed';
   /**
-   * The circuit breaker of each model that was asked for there.
+   * The circuit breaker and the slots of each model that was asked for there.
    */
   breakers: {
     model: string;
     running: number;
+    /**
+     * Calls of this model that may run there at once.
+     */
+    slots: number;
+    /**
+     * The last change; null: none yet, or they are fixed.
+     */
+    slots_changed: {
+      at: string;
+      from: number;
+      to: number;
+      /**
+       * trial: whether one more brings more tokens a second; more_tokens: the one before did, and another is tried; no_more_tokens: it did not; first_token_late: calls began to wait for it; calls_slow: each got far slower; busy: the server said that it is full.
+       */
+      reason: 'trial' | 'more_tokens' | 'no_more_tokens' | 'first_token_late' | 'calls_slow' | 'busy';
+    } | null;
     /**
      * half_open: one call at a time shows whether it works again.
      */

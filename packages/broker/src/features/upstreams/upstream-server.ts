@@ -1,6 +1,7 @@
 /** One Ollama server at run time: its switches, its slots, and its models' records. */
 import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import { SLOTS, type SlotChange } from './adapt-slots.ts';
 import type { BreakerPauses, BreakerState } from './call-policies.ts';
 import type { Candidate } from './choose-upstream.ts';
 import type { ConfiguredUpstream } from './configured-upstreams.ts';
@@ -25,6 +26,10 @@ export interface ModelState {
   /** One spelling for all of a model's. */
   readonly model: string;
   readonly running: number;
+  /** How many may run at once. */
+  readonly slots: number;
+  /** Null while they are what they began with, and when they are fixed. */
+  readonly slotsChange: SlotChange | null;
   readonly breaker: BreakerState;
   /** When the breaker last opened or closed, in milliseconds since 1970. */
   readonly since: number;
@@ -115,6 +120,8 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
     const record = createModelRecord(key, {
       ...deps,
       mode: () => config.breaker,
+      slots: () => config.slots,
+      onSlots: (change) => logger.info({ upstream: id, model: key, ...change }, 'slots changed'),
       pauses: deps.breakerPauses,
       onBreaker: (state, reason) => {
         if (state === 'open') logger.warn({ upstream: id, model: key, reason }, 'breaker opened');
@@ -131,11 +138,17 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
     records.delete(record.key);
   }
 
+  function slotsOf(record: ModelRecord | undefined): number {
+    if (record) return record.slots;
+    return config.slots === 'auto' ? SLOTS.start : config.slots;
+  }
+
   /** How many slots calls of the model may use now. */
   function limitOf(record: ModelRecord | undefined): number {
     if (!config.isEnabled || config.isDraining || onEmpty || config.breaker === 'open') return 0;
-    const limit = recovery?.limit(config.slots) ?? config.slots;
-    return record?.limit(limit, config.slots) ?? limit;
+    const slots = slotsOf(record);
+    const limit = recovery?.limit(slots) ?? slots;
+    return record?.limit(limit) ?? limit;
   }
 
   /** `running`: calls of all models, this one included. */
@@ -144,11 +157,12 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
     call: ModelCall,
     given: { ceilings: CallTimers; running: number },
   ): TimerFacts {
+    const record = records.get(key);
     return {
       ...given,
       size: sizeOf(call, deps.client?.defaultMaxTokens ?? DEFAULT_MAX_TOKENS),
-      speed: records.get(key)?.speed ?? NO_SPEED,
-      slots: config.slots,
+      speed: record?.speed ?? NO_SPEED,
+      slots: slotsOf(record),
       isWarm: warmth.isWarm(key, call.parameters?.num_ctx, watched.isResident(key)),
       isAdaptive,
       floors,
@@ -159,6 +173,7 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
   async function runCall(record: ModelRecord, call: ModelCall, options: CallOptions, isProbe: boolean) {
     const { key } = record;
     const { requestId } = options;
+    const { slotGeneration, running: ofModel } = record;
     const facts = factsOf(key, call, { ceilings: options.timers, running: runningAll });
     const timers = planTimers(facts);
     const ended = attempts.begun({ requestId, upstream: id, facts, timers });
@@ -176,7 +191,7 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
         warmth.answered(key, { numCtx: call.parameters?.num_ctx, loadMs: outcome.durations.loadMs });
       noteHealth(outcome, key);
       const calls = Math.max(facts.running, runningAll);
-      await record.learn({ ...result, facts, calls, requestId }, isProbe);
+      await record.learn({ ...result, facts, calls, ofModel, slotGeneration, requestId }, isProbe);
       return outcome;
     } finally {
       loaded?.();
@@ -236,7 +251,7 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
         hasModel: hasModel(key),
         isResident: watched.isResident(key),
         isDue: record?.breaker === 'half_open',
-        slots: config.slots,
+        slots: slotsOf(record),
         limit: limitOf(record),
         running: record?.running ?? 0,
         runningAll,
@@ -250,10 +265,12 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
       isDraining: config.isDraining || onEmpty !== null,
       running: runningAll,
       ...watched.health(),
-      byModel: [...records.values()].map(({ key, running, breaker, since, lastError }) => ({
-        model: key,
-        ...{ running, breaker, since, lastError },
-      })),
+      byModel: [...records.values()].map(
+        ({ key, running, slots, slotsChange, breaker, since, lastError }) => ({
+          model: key,
+          ...{ running, slots, slotsChange, breaker, since, lastError },
+        }),
+      ),
     }),
     start: () => watched.start(),
     stop: async () => {
