@@ -59,11 +59,14 @@ function agrees(expected: unknown, actual: unknown): boolean {
 }
 
 /** A program that answers one case a line; it is ended by `stop`. */
-export function startProgram([command, ...args]: readonly string[]): {
+export function startProgram(
+  [command, ...args]: readonly string[],
+  stderr: 'inherit' | 'ignore' = 'inherit',
+): {
   answer: AnswerCase;
   stop: () => Promise<void>;
 } {
-  const child = spawn(command!, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(command!, args, { stdio: ['pipe', 'pipe', stderr] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const ended = once(child, 'close');
   return {

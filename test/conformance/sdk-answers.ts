@@ -1,22 +1,23 @@
 /** What the TypeScript SDK makes of one case of the vectors; as a program, one case a line. */
 import { createInterface } from 'node:readline';
 import { Fila, InvalidWebhook, isFilaError } from '@fila/sdk';
+import type { InternalOptions } from '../../packages/sdk/src/fila.ts';
 
 export interface Given {
   readonly [name: string]: unknown;
 }
 
 type Json = Record<string, unknown>;
-type Body = string;
-type Headers_ = Record<string, string | string[]>;
+type HeadersIn = Record<string, string | string[]>;
 
 interface Sent {
   readonly url: string;
   readonly init: RequestInit;
 }
 
-const bytes = (body: unknown): Buffer => Buffer.from(body as Body, 'base64');
-const URL_ = 'http://fila.test';
+const bytes = (body: unknown): Uint8Array<ArrayBuffer> =>
+  Uint8Array.from(Buffer.from(body as string, 'base64'));
+const BROKER = 'http://fila.test';
 
 const ANSWERS: Readonly<Record<string, (given: Given) => Promise<Json>>> = {
   'signatures.json': signature,
@@ -34,7 +35,7 @@ async function signature({ body, headers, secrets, now }: Given): Promise<Json> 
   try {
     await client(async () => new Response()).webhooks.verify(
       bytes(body),
-      headers as Headers_,
+      headers as HeadersIn,
       secrets as string[],
       {
         now: (now as number) * 1000,
@@ -55,7 +56,7 @@ async function retry(given: Given): Promise<Json> {
     async () => {
       if (status === null) throw new TypeError('fetch failed');
       const isLast = slept.length >= (done as number);
-      const headers = after === null || !isLast ? {} : { 'retry-after': String(after) };
+      const headers = new Headers(after === null ? [] : [['retry-after', String(after)]]);
       // What came before the case may be tried again, whatever the case is.
       return isLast
         ? new Response(JSON.stringify(code === null ? {} : { code }), { status: status as number, headers })
@@ -106,7 +107,7 @@ async function outgoing(given: Given): Promise<Json> {
     if (operation === 'create') await fila.requests.create(body as never, options);
     else if (operation === 'get') await fila.requests.get(id as string, { waitSeconds: options.waitSeconds });
     else if (operation === 'cancel') await fila.requests.cancel(id as string);
-    else await fila.requests.list(query as never);
+    else await fila.requests.list(query as never).page();
   } catch (error) {
     if (isFilaError(error) && error.code === 'invalid_argument' && !sent) return { refused: true };
     throw error;
@@ -114,7 +115,7 @@ async function outgoing(given: Given): Promise<Json> {
   const { url, init } = sent!;
   return {
     method: init.method,
-    target: url.slice(URL_.length),
+    target: url.slice(BROKER.length),
     headers: Object.fromEntries(new Headers(init.headers)),
     body: init.body === undefined ? null : JSON.parse(init.body as string),
   };
@@ -146,8 +147,11 @@ async function deliveries({ secrets, now, calls }: Given): Promise<Json> {
   return { actions, accepted: actions.map((action) => action !== 'refuse'), handled };
 }
 
-function client(fetch: (url: string, init: RequestInit) => Promise<Response>, more: object = {}): Fila {
-  return new Fila({ url: URL_, apiKey: 'fila_live_x', fetch, ...more });
+function client(
+  fetch: (url: string, init: RequestInit) => Promise<Response>,
+  more: Partial<InternalOptions> = {},
+): Fila {
+  return new Fila({ url: BROKER, apiKey: 'fila_live_x', fetch, ...more });
 }
 
 /** With the clock at this second. */
