@@ -4,7 +4,7 @@ import { STATE, stateOf, type AttemptRow, type ListFilter, type RequestRow } fro
 import type { SqlRunner, SqlValue } from './sql-runner.ts';
 
 const COLUMNS =
-  'id, lane_id, key_id, state, priority, attempts, created_at, started_at, completed_at, run_at, deadline_at, ' +
+  'id, lane_id, first_lane_id, key_id, state, priority, attempts, created_at, started_at, completed_at, run_at, deadline_at, ' +
   'processing_ms, prompt_tokens, completion_tokens, upstream, error_code, metadata, result, error, ' +
   'callback, retry_of, retried_as, retry_note, discarded_at, discard_reason, deliveries';
 
@@ -152,6 +152,7 @@ function toRow(row: StoredRow): RequestRow {
   return {
     id: String(row['id']),
     laneId: Number(row['lane_id']),
+    firstLaneId: number('first_lane_id'),
     keyId: String(row['key_id']),
     state: stateOf(Number(row['state'])),
     priority: Number(row['priority']),

@@ -30,6 +30,7 @@ const row = (more: Partial<ClaimedRow> = {}): ClaimedRow => ({
     attempts: 0,
     deadlineAt: null,
     notify: false,
+    firstLaneId: null,
   },
   body: Buffer.from('body'),
   ...more,
