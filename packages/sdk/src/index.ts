@@ -24,6 +24,7 @@ export type { CreateKeyOptions, Keys } from './resources/keys.ts';
 export type { Limits } from './resources/limits.ts';
 export type { Operations, WaitForOperationOptions } from './resources/operations.ts';
 export type { Plans } from './resources/plans.ts';
+export type { Queues } from './resources/queues.ts';
 export type {
   CreateAndWaitOptions,
   CreateRequestOptions,
@@ -48,6 +49,7 @@ export type {
   CreateApiKey,
   CreatedApiKey,
   CreatePlan,
+  CreateQueue,
   CreateRequest,
   DeadLetter,
   DeadLetterDetails,
@@ -71,6 +73,8 @@ export type {
   Plan,
   PlanList,
   Problem,
+  Queue,
+  QueueList,
   Readiness,
   Request,
   RequestList,
@@ -84,6 +88,7 @@ export type {
   UpstreamList,
   UpdateApiKey,
   UpdatePlan,
+  UpdateQueue,
   Verification,
   CreatedWebhook,
   CreateWebhook,

@@ -13,6 +13,7 @@ const MAX_IDS = 200;
 const WINDOW = 500;
 
 const OF_MODEL = 'lane_id IN (SELECT id FROM lanes WHERE model = ?)';
+const OF_QUEUE = 'lane_id IN (SELECT id FROM lanes WHERE queue = ?)';
 
 type StoredRow = Record<string, number | string | Buffer | null>;
 
@@ -135,6 +136,7 @@ function conditions(filter: ListFilter): Conditions {
   add(all, 'created_at >= ?', filter.createdAfter);
   add(all, 'created_at < ?', filter.createdBefore);
   add(all, OF_MODEL, filter.model);
+  add(all, OF_QUEUE, filter.queue);
   if (filter.states) all.where.push(`state IN (${filter.states.map((state) => STATE[state]).join(',')})`);
   if (filter.isDeadLetter)
     all.where.push(`state = ${STATE.failed} AND discarded_at IS NULL AND retried_as IS NULL`);

@@ -255,6 +255,7 @@ export interface ListFilter {
   readonly before?: string;
   readonly states?: readonly State[];
   readonly model?: string;
+  readonly queue?: string;
   readonly createdAfter?: number;
   readonly createdBefore?: number;
 }

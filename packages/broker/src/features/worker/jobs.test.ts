@@ -10,6 +10,8 @@ import {
 import { armFailpoints } from '../../kernel/failpoints.ts';
 import { newId } from '../../kernel/ids.ts';
 import { silentLogger } from '../../kernel/logger.ts';
+import { NO_POLICY } from '../queues/queues.ts';
+import type { QueuePolicy } from '../queues/queues.ts';
 import type { CallOutcome } from '../upstreams/upstreams.ts';
 import { Jobs, type Job, type JobsDeps } from './jobs.ts';
 import { openBench } from './testing/bench.ts';
@@ -36,6 +38,7 @@ async function openJobs(settle?: (real: Ledger['settle']) => Ledger['settle']) {
   const calls: Call[] = [];
   const told = { ended: [] as string[], delayed: [] as number[], errors: [] as string[] };
   const slots = { taken: 0 };
+  const policies: Record<string, Partial<QueuePolicy>> = {};
   const execute = (job: Job): Promise<CallOutcome> =>
     new Promise((end, fail) => {
       job.signal.addEventListener('abort', () => end({ kind: 'cancelled' }));
@@ -64,6 +67,7 @@ async function openJobs(settle?: (real: Ledger['settle']) => Ledger['settle']) {
     },
     ...{ execute, clock: { now: () => Date.now() }, owner: OWNER, timers: TIMERS },
     policy: { maxAttempts: 3, baseMs: 1_000, capMs: 30_000 },
+    policyOf: (queue) => ({ ...NO_POLICY, ...policies[queue] }),
     random: () => 0.5,
     onDelayed: (delayMs) => void told.delayed.push(delayMs),
     logger: { ...silentLogger, error: (_fields, message) => void told.errors.push(message) },
@@ -89,7 +93,7 @@ async function openJobs(settle?: (real: Ledger['settle']) => Ledger['settle']) {
   const found = (row: ClaimedRow): Promise<RequestRow | null> => ledger.find(row.id);
   /** Resolves when nothing runs any more. */
   const over = (): Promise<void> => jobs.stopAll(60_000);
-  return { ledger, lane, jobs, calls, told, slots, kept, claim, start, found, over };
+  return { policies, ledger, lane, jobs, calls, told, slots, kept, claim, start, found, over };
 }
 
 afterEach(() => armFailpoints(''));
