@@ -155,6 +155,31 @@ describe('a dispatcher with caps', () => {
     expect(here.most).toBe(4);
   });
 
+  it('starts nothing of a paused queue, hands back what it had claimed ahead, and goes on when woken', async () => {
+    const { ledger, broker, arrive, rest } = await openBench();
+    const paused = { ofKey: Number.POSITIVE_INFINITY, ofQueue: Number.POSITIVE_INFINITY };
+    const here = broker({ m: 2 }, undefined, { caps: () => paused });
+    await arrive({}, 10);
+    await rest();
+    expect([here.running.size, here.dispatcher.waiting().length > 0]).toEqual([2, true]);
+    paused.ofQueue = 0;
+    for (const id of [...here.running.keys()]) await here.finish(id);
+    await rest();
+    expect(here.running.size).toBe(0);
+    await here.dispatcher.keepTokens();
+    await rest();
+    expect(here.dispatcher.waiting()).toEqual([]);
+    expect(await ledger.sweeps.workOf('default', 100)).toMatchObject({ pending: 8, processing: 0 });
+    paused.ofQueue = 1;
+    here.dispatcher.wake();
+    await rest();
+    expect(here.running.size).toBe(1);
+    here.finishAll();
+    await rest();
+    expect(here.most).toBe(2);
+    expect(await ledger.sweeps.workOf('default', 100)).toMatchObject({ pending: 0, processing: 0 });
+  });
+
   it('keeps slots for the high bands, but never all of them', async () => {
     const { broker, arrive, rest } = await openBench();
     const here = broker({ m: 3, single: 1 }, undefined, { reservedSlots: 2 });

@@ -156,6 +156,18 @@ describe('the worker', () => {
     expect(await state(first!)).toBe('cancelled');
   });
 
+  it('starts nothing while the queue is paused, and goes on as soon as it hears that it is not', async () => {
+    const { worker, queue, arrive, callOf, rest, calls } = await openWorker(1);
+    queue.cap = 0;
+    await worker.start();
+    await arrive({}, 2);
+    await rest();
+    expect(calls).toHaveLength(0);
+    queue.cap = Number.POSITIVE_INFINITY;
+    queue.changed();
+    await callOf(1);
+  });
+
   it('keeps its leases while calls run, and gives up what is no longer its own', async () => {
     const { worker, ledger, arrive, callOf, state } = await openWorker(2, { leaseMs: 600 });
     await worker.start();
