@@ -82,12 +82,14 @@ describe.each(DATABASES)('queues on $name', ({ isAvailable, open }) => {
       other.onChange(() => (told += 1));
       const name = newName();
       await queues.create({ name, concurrency: 3, max_attempts: 2 });
+      // None of it starts before the rules are known.
+      expect(other.capOf(name)).toBe(0);
       await admit({ queue: name }, other);
-      expect([other.capOf(name), other.policyOf(name).maxAttempts, told]).toEqual([3, 2, 1]);
+      await vi.waitFor(() => expect(told).toBeGreaterThan(0));
+      expect([other.capOf(name), other.policyOf(name).maxAttempts]).toEqual([3, 2]);
       await queues.switch(name, 'paused');
       expect([queues.capOf(name), queues.isPaused(name)]).toEqual([0, true]);
       await vi.waitFor(() => expect(other.capOf(name)).toBe(0), 1_500);
-      expect(told).toBe(2);
       await queues.update(name, { concurrency: null, max_attempts: 9 });
       await queues.switch(name, 'active');
       await vi.waitFor(
@@ -97,7 +99,8 @@ describe.each(DATABASES)('queues on $name', ({ isAvailable, open }) => {
       await queues.remove(name);
       await vi.waitFor(() => expect(other.has(name)).toBe(false), 1_500);
       // What came in meanwhile runs as the settings say.
-      expect([other.capOf(name), other.policyOf(name)]).toEqual([Infinity, NO_POLICY]);
+      await vi.waitFor(() => expect(other.capOf(name)).toBe(Infinity));
+      expect(other.policyOf(name)).toEqual(NO_POLICY);
     });
 
     it('accept while they are paused, and nothing while they drain', async () => {

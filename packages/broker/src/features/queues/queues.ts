@@ -22,7 +22,7 @@ export interface Queues extends Service {
   readonly admit: Stage<Arrival, Accepted>;
   /** No older than a second. Of a queue that is not there any more nothing differs from the daemon's settings. */
   policyOf(name: string): QueuePolicy;
-  /** How many of its requests may be under way here at once; 0 while it is paused. */
+  /** How many of its requests may be under way here at once; 0 while it is paused, or not known yet. */
   capOf(name: string): number;
   has(name: string): boolean;
   isPaused(name: string): boolean;
@@ -60,6 +60,13 @@ export function createQueues({ store, workOf, clock, logger }: QueuesDeps): Queu
   /** Reads are counted, so that one that was slow does not undo what a later one brought. */
   let asked = 0;
   let applied = 0;
+  /** Names of lanes that no queue was found for, and those that are being looked for. */
+  const gone = new Set<string>();
+  const sought = new Set<string>();
+
+  function tell(): void {
+    for (const listener of listeners) listener();
+  }
 
   async function reload(): Promise<void> {
     asked += 1;
@@ -70,7 +77,24 @@ export function createQueues({ store, workOf, clock, logger }: QueuesDeps): Queu
     const before = JSON.stringify([...queues.values()]);
     queues = new Map(all.map((queue) => [queue.name, queue]));
     if (!queues.has(DEFAULT_QUEUE)) queues.set(DEFAULT_QUEUE, lost);
-    if (JSON.stringify([...queues.values()]) !== before) for (const listener of listeners) listener();
+    for (const name of queues.keys()) gone.delete(name);
+    if (JSON.stringify([...queues.values()]) !== before) tell();
+  }
+
+  /** Nothing of a queue starts before its rules are known, also when another broker has just made it. */
+  function seek(name: string): void {
+    if (sought.has(name)) return;
+    sought.add(name);
+    reload()
+      .then(
+        () => {
+          if (!queues.has(name)) gone.add(name);
+          tell();
+        },
+        // Nothing can be claimed now either; the next time somebody asks it is looked for again.
+        () => undefined,
+      )
+      .finally(() => sought.delete(name));
   }
 
   /** One that another broker has just made may not be known here yet. */
@@ -146,7 +170,11 @@ export function createQueues({ store, workOf, clock, logger }: QueuesDeps): Queu
     policyOf: (name) => queues.get(name) ?? NO_POLICY,
     capOf: (name) => {
       const queue = queues.get(name);
-      if (queue?.state === 'paused') return 0;
+      if (applied === 0 || queue?.state === 'paused') return 0;
+      if (!queue && !gone.has(name)) {
+        seek(name);
+        return 0;
+      }
       return queue?.concurrency || Number.POSITIVE_INFINITY;
     },
     has: (name) => queues.has(name),
