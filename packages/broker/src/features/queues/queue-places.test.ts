@@ -75,6 +75,12 @@ describe('the places of a queue', () => {
     for (let n = 0; n < 20; n++) answers.push(await take(20));
     expect(taken(answers)).toBe(7);
     expect(rows.count).toBe(20);
+    const releaseAgain = hold();
+    const again = places.look('chat', 20);
+    for (let n = 0; n < 15; n++) end();
+    releaseAgain();
+    await again;
+    expect(taken(await Promise.all(Array.from({ length: 20 }, () => take(20))))).toBe(15);
   });
 
   it('follow the rows when requests came and went unheard', async () => {
