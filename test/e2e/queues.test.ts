@@ -139,7 +139,7 @@ describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment }) => {
         ...{ method: 'POST', body: JSON.stringify({ prompt: 'a', queue }) },
         headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
       });
-      expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '30']);
+      expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '10']);
       expect((await client().requests.wait(failing.id)).status).toBe('failed');
       await client().requests.cancel(hanging.id);
       expect(await admin.queues.remove(queue)).toMatchObject({ name: queue, pending: 0, running: 0 });

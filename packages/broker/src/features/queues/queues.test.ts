@@ -111,7 +111,7 @@ describe.each(DATABASES)('queues on $name', ({ isAvailable, open }) => {
       expect(await queues.switch(name, 'draining')).toMatchObject({ name, state: 'draining' });
       expect(queues.capOf(name)).toBe(Infinity);
       await expect(admit({ queue: name })).rejects.toMatchObject({
-        ...{ code: 'queue_draining', status: 503, details: { retryAfter: 30 } },
+        ...{ code: 'queue_draining', status: 503, details: { retryAfter: 10 } },
       });
       await queues.switch(name, 'active');
       await admit({ queue: name });

@@ -50,7 +50,7 @@ export interface QueuesDeps {
 const RELOAD_EVERY_MS = 700;
 const LOOK_EVERY_MS = 1_000;
 const FULL_RETRY_S = 5;
-const DRAINING_RETRY_S = 30;
+const DRAINING_RETRY_S = 10;
 
 export function createQueues({ store, workOf, clock, logger }: QueuesDeps): Queues {
   const places = createQueuePlaces(workOf);
