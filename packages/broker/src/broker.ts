@@ -93,6 +93,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     ...{ ledger, activeLanes, vault, clock, logger, defaultModel: settings.defaultModel },
     offerLane: (lane, name) => worker.offerLane(lane, name),
     hasQueue: queues.has,
+    makeRoom: (name) => worker.makeRoom(name),
     hasReceivers: (keyId) => webhooks.hasReceivers(keyId),
     problemOfCallback: (url) => webhooks.problemOfUrl(url),
   });

@@ -50,6 +50,10 @@ export interface CreateApiKey {
    */
   max_concurrent?: number | null;
   /**
+   * Its share of a model's slots beside other keys that wait: twice the weight gets twice the time; 0 = 1, null = as the plan says.
+   */
+  weight?: number | null;
+  /**
    * From then on the key is refused; null = never.
    */
   expires_at?: string | null;
@@ -90,6 +94,10 @@ export interface CreatePlan {
    * Requests that run at once; 0 = no limit.
    */
   max_concurrent?: number;
+  /**
+   * Its share of a model's slots beside other keys that wait: twice the weight gets twice the time; 0 = 1.
+   */
+  weight?: number;
 }
 /**
  * A new queue. What is absent or null is as the daemon's settings say.
@@ -495,6 +503,10 @@ export interface UpdateApiKey {
    * Requests that run at once; 0 = no limit, null = as the plan says.
    */
   max_concurrent?: number | null;
+  /**
+   * Its share of a model's slots beside other keys that wait: twice the weight gets twice the time; 0 = 1, null = as the plan says.
+   */
+  weight?: number | null;
   expires_at?: string | null;
 }
 /**
@@ -529,6 +541,10 @@ export interface UpdatePlan {
    * Requests that run at once; 0 = no limit.
    */
   max_concurrent?: number;
+  /**
+   * Its share of a model's slots beside other keys that wait: twice the weight gets twice the time; 0 = 1.
+   */
+  weight?: number;
 }
 /**
  * What changes about a queue; what is absent stays, null is as the daemon's settings say.
@@ -651,6 +667,10 @@ export interface ApiKey {
    */
   max_concurrent: number;
   /**
+   * Its share of a model's slots beside other keys that wait, as in force: twice the weight gets twice the time; 0 = 1.
+   */
+  weight: number;
+  /**
    * Names of those limits that the key does not set itself: they are the plan's, or none.
    */
   inherited: string[];
@@ -711,6 +731,7 @@ export interface Authentication {
     limit_tokens_day: number;
     max_queued: number;
     max_concurrent: number;
+    weight: number;
   };
 }
 /**
@@ -759,6 +780,10 @@ export interface CreatedApiKey {
    * Requests that run at once, as in force; 0 = no limit.
    */
   max_concurrent: number;
+  /**
+   * Its share of a model's slots beside other keys that wait: twice the weight gets twice the time; 0 = 1.
+   */
+  weight: number;
   /**
    * Names of those limits that the key does not set itself: they are the plan's, or none.
    */
@@ -1185,6 +1210,10 @@ export interface Plan {
    * Requests that run at once; 0 = no limit.
    */
   max_concurrent: number;
+  /**
+   * Its share of a model's slots beside other keys that wait: twice the weight gets twice the time; 0 = 1.
+   */
+  weight: number;
   created_at: string;
 }
 /**

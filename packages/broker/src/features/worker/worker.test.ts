@@ -69,7 +69,7 @@ async function openWorker(slots: number, more: Partial<WorkerDeps> = {}) {
     ...{ requests: requests as Requests, upstreams: upstreams as Upstreams, logger: silentLogger },
     ...{ earlierRuns: [], forgetEarlierRuns: () => {}, leaseMs: 30_000, stopGraceMs: 20 },
     ...{ ageingMs: 60_000, reservedSlots: 0, isAlone: () => false },
-    limitsOf: async () => ({ maxConcurrent: 0 }),
+    limitsOf: async () => ({ maxConcurrent: 0, weight: 0 }),
     queues: {
       policyOf: () => NO_POLICY,
       capOf: () => queue.cap,

@@ -9,9 +9,9 @@ import { services, type Service } from '../../kernel/service.ts';
 import type { Queues } from '../queues/queues.ts';
 import type { Requests } from '../requests/requests.ts';
 import type { CallOutcome, CallTimers, Upstreams } from '../upstreams/upstreams.ts';
-import { Dispatcher } from './dispatcher.ts';
+import { Dispatcher, type Room } from './dispatcher.ts';
 import { Jobs, type Job } from './jobs.ts';
-import { createKeyCaps } from './key-caps.ts';
+import { createKeyTerms } from './key-terms.ts';
 import { createLostClaims } from './lost-claims.ts';
 import { openOutcomeSpool, type OutcomeSpool } from './outcome-spool.ts';
 import type { RetryPolicy } from './retry-delay.ts';
@@ -19,6 +19,7 @@ import { handBack } from './settle.ts';
 import { createSweeps, type Sweeps } from './sweeps.ts';
 
 export { callModel } from './call-model.ts';
+export type { Room } from './dispatcher.ts';
 export type { Job } from './jobs.ts';
 
 export interface WorkerDeps {
@@ -41,7 +42,7 @@ export interface WorkerDeps {
   readonly stopGraceMs: number;
   /** Whether this is the only broker on these lanes. */
   readonly isAlone: () => boolean;
-  readonly limitsOf: (keyId: string) => Promise<{ readonly maxConcurrent: number }>;
+  readonly limitsOf: (keyId: string) => Promise<{ readonly maxConcurrent: number; readonly weight: number }>;
   readonly queues: Pick<Queues, 'policyOf' | 'capOf' | 'onChange'>;
   /** After each such time of waiting a request counts as one band higher; 0: never. */
   readonly ageingMs: number;
@@ -52,6 +53,8 @@ export interface WorkerDeps {
 export interface Worker extends Service {
   /** A lane has work; true when it is seen to here. */
   offerLane(lane: Lane, name: LaneName): boolean;
+  /** For a request that would start at once: it may be stored as claimed. Null when it has to stand in line. */
+  makeRoom(name: LaneName): Room | null;
   /** Requests that run here now. */
   readonly running: () => number;
 }
@@ -68,7 +71,7 @@ export function createWorker(deps: WorkerDeps): Worker {
     onDelayed: (delayMs) => sweeps.within(delayMs),
     onLeaving: (row, lane, slotMs) => dispatcher.ended(row, lane, slotMs),
   });
-  const capOf = createKeyCaps({
+  const termsOf = createKeyTerms({
     limitsOf: deps.limitsOf,
     clock: deps.clock,
     onChange: () => dispatcher.wake(),
@@ -88,7 +91,8 @@ export function createWorker(deps: WorkerDeps): Worker {
     handBack: async (rows) =>
       void (await Promise.all(rows.map((row) => ledger.settle(handBack(row, owner))))),
     isAlone: deps.isAlone,
-    caps: ({ keyId, queue }) => ({ ofKey: capOf(keyId), ofQueue: queues.capOf(queue) }),
+    caps: ({ keyId, queue }) => ({ ofKey: termsOf(keyId).cap, ofQueue: queues.capOf(queue) }),
+    weightOf: (keyId) => termsOf(keyId).weight,
     ...{ ageingMs: deps.ageingMs, reservedSlots: deps.reservedSlots },
     onFailed: () => sweeps.doubtClaims(),
   });
@@ -129,6 +133,7 @@ export function createWorker(deps: WorkerDeps): Worker {
   return {
     name: 'worker',
     running: () => jobs.size,
+    makeRoom: (name) => (isStarted ? dispatcher.makeRoom(name) : null),
     offerLane: (lane, name) => isStarted && dispatcher.offer(lane, name),
     start: async () => {
       requests.onCancel((id) => {
