@@ -24,6 +24,8 @@ import { createOperations } from './features/operations/operations.ts';
 import { queueRoutes } from './features/queues/queue-routes.ts';
 import { queueStore } from './features/queues/queue-store.ts';
 import { createQueues, type Queues } from './features/queues/queues.ts';
+import { createExplainRequest } from './features/requests/explain-request.ts';
+import { explainRoutes } from './features/requests/explain-routes.ts';
 import { requestContent } from './features/requests/request-content.ts';
 import { requestRoutes } from './features/requests/request-routes.ts';
 import { createRequests } from './features/requests/requests.ts';
@@ -66,6 +68,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     upstreams: settings.ollamaUrls,
     allowCloudModels: settings.allowCloudModels,
     client: { defaultMaxTokens: settings.maxTokens },
+    adaptiveTimeouts: settings.adaptiveTimeouts,
     logger,
     clock,
   });
@@ -160,6 +163,12 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       limitRoutes(limits),
       queueRoutes(queues),
       upstreamRoutes(upstreamRegistry),
+      explainRoutes(
+        createExplainRequest({
+          ...{ ledger, vault, upstreams, clock, timers: timersOf(settings) },
+          totalMsOf: (queue) => queues.policyOf(queue).totalTimeoutMs,
+        }),
+      ),
       webhookRoutes({ webhooks, keyOf }),
       verifyRoutes(verify),
       deadLetterRoutes({ deadLetters, operations }),

@@ -43,9 +43,11 @@ export type { Verify } from './resources/verify.ts';
 export type { WaitOptions } from './resources/wait.ts';
 export type {
   ApiKey,
+  AttemptExplanation,
   AppliedLimit,
   ApiKeyList,
   Authentication,
+  CallTimer,
   CreateApiKey,
   CreatedApiKey,
   CreatePlan,
@@ -77,6 +79,7 @@ export type {
   QueueList,
   Readiness,
   Request,
+  RequestExplanation,
   RequestList,
   RequestStatus,
   RetryDeadLetter,
@@ -86,6 +89,7 @@ export type {
   UpdateUpstream,
   Upstream,
   UpstreamList,
+  TimerTerm,
   UpdateApiKey,
   UpdatePlan,
   UpdateQueue,
