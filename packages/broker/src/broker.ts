@@ -63,6 +63,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     upstreams: settings.ollamaUrls,
     allowCloudModels: settings.allowCloudModels,
     client: { defaultMaxTokens: settings.maxTokens },
+    swapBounds: { requests: settings.swapAfterRequests, ms: settings.swapAfterMs },
     logger,
     clock,
   });

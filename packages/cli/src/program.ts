@@ -118,6 +118,7 @@ function addDaemon(program: Command, run: Run): void {
     .option('--tokens-per-second <n>', 'speed of one answer', numberFrom(0.1, 1_000_000))
     .option('--first-token-ms <ms>', 'time to the first token', wholeNumber(0, 3_600_000))
     .option('--load-ms <ms>', 'time to load a model', wholeNumber(0, 3_600_000))
+    .option('--max-loaded-models <n>', 'models that are loaded at once', wholeNumber(1, 1024))
     .option('--models <names>', 'its models, separated by commas', (text) => text.split(',').filter(Boolean))
     .action((options, command) =>
       run(command, async (context) =>

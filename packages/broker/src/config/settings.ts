@@ -69,7 +69,8 @@ export const SETTINGS = {
     env: 'FILA_OLLAMA_URLS',
     fallback: () => upstreamUrls.parse('http://127.0.0.1:11434')!,
     kind: upstreamUrls,
-    about: 'The Ollama servers, comma separated; url#slots=4 fixes how many calls of one model run at once.',
+    about:
+      'The Ollama servers, comma separated; url#slots=4 says how many calls of one model run at once, &max_models=2 how many models stay loaded.',
   }),
   defaultModel: row({
     env: 'FILA_DEFAULT_MODEL',
@@ -290,6 +291,20 @@ export const SETTINGS = {
     kind: integer(0, 256),
     about:
       'Slots of each model that are kept free for requests of priority 6 to 9; one is always for everybody.',
+  }),
+  swapAfterRequests: row({
+    env: 'FILA_SWAP_AFTER_REQUESTS',
+    fallback: 32,
+    kind: integer(1, 1_000_000),
+    about:
+      'Of models that do not fit together at an upstream, the loaded one runs so many more calls once another waits.',
+  }),
+  swapAfterMs: row({
+    env: 'FILA_SWAP_AFTER_MS',
+    fallback: 30_000,
+    unit: 'ms',
+    kind: integer(0, 86_400_000),
+    about: 'After so long the other one is loaded in any case.',
   }),
   stopGraceMs: row({
     env: 'FILA_STOP_GRACE_MS',

@@ -5,8 +5,10 @@ import type { BreakerPauses, BreakerState } from './call-policies.ts';
 import type { Candidate } from './choose-upstream.ts';
 import type { ConfiguredUpstream } from './configured-upstreams.ts';
 import { createModelRecord, type ModelRecord, type TimedOutcome } from './model-record.ts';
+import { createModelLoads, type ModelLoads } from './model-loads.ts';
 import type { CallOptions, CallOutcome, ModelCall, OllamaClientOptions } from './ollama-client.ts';
 import { startRecovery, type Recovery } from './recovery.ts';
+import type { SwapBounds } from './swap-policy.ts';
 import { watchUpstream, type Health, type WatchedUpstream } from './watch-upstream.ts';
 
 export interface ModelState {
@@ -43,8 +45,9 @@ export interface UpstreamServer {
   configure(config: ConfiguredUpstream): boolean;
   /** Takes no calls any more; `onEmpty` when the last one has ended, perhaps at once. */
   leave(onEmpty: () => void): void;
-  /** As the choice sees it. */
-  candidate(key: string): Candidate;
+  readonly loads: ModelLoads;
+  /** As the choice sees it. `isJoining`: the call has begun elsewhere and may wait here while its model is loaded. */
+  candidate(key: string, isJoining?: boolean): Candidate;
   hold(key: string): Hold;
   state(): UpstreamState;
   start(): Promise<void>;
@@ -59,12 +62,19 @@ export interface UpstreamServerDeps {
   readonly client?: OllamaClientOptions;
   readonly breakerPauses?: BreakerPauses;
   readonly recoveryStepMs?: number;
+  readonly swapBounds?: SwapBounds;
   /** More calls may start here than before. */
   readonly onFree: () => void;
 }
 
+/** As the settings have them unless told otherwise. */
+const SWAP_BOUNDS: SwapBounds = { requests: 32, ms: 30_000 };
+/** How soon to look whether a model is loaded; the pause doubles. */
+const FIRST_LOOK_MS = 50;
+const LAST_LOOK_MS = 1_000;
+
 export function createUpstreamServer(deps: UpstreamServerDeps, first: ConfiguredUpstream): UpstreamServer {
-  const { logger, allowCloudModels, recoveryStepMs, onFree } = deps;
+  const { logger, clock, allowCloudModels, recoveryStepMs, onFree, swapBounds = SWAP_BOUNDS } = deps;
   const { id, url } = first;
   /** One is kept while calls of the model run, and longer only if it is installed: clients name what they like. */
   const records = new Map<string, ModelRecord>();
@@ -72,16 +82,46 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
   let runningAll = 0;
   let recovery: Recovery | null = null;
   let onEmpty: (() => void) | null = null;
+  let isStopped = false;
 
-  const watched = watchUpstream({
+  const loads = createModelLoads({
+    ...{ clock, bounds: swapBounds, maxModels: () => config.maxModels },
+    canTake: (key) => watched.has(key) && limitOf(records.get(key)) > 0,
+  });
+
+  const watched: WatchedUpstream = watchUpstream({
     ...deps,
     settings: first,
+    onResident: loads.saw,
     onUp: (isBack) => {
       recovery?.stop();
       recovery = isBack ? startRecovery(onFree, recoveryStepMs) : null;
       onFree();
     },
   });
+
+  /** What is loaded shows in its list, or in a call that hears from it; the list also shows what had to go. */
+  async function watchLoad(key: string, delayMs = FIRST_LOOK_MS): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, delayMs).unref());
+    if (loads.loading !== key || isStopped) return;
+    const askedAtMs = clock.now();
+    const resident = await watched.askResident();
+    if (resident) loads.saw(resident, askedAtMs);
+    if (resident?.includes(key)) onFree();
+    else void watchLoad(key, Math.min(LAST_LOOK_MS, delayMs * 2));
+  }
+
+  async function noteLoaded(key: string): Promise<void> {
+    const askedAtMs = clock.now();
+    const resident = await watched.askResident();
+    loads.saw(resident ?? [...loads.loaded, key], askedAtMs);
+    onFree();
+  }
+
+  function noteLife(key: string): void {
+    watched.sawLife();
+    if (loads.heard(key)) void noteLoaded(key);
+  }
 
   function hasModel(key: string): boolean {
     return watched.has(key) || (allowCloudModels && watched.passesOn(key));
@@ -116,14 +156,15 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
     return record?.limit(limit, config.slots) ?? limit;
   }
 
-  async function timed(call: ModelCall, options: CallOptions): Promise<TimedOutcome> {
+  async function timed(key: string, call: ModelCall, options: CallOptions): Promise<TimedOutcome> {
     const started = performance.now();
     let firstTokenMs: number | undefined;
     const outcome = await watched.client.run(call, {
       ...options,
       onProgress: (delta) => {
+        if (firstTokenMs === undefined) noteLife(key);
+        else watched.sawLife();
         firstTokenMs ??= performance.now() - started;
-        watched.sawLife();
         options.onProgress?.(delta);
       },
     });
@@ -133,7 +174,7 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
   function noteHealth(outcome: CallOutcome, key: string): void {
     if (outcome.kind === 'answered') {
       recovery?.succeeded();
-      watched.sawAnswer(key);
+      noteLife(key);
     }
     if (outcome.kind !== 'failed') return;
     if (outcome.phase === 'connect') watched.markDown(outcome.message);
@@ -142,18 +183,21 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
 
   function hold(key: string): Hold {
     const record = recordOf(key);
+    const isLoader = loads.began(key);
+    if (isLoader) void watchLoad(key);
     const isProbe = record.enter();
     runningAll += 1;
     return {
       server,
       run: async (call, options) => {
-        const result = await timed(call, options);
+        const result = await timed(key, call, options);
         noteHealth(result.outcome, key);
         await record.learn({ ...result, requestId: options.requestId }, isProbe);
         return result.outcome;
       },
       release: () => {
         record.leave(isProbe);
+        loads.ended(key, isLoader);
         runningAll -= 1;
         forgetUnlessInstalled(record);
         if (runningAll === 0) onEmpty?.();
@@ -175,21 +219,26 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
     id,
     url,
     watched,
+    loads,
     configure,
     leave: (whenEmpty) => {
       onEmpty = whenEmpty;
       if (runningAll === 0) whenEmpty();
     },
-    candidate: (key) => {
+    candidate: (key, isJoining = false) => {
       const record = records.get(key);
+      const capacity = limitOf(record);
+      const isJoined = isJoining && loads.loading === key;
       return {
         // What an operator holds back comes back: what only it could answer waits, even while it is shut down.
         isUp: watched.health().status === 'up' || !config.isEnabled || config.isDraining,
         hasModel: hasModel(key),
-        isResident: watched.isResident(key),
+        isResident: watched.passesOn(key) || loads.loaded.has(key),
+        loaded: loads.loaded.size,
         isDue: record?.breaker === 'half_open',
         slots: config.slots,
-        limit: limitOf(record),
+        capacity,
+        limit: isJoined ? capacity : loads.limit(key, capacity),
         running: record?.running ?? 0,
         runningAll,
         expectedMs: record?.expectedMs(),
@@ -206,8 +255,12 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
         ...{ running, breaker, since, lastError },
       })),
     }),
-    start: () => watched.start(),
+    start: () => {
+      isStopped = false;
+      return watched.start();
+    },
     stop: async () => {
+      isStopped = true;
       await watched.stop();
       recovery?.stop();
       recovery = null;

@@ -7,6 +7,7 @@ import { isCloudModel, modelKey } from './model-names.ts';
 import type { CallOutcome } from './ollama-client.ts';
 import { failure } from './ollama-errors.ts';
 import { createRetryBudget } from './retry-budget.ts';
+import { isElsewhere } from './spread-models.ts';
 import {
   createUpstreamServer,
   type UpstreamServer,
@@ -28,6 +29,11 @@ export interface Upstreams extends Service {
   capacity(model: string): number;
   /** Reserves a slot for a model at the best upstream, or null. */
   take(model: string): Slot | null;
+  /**
+   * What waits for which model, and since when (ms since 1970): models that do not fit together are swapped by it. To be
+   * told whenever it has changed; while a model's turn has not come, `free` says 0.
+   */
+  demand(waiting: ReadonlyMap<string, number>): void;
   /** Told when a call may start that could not before. The answer ends the telling. */
   onFree(listener: () => void): () => void;
   states(): UpstreamState[];
@@ -47,6 +53,8 @@ const CLOUD_REFUSED: CallOutcome = {
   phase: 'connect',
 };
 
+const LONGEST_PAUSE_MS = 60_000;
+
 export function createUpstreams(deps: UpstreamsDeps): Upstreams {
   const { allowCloudModels, clock, logger } = deps;
   const listeners = new Set<() => void>();
@@ -56,6 +64,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
   let servers = configuredUpstreams(deps.upstreams, []).map(newServer);
   let isRunning = false;
   let turn = 0;
+  let look: NodeJS.Timeout | undefined;
 
   function tellFree(): void {
     for (const listener of listeners) listener();
@@ -75,12 +84,55 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
 
   /** Only where the model is known to be, and not where a breaker waits for its probe: the call has failed once already. */
   function takeOther(key: string, tried: ReadonlySet<UpstreamServer>) {
-    const others = candidates(key).map((one, index) => {
+    const others = servers.map((server, index) => {
+      const one = server.candidate(key, true);
       const isFit = one.hasModel && !one.isDue && !tried.has(servers[index]!);
       return { ...one, isUp: one.isUp && isFit };
     });
     const index = chooseUpstream(others, turn);
     return index === -1 ? null : servers[index]!.hold(key);
+  }
+
+  function demand(waiting: ReadonlyMap<string, number>): void {
+    const byKey = new Map<string, number>();
+    for (const [model, sinceMs] of waiting) {
+      const key = modelKey(model);
+      byKey.set(key, Math.min(sinceMs, byKey.get(key) ?? sinceMs));
+    }
+    const elsewhere = servers.map(() => new Set<string>());
+    const tell = (): void =>
+      servers.forEach(({ loads }, index) => loads.told({ waiting: byKey, elsewhere: elsewhere[index]! }));
+    const loaded = servers.flatMap(({ loads }) => [
+      ...loads.loaded,
+      ...(loads.loading === undefined ? [] : [loads.loading]),
+    ]);
+    for (const isLoadedSomewhere of servers.length > 1 ? [true, false] : []) {
+      // Where a model should come in depends on what is loaded elsewhere, so that is told first.
+      for (const key of new Set([...byKey.keys(), ...loaded])) {
+        if (loaded.includes(key) !== isLoadedSomewhere) continue;
+        isElsewhere(servers.map((server) => placeOf(server, key))).forEach((isSo, index) => {
+          if (isSo) elsewhere[index]!.add(key);
+        });
+      }
+      tell();
+    }
+    if (servers.length === 1) tell();
+    lookAgain();
+  }
+
+  function placeOf({ candidate, loads }: UpstreamServer, key: string) {
+    const { isUp, hasModel, capacity } = candidate(key);
+    const isLoaded = loads.loaded.has(key) || loads.loading === key;
+    const isOpen = isUp && hasModel && capacity > 0;
+    return { isOpen, isLoaded, loaded: loads.loaded.size, verdict: loads.verdictOn(key) };
+  }
+
+  /** A turn may end by time alone. */
+  function lookAgain(): void {
+    clearTimeout(look);
+    const times = servers.map(({ loads }) => loads.nextLookMs() ?? Number.POSITIVE_INFINITY);
+    const inMs = Math.min(LONGEST_PAUSE_MS, Math.max(1, Math.min(...times) - clock.now()));
+    if (times.some(Number.isFinite)) look = setTimeout(tellFree, inMs).unref();
   }
 
   async function apply(stored: readonly StoredUpstream[]): Promise<void> {
@@ -115,6 +167,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     },
     stop: async () => {
       isRunning = false;
+      clearTimeout(look);
       await Promise.all(servers.map((server) => server.stop()));
     },
     free: (model) => freeSlots(candidates(modelKey(model))),
@@ -130,6 +183,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
         refuse: (server, call) => (isRefused(server, call.model) ? CLOUD_REFUSED : null),
       });
     },
+    demand,
     onFree: (listener) => {
       listeners.add(listener);
       return () => void listeners.delete(listener);

@@ -31,6 +31,7 @@ export interface BenchBroker {
   /** Dispatches that failed. */
   readonly failed: number;
   free(model: string): number;
+  runningOf(model: string): number;
   /** Ends a call: the slot is free at once, the row is written after. */
   finish(id: string, to?: 'completed' | 'pending'): Promise<void>;
   /** Each call that starts ends by itself soon after. */
@@ -164,8 +165,8 @@ export async function openBench(): Promise<Bench> {
     const tools = { ledger: counted, activeLanes: lanes, logger: silentLogger, owner, leaseMs: 30_000 };
     let failed = 0;
     const dispatcher = new Dispatcher({
-      ...{ ...tools, start, ...more, onFailed: () => void (failed += 1) },
       slots: { free, capacity: (model) => slots[model] ?? 0 },
+      ...{ ...tools, start, ...more, onFailed: () => void (failed += 1) },
       handBack: async (rows) => {
         for (const { id, fence } of rows)
           await ledger.settle({
@@ -179,6 +180,7 @@ export async function openBench(): Promise<Bench> {
     lanes.watch((list) => void (dispatcher.heard(list) || onUnknown?.(list)));
     return {
       ...{ dispatcher, owner, running, starts, free, finish },
+      runningOf: (model) => perModel.get(model) ?? 0,
       get most() {
         return most;
       },
