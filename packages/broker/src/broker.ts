@@ -112,6 +112,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     ...{ earlierRuns: dataDir.earlierRuns, forgetEarlierRuns: () => dataDir.forgetEarlierRuns() },
     ...{ leaseMs: settings.leaseMs, stopGraceMs: settings.stopGraceMs },
     ...{ ageingMs: settings.ageingMs, reservedSlots: settings.reservedSlots },
+    sessionWaitMs: settings.sessionWaitMs,
     isAlone: () => engines.limiter.brokers().count === 1,
     limitsOf: (keyId) => keys.limitsOf(keyId),
     execute: inOrder(execution({ requests, worker: { callModel: callModel(settings) } })),

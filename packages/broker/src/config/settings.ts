@@ -306,6 +306,14 @@ export const SETTINGS = {
     kind: integer(0, 86_400_000),
     about: 'After so long the other one is loaded in any case.',
   }),
+  sessionWaitMs: row({
+    env: 'FILA_SESSION_WAIT_MS',
+    fallback: 2_000,
+    unit: 'ms',
+    kind: integer(0, 600_000),
+    about:
+      'How long a request with metadata.session_id waits for the upstream of its session, before it takes another.',
+  }),
   stopGraceMs: row({
     env: 'FILA_STOP_GRACE_MS',
     fallback: 25_000,

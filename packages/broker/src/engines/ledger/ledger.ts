@@ -134,6 +134,8 @@ export interface NewRow {
   readonly retryOf: string | null;
   /** Why the dead letter is tried again, sealed; kept with the dead letter. */
   readonly retryNote?: Buffer | null;
+  /** A number below 2^32 that requests share which should run at the same upstream. */
+  readonly affinity?: number | null;
   readonly idempotency: Idempotency | null;
 }
 
@@ -165,6 +167,7 @@ export interface ClaimedRow {
   readonly attempts: number;
   readonly deadlineAt: number | null;
   readonly notify: boolean;
+  readonly affinity: number | null;
   readonly body: Buffer;
 }
 

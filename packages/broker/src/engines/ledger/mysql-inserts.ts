@@ -6,7 +6,7 @@ import { blob, id, number, type Row, type Writing } from './mysql-literals.ts';
 const { pending, delayed, failed } = STATE;
 
 const COLUMNS =
-  'id, lane_id, key_id, state, priority, created_at, run_at, deadline_at, wake_at, body, metadata, notify, callback, retry_of';
+  'id, lane_id, key_id, state, priority, created_at, run_at, deadline_at, wake_at, body, metadata, notify, callback, retry_of, affinity';
 
 export function inserts(ops: readonly OpsOf<'insert'>[], writing: Writing): void {
   const retries = ops.filter(({ row }) => row.retryOf !== null);
@@ -92,5 +92,6 @@ function valuesOf(row: NewRow): string[] {
     ...[id(row.id), number(row.laneId), id(row.keyId), String(state), number(row.priority), ...times],
     ...[blob(row.body), blob(row.metadata), row.notify ? '1' : '0', blob(row.callback)],
     row.retryOf === null ? 'NULL' : id(row.retryOf),
+    number(row.affinity ?? null),
   ];
 }

@@ -23,13 +23,13 @@ const REMEMBERED = 'SELECT request_id, fingerprint FROM idempotency_keys WHERE k
 
 const RETRY = `UPDATE requests SET retried_as = ?, retry_note = ? WHERE id = ? AND state = ${failed} AND retried_as IS NULL AND discarded_at IS NULL`;
 
-const INSERT = `INSERT INTO requests (id, lane_id, key_id, state, priority, created_at, run_at, deadline_at, wake_at, body, metadata, notify, callback, retry_of)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+const INSERT = `INSERT INTO requests (id, lane_id, key_id, state, priority, created_at, run_at, deadline_at, wake_at, body, metadata, notify, callback, retry_of, affinity)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 const CLAIM = `UPDATE requests
   SET state = ${processing}, fence = fence + 1, lease_owner = ?, lease_until = ${NOW} + ?, started_at = ${NOW}
   WHERE n IN (SELECT n FROM requests WHERE lane_id = ? AND state = ${pending} ORDER BY id LIMIT ?)
-  RETURNING id, lane_id, key_id, fence, attempts, deadline_at, notify, body`;
+  RETURNING id, lane_id, key_id, fence, attempts, deadline_at, notify, affinity, body`;
 
 const SETTLE = `UPDATE requests
   SET state = ?1, attempts = attempts + ?2, wake_at = CASE WHEN ?3 IS NULL THEN NULL ELSE MIN(${NOW} + ?3, COALESCE(deadline_at, ${NOW} + ?3)) END,
@@ -98,7 +98,7 @@ function insert(prepare: Prepare, row: NewRow): Inserted {
   }
   const state = row.runAt === null ? pending : delayed;
   const times = [row.createdAt, row.runAt, row.deadlineAt, row.runAt ?? row.deadlineAt];
-  const rest = [row.body, row.metadata, Number(row.notify), row.callback, row.retryOf];
+  const rest = [row.body, row.metadata, Number(row.notify), row.callback, row.retryOf, row.affinity ?? null];
   prepare(INSERT).run(row.id, row.laneId, row.keyId, state, row.priority, ...times, ...rest);
   return { kind: 'inserted' };
 }
@@ -114,6 +114,7 @@ function claim(prepare: Prepare, { laneId, limit, owner, leaseMs }: Claim): Clai
       attempts: Number(row['attempts']),
       deadlineAt: row['deadline_at'] === null ? null : Number(row['deadline_at']),
       notify: row['notify'] === 1,
+      affinity: row['affinity'] === null ? null : Number(row['affinity']),
       body: asBuffer(row['body'] as Uint8Array),
     }))
     .sort((a, b) => (a.id < b.id ? -1 : 1));

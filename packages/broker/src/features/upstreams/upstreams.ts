@@ -3,6 +3,7 @@ import type { Service } from '../../kernel/service.ts';
 import { allSlots, chooseUpstream, freeSlots, type Candidate } from './choose-upstream.ts';
 import { configuredUpstreams, type UpstreamSettings } from './configured-upstreams.ts';
 import { createSlot, type Slot } from './failover-slot.ts';
+import { homeOf } from './home-of.ts';
 import { isCloudModel, modelKey } from './model-names.ts';
 import type { CallOutcome } from './ollama-client.ts';
 import { failure } from './ollama-errors.ts';
@@ -22,13 +23,23 @@ export type { UpstreamSettings } from './configured-upstreams.ts';
 export type { Slot } from './failover-slot.ts';
 export type { UpstreamState } from './upstream-server.ts';
 
+/** Calls of one session share an affinity, and with it an upstream. */
+export interface Session {
+  readonly affinity: number;
+  /** Whether it rather waits than go to another upstream. */
+  readonly isPatient: boolean;
+}
+
 export interface Upstreams extends Service {
   /** How many calls of this model could start now; 0 when every upstream is down. */
   free(model: string): number;
   /** How many could run at once, those that run included; 0 while none may start. */
   capacity(model: string): number;
-  /** Reserves a slot for a model at the best upstream, or null. */
-  take(model: string): Slot | null;
+  /**
+   * Reserves a slot for a model at the best upstream, or null. One of a session only at the upstream of that session, while
+   * that is well and the session is patient.
+   */
+  take(model: string, session?: Session): Slot | null;
   /**
    * What waits for which model, and since when (ms since 1970): models that do not fit together are swapped by it. To be
    * told whenever it has changed; while a model's turn has not come, `free` says 0.
@@ -72,6 +83,17 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
 
   function candidates(key: string): Candidate[] {
     return servers.map((server) => server.candidate(key));
+  }
+
+  function choose(all: readonly Candidate[], session: Session | undefined): number {
+    if (!session) return chooseUpstream(all, turn);
+    const homes = all.map(({ isUp, hasModel, capacity }, index) => ({
+      ...{ id: servers[index]!.id, isFit: isUp && hasModel && capacity > 0 },
+    }));
+    const home = all[homeOf(session.affinity, homes)];
+    if (!home) return chooseUpstream(all, turn);
+    if (home.running < home.limit) return all.indexOf(home);
+    return session.isPatient ? -1 : chooseUpstream(all, turn);
   }
 
   /** Also when only another server passes the model on: then "not allowed" is the truer answer than "not found". */
@@ -172,9 +194,9 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     },
     free: (model) => freeSlots(candidates(modelKey(model))),
     capacity: (model) => allSlots(candidates(modelKey(model))),
-    take: (model) => {
+    take: (model, session) => {
       const key = modelKey(model);
-      const index = chooseUpstream(candidates(key), turn);
+      const index = choose(candidates(key), session);
       if (index === -1) return null;
       turn = (index + 1) % servers.length;
       return createSlot(servers[index]!.hold(key), {

@@ -7,6 +7,7 @@ import {
   type ClaimedRow,
   type LaneName,
   type Ledger,
+  type NewRow,
 } from '../../../engines/ledger/ledger.ts';
 import { newId } from '../../../kernel/ids.ts';
 import { listOf } from '../../../kernel/lanes.ts';
@@ -47,7 +48,7 @@ export interface Bench {
   readonly claims: { count: number; isAway: (laneId: number) => boolean };
   lane(where: Where): LaneName;
   /** Stores rows without a word to the lanes. */
-  insert(where: Where, count?: number): Promise<string[]>;
+  insert(where: Where, count?: number, more?: Partial<NewRow>): Promise<string[]>;
   /** Stores rows and makes their lane active, as accepting a request does. */
   arrive(where: Where, count?: number): Promise<string[]>;
   broker(
@@ -82,12 +83,12 @@ export async function openBench(): Promise<Bench> {
     return { queue: 'default', keyId, band, model };
   }
 
-  async function insert(where: Where, count = 1): Promise<string[]> {
+  async function insert(where: Where, count = 1, more: Partial<NewRow> = {}): Promise<string[]> {
     const { keyId, ...rest } = lane(where);
     const laneId = await ledger.lanes.idOf({ keyId, ...rest });
     const empty = { priority: 5, runAt: null, deadlineAt: null, metadata: null, ...PLAIN };
     const rows = Array.from({ length: count }, () => newId('req')).map((id) => {
-      return { ...empty, id, laneId, keyId, createdAt: Date.now(), body: Buffer.from(id) };
+      return { ...empty, id, laneId, keyId, createdAt: Date.now(), body: Buffer.from(id), ...more };
     });
     await Promise.all(rows.map((row) => ledger.insert(row)));
     return rows.map((row) => row.id);
