@@ -24,6 +24,7 @@ import { createOperations } from './features/operations/operations.ts';
 import { requestContent } from './features/requests/request-content.ts';
 import { requestRoutes } from './features/requests/request-routes.ts';
 import { createRequests } from './features/requests/requests.ts';
+import { modelRoutes } from './features/upstreams/model-routes.ts';
 import { createUpstreamRegistry } from './features/upstreams/upstream-registry.ts';
 import { upstreamRoutes } from './features/upstreams/upstream-routes.ts';
 import { upstreamStore } from './features/upstreams/upstream-store.ts';
@@ -63,6 +64,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     upstreams: settings.ollamaUrls,
     allowCloudModels: settings.allowCloudModels,
     client: { defaultMaxTokens: settings.maxTokens },
+    preloadModels: settings.preloadModels,
     swapBounds: { requests: settings.swapAfterRequests, ms: settings.swapAfterMs },
     logger,
     clock,
@@ -149,6 +151,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       planRoutes(plans),
       limitRoutes(limits),
       upstreamRoutes(upstreamRegistry),
+      modelRoutes(upstreams),
       webhookRoutes({ webhooks, keyOf }),
       verifyRoutes(verify),
       deadLetterRoutes({ deadLetters, operations }),

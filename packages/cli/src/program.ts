@@ -6,6 +6,7 @@ import { addConfig } from './commands/config/config.ts';
 import { addDlq } from './commands/dlq/dlq.ts';
 import { addKeys } from './commands/keys/keys.ts';
 import { addLimits } from './commands/limits/limits.ts';
+import { addModels } from './commands/models/models.ts';
 import { addOperations } from './commands/operations/operations.ts';
 import { addPlans } from './commands/plans/plans.ts';
 import { addWebhooks } from './commands/webhooks/webhooks.ts';
@@ -56,6 +57,7 @@ export function buildProgram(host: Host, onExit: (code: ExitCode) => void): Comm
   addPlans(program, run);
   addLimits(program, run);
   addUpstreams(program, run);
+  addModels(program, run);
   program.commandsGroup('Repair:');
   addDlq(program, run);
   addOperations(program, run);

@@ -102,6 +102,15 @@ export const networks: SettingKind<readonly string[]> = {
   },
 };
 
+/** Names without spaces. */
+export const names: SettingKind<readonly string[]> = {
+  expects: 'names, comma separated',
+  parse: (value) => {
+    const list = value === '' ? [] : value.split(',').map((part) => part.trim());
+    return list.every((name) => /^\S+$/.test(name)) ? list : undefined;
+  },
+};
+
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 const LONGEST_MS = 7 * 24 * 3_600_000;
 

@@ -6,6 +6,7 @@ import {
   durations,
   failpoints,
   integer,
+  names,
   networks,
   oneOf,
   text,
@@ -305,6 +306,12 @@ export const SETTINGS = {
     unit: 'ms',
     kind: integer(0, 86_400_000),
     about: 'After so long the other one is loaded in any case.',
+  }),
+  preloadModels: row({
+    env: 'FILA_PRELOAD_MODELS',
+    fallback: () => [],
+    kind: names,
+    about: 'Models, comma separated, that each upstream which has them loads when it comes up.',
   }),
   sessionWaitMs: row({
     env: 'FILA_SESSION_WAIT_MS',

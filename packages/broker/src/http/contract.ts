@@ -59,6 +59,10 @@ import penaltyList from '@fila/php-bridge-spec/schemas/responses/penalty-list.js
 import liftedPenalty from '@fila/php-bridge-spec/schemas/responses/lifted-penalty.json' with { type: 'json' };
 import appliedLimit from '@fila/php-bridge-spec/schemas/responses/applied-limit.json' with { type: 'json' };
 import limitExplanation from '@fila/php-bridge-spec/schemas/responses/limit-explanation.json' with { type: 'json' };
+import preloadModel from '@fila/php-bridge-spec/schemas/requests/preload-model.json' with { type: 'json' };
+import installedModel from '@fila/php-bridge-spec/schemas/responses/installed-model.json' with { type: 'json' };
+import installedModelList from '@fila/php-bridge-spec/schemas/responses/installed-model-list.json' with { type: 'json' };
+import modelPreload from '@fila/php-bridge-spec/schemas/responses/model-preload.json' with { type: 'json' };
 import { fail, type FilaError } from '../kernel/errors.ts';
 
 /** In the order in which they may refer to each other. */
@@ -93,6 +97,7 @@ export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
     redeliverWebhook,
   ],
   ...[upstream, upstreamList, createUpstream, updateUpstream, setUpstreamBreaker],
+  ...[installedModel, installedModelList, preloadModel, modelPreload],
   ...[plan, planList, createPlan, updatePlan],
   ...[penalty, penaltyList, liftPenalty, liftedPenalty, appliedLimit, limitExplanation, explainLimitsQuery],
   ...[authentication, liveness, readiness, verification, problem],

@@ -4,17 +4,21 @@ export interface Home {
   readonly id: string;
   /** Whether it is well and could take calls of the model. */
   readonly isFit: boolean;
+  /** Whether the model is loaded there, or being loaded. */
+  readonly isLoaded: boolean;
 }
 
 /**
- * The index of the one, or -1. The same for as long as it is fit: others that come and go move only the sessions that
+ * The index of the one, or -1: of those that are fit and have the model loaded, or else of all that are fit. The same for as long as it is fit: others that come and go move only the sessions that
  * were or will be theirs (rendezvous hashing).
  */
 export function homeOf(affinity: number, homes: readonly Home[]): number {
+  const isSomeLoaded = homes.some(({ isFit, isLoaded }) => isFit && isLoaded);
   let best = -1;
   let most = -1;
-  for (const [index, { id, isFit }] of homes.entries()) {
-    const weight = isFit ? weightOf(affinity, id) : -1;
+  for (const [index, { id, isFit, isLoaded }] of homes.entries()) {
+    const isEligible = isFit && (isLoaded || !isSomeLoaded);
+    const weight = isEligible ? weightOf(affinity, id) : -1;
     if (weight > most) [best, most] = [index, weight];
   }
   return best;

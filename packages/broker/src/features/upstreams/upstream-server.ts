@@ -1,9 +1,11 @@
 /** One Ollama server at run time: its switches, its slots, and its models' records. */
 import type { Clock } from '../../kernel/clock.ts';
+import type { InstalledModel } from '../../kernel/contract.generated.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { BreakerPauses, BreakerState } from './call-policies.ts';
 import type { Candidate } from './choose-upstream.ts';
 import type { ConfiguredUpstream } from './configured-upstreams.ts';
+import { modelKey } from './model-names.ts';
 import { createModelRecord, type ModelRecord, type TimedOutcome } from './model-record.ts';
 import { createModelLoads, type ModelLoads } from './model-loads.ts';
 import type { CallOptions, CallOutcome, ModelCall, OllamaClientOptions } from './ollama-client.ts';
@@ -33,6 +35,8 @@ export interface UpstreamState extends ConfiguredUpstream, Health {
 export interface Hold {
   readonly server: UpstreamServer;
   run(call: ModelCall, options: CallOptions): Promise<CallOutcome>;
+  /** Has the model loaded and no more; rejects with what a client may read. */
+  load(model: string, keepAlive?: string): Promise<void>;
   /** Once, when no call runs on it any more. */
   release(): void;
 }
@@ -50,6 +54,8 @@ export interface UpstreamServer {
   candidate(key: string, isJoining?: boolean): Candidate;
   hold(key: string): Hold;
   state(): UpstreamState;
+  /** Empty while it is down. */
+  models(): InstalledModel[];
   start(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -65,6 +71,8 @@ export interface UpstreamServerDeps {
   readonly swapBounds?: SwapBounds;
   /** More calls may start here than before. */
   readonly onFree: () => void;
+  /** It answers a probe for the first time, or again. */
+  readonly onUp?: (server: UpstreamServer) => void;
 }
 
 /** As the settings have them unless told otherwise. */
@@ -92,11 +100,16 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
   const watched: WatchedUpstream = watchUpstream({
     ...deps,
     settings: first,
-    onResident: loads.saw,
+    onResident: (keys, askedAtMs) => {
+      const { loading } = loads;
+      loads.saw(keys, askedAtMs);
+      if (loads.loading !== loading) onFree();
+    },
     onUp: (isBack) => {
       recovery?.stop();
       recovery = isBack ? startRecovery(onFree, recoveryStepMs) : null;
       onFree();
+      deps.onUp?.(server);
     },
   });
 
@@ -195,6 +208,10 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
         await record.learn({ ...result, requestId: options.requestId }, isProbe);
         return result.outcome;
       },
+      load: async (model, keepAlive) => {
+        await watched.client.load(model, keepAlive ?? deps.client?.keepAlive);
+        if (loads.heard(key)) await noteLoaded(key);
+      },
       release: () => {
         record.leave(isProbe);
         loads.ended(key, isLoader);
@@ -255,6 +272,15 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
         ...{ running, breaker, since, lastError },
       })),
     }),
+    models: () => {
+      const { status, models } = watched.health();
+      return (status === 'up' ? models : []).map((model) => {
+        const key = modelKey(model);
+        const loadedOrNot = loads.loaded.has(key) ? 'loaded' : 'installed';
+        const state = loads.loading === key ? 'loading' : loadedOrNot;
+        return { ...{ model, upstream: id, state }, running: records.get(key)?.running ?? 0 };
+      });
+    },
     start: () => {
       isStopped = false;
       return watched.start();

@@ -1,4 +1,5 @@
 /** The Ollama servers: which are known, how they are, and who may call them now. */
+import type { InstalledModel } from '../../kernel/contract.generated.ts';
 import type { Service } from '../../kernel/service.ts';
 import { allSlots, chooseUpstream, freeSlots, type Candidate } from './choose-upstream.ts';
 import { configuredUpstreams, type UpstreamSettings } from './configured-upstreams.ts';
@@ -7,6 +8,7 @@ import { homeOf } from './home-of.ts';
 import { isCloudModel, modelKey } from './model-names.ts';
 import type { CallOutcome } from './ollama-client.ts';
 import { failure } from './ollama-errors.ts';
+import { preload, type Preloaded, type PreloadOrder } from './preload.ts';
 import { createRetryBudget } from './retry-budget.ts';
 import { isElsewhere } from './spread-models.ts';
 import {
@@ -48,6 +50,10 @@ export interface Upstreams extends Service {
   /** Told when a call may start that could not before. The answer ends the telling. */
   onFree(listener: () => void): () => void;
   states(): UpstreamState[];
+  /** The models of all upstreams that are up, by name. */
+  models(): InstalledModel[];
+  /** Resolves when all that were meant have loaded the model, or could not; empty when nobody has it. */
+  preload(order: PreloadOrder): Promise<Preloaded[]>;
   /**
    * Makes these, with those of the settings, the upstreams there are. In force when it returns; resolves when new ones
    * were probed once. One that is no longer named ends its calls first.
@@ -55,8 +61,10 @@ export interface Upstreams extends Service {
   apply(stored: readonly StoredUpstream[]): Promise<void>;
 }
 
-export interface UpstreamsDeps extends Omit<UpstreamServerDeps, 'onFree'> {
+export interface UpstreamsDeps extends Omit<UpstreamServerDeps, 'onFree' | 'onUp'> {
   readonly upstreams: readonly UpstreamSettings[];
+  /** Models that each upstream which has them loads when it comes up. */
+  readonly preloadModels?: readonly string[];
 }
 
 const CLOUD_REFUSED: CallOutcome = {
@@ -71,7 +79,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
   const listeners = new Set<() => void>();
   const budget = createRetryBudget(clock);
   const newServer = (config: ReturnType<typeof configuredUpstreams>[number]): UpstreamServer =>
-    createUpstreamServer({ ...deps, onFree: tellFree }, config);
+    createUpstreamServer({ ...deps, onFree: tellFree, onUp: (server) => void preloadAll(server) }, config);
   let servers = configuredUpstreams(deps.upstreams, []).map(newServer);
   let isRunning = false;
   let turn = 0;
@@ -81,14 +89,40 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     for (const listener of listeners) listener();
   }
 
+  function onFree(listener: () => void): () => void {
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  }
+
+  function nextFree(): Promise<void> {
+    return new Promise((resolve) => {
+      const end = onFree(() => {
+        end();
+        resolve();
+      });
+    });
+  }
+
+  async function preloadAll(server: UpstreamServer): Promise<void> {
+    for (const model of deps.preloadModels ?? [])
+      for (const { upstream, tookMs, error } of await preload(
+        { model },
+        { servers: () => [server], nextFree },
+      ))
+        if (error === null) logger.info({ upstream, model, tookMs }, 'model preloaded');
+        else logger.warn({ upstream, model, reason: error }, 'a model could not be preloaded');
+  }
+
   function candidates(key: string): Candidate[] {
     return servers.map((server) => server.candidate(key));
   }
 
-  function choose(all: readonly Candidate[], session: Session | undefined): number {
+  function choose(key: string, session: Session | undefined): number {
+    const all = candidates(key);
     if (!session) return chooseUpstream(all, turn);
     const homes = all.map(({ isUp, hasModel, capacity }, index) => ({
       ...{ id: servers[index]!.id, isFit: isUp && hasModel && capacity > 0 },
+      isLoaded: servers[index]!.loads.loaded.has(key) || servers[index]!.loads.loading === key,
     }));
     const home = all[homeOf(session.affinity, homes)];
     if (!home) return chooseUpstream(all, turn);
@@ -196,7 +230,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     capacity: (model) => allSlots(candidates(modelKey(model))),
     take: (model, session) => {
       const key = modelKey(model);
-      const index = choose(candidates(key), session);
+      const index = choose(key, session);
       if (index === -1) return null;
       turn = (index + 1) % servers.length;
       return createSlot(servers[index]!.hold(key), {
@@ -206,10 +240,14 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
       });
     },
     demand,
-    onFree: (listener) => {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
+    onFree,
+    models: () =>
+      servers
+        .flatMap((server) => server.models())
+        .sort(
+          (one, other) => one.model.localeCompare(other.model) || one.upstream.localeCompare(other.upstream),
+        ),
+    preload: (order) => preload(order, { servers: () => servers, nextFree }),
     states: () => servers.map((server) => server.state()),
     apply,
   };
