@@ -151,7 +151,7 @@ export interface CreateRequest {
    */
   format?: 'json' | {};
   /**
-   * Free data of the client, kept encrypted and given back unchanged. At most 16 KiB as JSON.
+   * Free data of the client, kept encrypted and given back unchanged. At most 16 KiB as JSON. Requests with the same session_id (text) go to the same upstream while it is well.
    */
   metadata?: {};
   /**

@@ -24,6 +24,8 @@ export interface Wanted {
  */
 export interface ModelLoads {
   readonly loaded: ReadonlySet<string>;
+  readonly count: number;
+  isLoaded(key: string): boolean;
   readonly loading: string | undefined;
   /** What the server says is loaded, asked at that time. */
   saw(keys: readonly string[], askedAtMs: number): void;
@@ -219,6 +221,10 @@ export function createModelLoads(deps: ModelLoadsDeps): ModelLoads {
     get loaded() {
       return loaded();
     },
+    get count() {
+      return turns.size;
+    },
+    isLoaded: (key) => turns.has(key),
     get loading() {
       return load?.key;
     },

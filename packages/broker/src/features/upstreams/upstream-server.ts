@@ -250,8 +250,8 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
         // What an operator holds back comes back: what only it could answer waits, even while it is shut down.
         isUp: watched.health().status === 'up' || !config.isEnabled || config.isDraining,
         hasModel: hasModel(key),
-        isResident: watched.passesOn(key) || loads.loaded.has(key),
-        loaded: loads.loaded.size,
+        isResident: watched.passesOn(key) || loads.isLoaded(key),
+        loaded: loads.count,
         isDue: record?.breaker === 'half_open',
         slots: config.slots,
         capacity,
@@ -276,7 +276,7 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
       const { status, models } = watched.health();
       return (status === 'up' ? models : []).map((model) => {
         const key = modelKey(model);
-        const loadedOrNot = loads.loaded.has(key) ? 'loaded' : 'installed';
+        const loadedOrNot = loads.isLoaded(key) ? 'loaded' : 'installed';
         const state = loads.loading === key ? 'loading' : loadedOrNot;
         return { ...{ model, upstream: id, state }, running: records.get(key)?.running ?? 0 };
       });

@@ -122,7 +122,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     if (!session) return chooseUpstream(all, turn);
     const homes = all.map(({ isUp, hasModel, capacity }, index) => ({
       ...{ id: servers[index]!.id, isFit: isUp && hasModel && capacity > 0 },
-      isLoaded: servers[index]!.loads.loaded.has(key) || servers[index]!.loads.loading === key,
+      isLoaded: servers[index]!.loads.isLoaded(key) || servers[index]!.loads.loading === key,
     }));
     const home = all[homeOf(session.affinity, homes)];
     if (!home) return chooseUpstream(all, turn);
@@ -178,9 +178,9 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
 
   function placeOf({ candidate, loads }: UpstreamServer, key: string) {
     const { isUp, hasModel, capacity } = candidate(key);
-    const isLoaded = loads.loaded.has(key) || loads.loading === key;
+    const isLoaded = loads.isLoaded(key) || loads.loading === key;
     const isOpen = isUp && hasModel && capacity > 0;
-    return { isOpen, isLoaded, loaded: loads.loaded.size, verdict: loads.verdictOn(key) };
+    return { isOpen, isLoaded, loaded: loads.count, verdict: loads.verdictOn(key) };
   }
 
   /** A turn may end by time alone. */
