@@ -33,12 +33,16 @@ describe('a model that is not loaded', () => {
   });
 
   it('is loaded when a call hears from it, even if the list cannot be had', () => {
-    const { loads, start, limits } = loadsOf();
+    const { loads, start, saw, limits } = loadsOf();
     start('a');
-    expect(loads.heard('a')).toBe(true);
     expect(loads.heard('a')).toBe(false);
-    loads.saw([...loads.loaded, 'a'], 2_000_000);
     expect(limits('a')).toEqual([SLOTS]);
+    saw('a');
+    start('b');
+    expect(loads.heard('b')).toBe(true);
+    expect(loads.heard('b')).toBe(false);
+    loads.saw([...loads.loaded, 'b'], 2_000_000);
+    expect(limits('a', 'b')).toEqual([SLOTS, SLOTS]);
   });
 
   it('may be loaded by the next call when the first one failed', () => {
@@ -50,15 +54,16 @@ describe('a model that is not loaded', () => {
   });
 
   it('is not thought to be gone by a list that was asked for before a call heard from it', () => {
-    const { loads, clock, start, limits } = loadsOf();
+    const { loads, clock, start, saw, limits } = loadsOf();
+    saw('other');
     const askedAtMs = clock.nowMs;
     start('a');
     clock.nowMs += 5;
     loads.heard('a');
-    loads.saw([], askedAtMs);
+    loads.saw(['other'], askedAtMs);
     expect(loads.loading).toBe('a');
-    loads.saw(['a'], clock.nowMs);
-    loads.saw([], askedAtMs);
+    saw('a', 'other');
+    loads.saw(['other'], askedAtMs);
     expect(limits('a')).toEqual([SLOTS]);
   });
 

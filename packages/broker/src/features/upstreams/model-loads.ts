@@ -29,7 +29,7 @@ export interface ModelLoads {
   readonly loading: string | undefined;
   /** What the server says is loaded, asked at that time. */
   saw(keys: readonly string[], askedAtMs: number): void;
-  /** A call hears from the model. True when nobody knew that it is loaded: now `saw` is to be told, for others may be gone. */
+  /** A call hears from the model. True when others may be gone for it: now `saw` is to be told. */
   heard(key: string): boolean;
   told(wanted: Wanted): void;
   /** What is in the way of a model that is not loaded. */
@@ -149,10 +149,15 @@ export function createModelLoads(deps: ModelLoadsDeps): ModelLoads {
     return victim === undefined || runningOf(victim) === 0;
   }
 
-  /** Nobody knows whether the load waits for calls of the others to end, which would go on for ever. */
-  function mayWaitForOthers({ key, before, sinceMs, startsBefore }: Load): boolean {
+  function isKnownToFit({ key, before }: Load): boolean {
     const together = new Set(before).add(key);
-    if (fits.some((fit) => isPartOf(together, fit))) return false;
+    return fits.some((fit) => isPartOf(together, fit));
+  }
+
+  /** Nobody knows whether the load waits for calls of the others to end, which would go on for ever. */
+  function mayWaitForOthers(one: Load): boolean {
+    const { sinceMs, startsBefore } = one;
+    if (isKnownToFit(one)) return false;
     return starts - startsBefore > bounds.requests || clock.now() - sinceMs >= bounds.ms;
   }
 
@@ -231,6 +236,12 @@ export function createModelLoads(deps: ModelLoadsDeps): ModelLoads {
     saw,
     heard: (key) => {
       heardAtMs.set(key, clock.now());
+      // Nobody can have had to go for it.
+      if (load?.key === key && (load.before.size === 0 || isKnownToFit(load))) {
+        enter(key, clock.now() - load.sinceMs);
+        load = undefined;
+        return false;
+      }
       const isNews = load?.key === key ? load.heardAtMs === undefined : !turns.has(key);
       if (load?.key === key) load.heardAtMs ??= clock.now();
       else enter(key, 0);

@@ -78,7 +78,7 @@ export interface UpstreamServerDeps {
 /** As the settings have them unless told otherwise. */
 const SWAP_BOUNDS: SwapBounds = { requests: 32, ms: 30_000 };
 /** How soon to look whether a model is loaded; the pause doubles. */
-const FIRST_LOOK_MS = 50;
+const FIRST_LOOK_MS = 20;
 const LAST_LOOK_MS = 1_000;
 
 export function createUpstreamServer(deps: UpstreamServerDeps, first: ConfiguredUpstream): UpstreamServer {
@@ -133,7 +133,9 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
 
   function noteLife(key: string): void {
     watched.sawLife();
+    const { loading } = loads;
     if (loads.heard(key)) void noteLoaded(key);
+    else if (loads.loading !== loading) onFree();
   }
 
   function hasModel(key: string): boolean {
