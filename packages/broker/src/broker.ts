@@ -29,6 +29,7 @@ import { explainRoutes } from './features/requests/explain-routes.ts';
 import { requestContent } from './features/requests/request-content.ts';
 import { requestRoutes } from './features/requests/request-routes.ts';
 import { createRequests } from './features/requests/requests.ts';
+import { modelRoutes } from './features/upstreams/model-routes.ts';
 import { createUpstreamRegistry } from './features/upstreams/upstream-registry.ts';
 import { upstreamRoutes } from './features/upstreams/upstream-routes.ts';
 import { upstreamStore } from './features/upstreams/upstream-store.ts';
@@ -69,6 +70,8 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     allowCloudModels: settings.allowCloudModels,
     client: { defaultMaxTokens: settings.maxTokens },
     adaptiveTimeouts: settings.adaptiveTimeouts,
+    preloadModels: settings.preloadModels,
+    swapBounds: { requests: settings.swapAfterRequests, ms: settings.swapAfterMs },
     logger,
     clock,
   });
@@ -126,6 +129,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     ...{ earlierRuns: dataDir.earlierRuns, forgetEarlierRuns: () => dataDir.forgetEarlierRuns() },
     ...{ leaseMs: settings.leaseMs, stopGraceMs: settings.stopGraceMs },
     ...{ ageingMs: settings.ageingMs, reservedSlots: settings.reservedSlots },
+    sessionWaitMs: settings.sessionWaitMs,
     isAlone: () => engines.limiter.brokers().count === 1,
     limitsOf: (keyId) => keys.limitsOf(keyId),
     execute: inOrder(execution({ requests, worker: { callModel: callModel(settings) } })),
@@ -169,6 +173,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
           totalMsOf: (queue) => queues.policyOf(queue).totalTimeoutMs,
         }),
       ),
+      modelRoutes(upstreams),
       webhookRoutes({ webhooks, keyOf }),
       verifyRoutes(verify),
       deadLetterRoutes({ deadLetters, operations }),

@@ -6,6 +6,7 @@ import { createDeadLetters, type DeadLetters } from './resources/dead-letters.ts
 import { createHealth, type Health } from './resources/health.ts';
 import { createKeys, type Keys } from './resources/keys.ts';
 import { createLimits, type Limits } from './resources/limits.ts';
+import { createModels, type Models } from './resources/models.ts';
 import { createOperations, type Operations } from './resources/operations.ts';
 import { createPlans, type Plans } from './resources/plans.ts';
 import { createQueues, type Queues } from './resources/queues.ts';
@@ -61,6 +62,7 @@ export class Fila {
   readonly operations: Operations;
   readonly health: Health;
   readonly upstreams: Upstreams;
+  readonly models: Models;
   readonly webhooks: Webhooks;
   readonly verify: Verify;
   /** Private, and the keys behind it in a closure: printing a client shows none of them. */
@@ -91,6 +93,7 @@ export class Fila {
     this.operations = createOperations(this.#send, wait);
     this.health = createHealth(this.#send);
     this.upstreams = createUpstreams(this.#send);
+    this.models = createModels(this.#send);
     this.webhooks = createWebhooks(this.#send);
     this.verify = createVerify(this.#send);
   }

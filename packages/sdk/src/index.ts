@@ -22,6 +22,7 @@ export type { DeadLetters } from './resources/dead-letters.ts';
 export type { Health, ReadyOptions } from './resources/health.ts';
 export type { CreateKeyOptions, Keys } from './resources/keys.ts';
 export type { Limits } from './resources/limits.ts';
+export type { Models } from './resources/models.ts';
 export type { Operations, WaitForOperationOptions } from './resources/operations.ts';
 export type { Plans } from './resources/plans.ts';
 export type { Queues } from './resources/queues.ts';
@@ -61,6 +62,8 @@ export type {
   DeadLetterRetry,
   DiscardDeadLetter,
   ExplainLimitsQuery,
+  InstalledModel,
+  InstalledModelList,
   LiftedPenalty,
   LimitExplanation,
   ListApiKeysQuery,
@@ -68,12 +71,14 @@ export type {
   ListOperationsQuery,
   ListRequestsQuery,
   Liveness,
+  ModelPreload,
   Operation,
   OperationList,
   Penalty,
   PenaltyList,
   Plan,
   PlanList,
+  PreloadModel,
   Problem,
   Queue,
   QueueList,

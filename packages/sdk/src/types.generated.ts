@@ -204,7 +204,7 @@ export interface CreateRequest {
    */
   format?: 'json' | {};
   /**
-   * Free data of the client, kept encrypted and given back unchanged. At most 16 KiB as JSON.
+   * Free data of the client, kept encrypted and given back unchanged. At most 16 KiB as JSON. Requests with the same session_id (text) go to the same upstream while it is well.
    */
   metadata?: {};
   /**
@@ -414,6 +414,23 @@ export interface ListWebhookDeliveriesQuery {
 export interface ListWebhooksQuery {
   limit?: number;
   cursor?: string;
+}
+/**
+ * A model to load before the first request needs it.
+ */
+export interface PreloadModel {
+  /**
+   * Its name, as Ollama lists it.
+   */
+  model: string;
+  /**
+   * host:port of the upstream that loads it. Absent: every one that is up and has it.
+   */
+  upstream?: string;
+  /**
+   * How long it stays loaded without a call, such as 30m; -1s: until another one needs the place. Absent: as the upstream is set up.
+   */
+  keep_alive?: string;
 }
 /**
  * Sends again what an endpoint did not take.
@@ -1151,6 +1168,37 @@ export interface EndpointDisabledEvent {
   };
 }
 /**
+ * The models of all upstreams that are up, by name.
+ */
+export interface InstalledModelList {
+  items: InstalledModel[];
+  /**
+   * There is always one page.
+   */
+  next_cursor: null;
+}
+/**
+ * A model at an upstream.
+ */
+export interface InstalledModel {
+  /**
+   * Its name, as the upstream lists it.
+   */
+  model: string;
+  /**
+   * host:port
+   */
+  upstream: string;
+  /**
+   * loaded: calls start at once; loading: one call loads it, the others wait; installed: the next call loads it.
+   */
+  state: 'installed' | 'loading' | 'loaded';
+  /**
+   * Calls of it that run there now.
+   */
+  running: number;
+}
+/**
  * The block is over and forgotten.
  */
 export interface LiftedPenalty {
@@ -1188,6 +1236,30 @@ export interface LimitExplanation {
 }
 export interface Liveness {
   status: 'ok';
+}
+/**
+ * What came of loading a model.
+ */
+export interface ModelPreload {
+  model: string;
+  /**
+   * One for each upstream that was asked.
+   */
+  items: {
+    /**
+     * host:port
+     */
+    upstream: string;
+    status: 'loaded' | 'failed';
+    /**
+     * How long it took, waiting for another load included; next to nothing when it was loaded.
+     */
+    took_ms: number;
+    /**
+     * Why it failed.
+     */
+    error: string | null;
+  }[];
 }
 /**
  * One page of operations, newest first.

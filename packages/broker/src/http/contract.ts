@@ -67,6 +67,10 @@ import createQueue from '@fila/php-bridge-spec/schemas/requests/create-queue.jso
 import updateQueue from '@fila/php-bridge-spec/schemas/requests/update-queue.json' with { type: 'json' };
 import queue from '@fila/php-bridge-spec/schemas/responses/queue.json' with { type: 'json' };
 import queueList from '@fila/php-bridge-spec/schemas/responses/queue-list.json' with { type: 'json' };
+import preloadModel from '@fila/php-bridge-spec/schemas/requests/preload-model.json' with { type: 'json' };
+import installedModel from '@fila/php-bridge-spec/schemas/responses/installed-model.json' with { type: 'json' };
+import installedModelList from '@fila/php-bridge-spec/schemas/responses/installed-model-list.json' with { type: 'json' };
+import modelPreload from '@fila/php-bridge-spec/schemas/responses/model-preload.json' with { type: 'json' };
 import { fail, type FilaError } from '../kernel/errors.ts';
 
 /** In the order in which they may refer to each other. */
@@ -102,6 +106,7 @@ export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
     redeliverWebhook,
   ],
   ...[upstream, upstreamList, createUpstream, updateUpstream, setUpstreamBreaker],
+  ...[installedModel, installedModelList, preloadModel, modelPreload],
   ...[plan, planList, createPlan, updatePlan],
   ...[queue, queueList, createQueue, updateQueue],
   ...[penalty, penaltyList, liftPenalty, liftedPenalty, appliedLimit, limitExplanation, explainLimitsQuery],

@@ -10,6 +10,7 @@ import { operationRoutes } from '../features/operations/operation-routes.ts';
 import { queueRoutes } from '../features/queues/queue-routes.ts';
 import { explainRoutes } from '../features/requests/explain-routes.ts';
 import { requestRoutes } from '../features/requests/request-routes.ts';
+import { modelRoutes } from '../features/upstreams/model-routes.ts';
 import { upstreamRoutes } from '../features/upstreams/upstream-routes.ts';
 import { verifyRoutes } from '../features/verify/verify-routes.ts';
 import { webhookRoutes } from '../features/webhooks/webhook-routes.ts';
@@ -57,6 +58,7 @@ export async function openApiDocument(): Promise<object> {
         webhookRoutes({ webhooks: NO_ROOM, keyOf }),
         upstreamRoutes(NO_ROOM),
         explainRoutes(NO_ROOM),
+        modelRoutes(NO_ROOM),
         deadLetterRoutes({ deadLetters: NO_ROOM, operations: NO_ROOM }),
         operationRoutes(NO_ROOM),
         queueRoutes(NO_ROOM),

@@ -47,6 +47,16 @@ export function describeLedger(name: string, make: () => Promise<Ledger>): void 
       await other.close();
     });
 
+    it('hands the affinity of a row to whoever claims it', async () => {
+      const laneId = await lane();
+      const affinities = [2 ** 32 - 1, 0, null, undefined];
+      for (const affinity of affinities) await insert(laneId, { affinity });
+      const idempotency = { digest: Buffer.alloc(32, 1), fingerprint: Buffer.alloc(32, 2) };
+      await insert(laneId, { affinity: 7, idempotency });
+      const claimed = await claim(laneId);
+      expect(claimed.map(({ affinity }) => affinity)).toEqual([2 ** 32 - 1, 0, null, null, 7]);
+    });
+
     it('answers null for an id that does not exist, also beside ids that do', async () => {
       const id = await insert(await lane());
       const [found, none] = await Promise.all([ledger.find(id), ledger.find(newId('req'))]);

@@ -144,6 +144,8 @@ export interface NewRow {
   readonly retryOf: string | null;
   /** Why the dead letter is tried again, sealed; kept with the dead letter. */
   readonly retryNote?: Buffer | null;
+  /** A number below 2^32 that requests share which should run at the same upstream. */
+  readonly affinity?: number | null;
   readonly idempotency: Idempotency | null;
   /** Stored as claimed, under fence 1: whoever stores it starts it at once, and there is nothing to claim. */
   readonly claimed?: { readonly owner: string; readonly leaseMs: number };
@@ -179,6 +181,7 @@ export interface ClaimedRow {
   readonly notify: boolean;
   /** The lane it was accepted into, when it has left that for the lane of another model. */
   readonly firstLaneId: number | null;
+  readonly affinity: number | null;
   readonly body: Buffer;
 }
 

@@ -7,7 +7,7 @@ const { pending, processing, delayed, failed } = STATE;
 
 const COLUMNS =
   'id, lane_id, key_id, state, priority, created_at, run_at, deadline_at, wake_at, body, metadata, notify, callback, retry_of, ' +
-  'fence, lease_owner, lease_until, started_at';
+  'affinity, fence, lease_owner, lease_until, started_at';
 
 export function inserts(ops: readonly OpsOf<'insert'>[], writing: Writing): void {
   const retries = ops.filter(({ row }) => row.retryOf !== null);
@@ -97,6 +97,7 @@ function valuesOf(row: NewRow, nowMs: string): string[] {
     ...[id(row.id), number(row.laneId), id(row.keyId), String(state), number(row.priority), ...times],
     ...[blob(row.body), blob(row.metadata), row.notify ? '1' : '0', blob(row.callback)],
     row.retryOf === null ? 'NULL' : id(row.retryOf),
+    number(row.affinity ?? null),
     ...(claimed ? ['1', id(claimed.owner), `${nowMs} + ${number(claimed.leaseMs)}`, nowMs] : UNCLAIMED),
   ];
 }

@@ -33,16 +33,16 @@ const REMEMBERED = 'SELECT request_id, fingerprint FROM idempotency_keys WHERE k
 
 const RETRY = `UPDATE requests SET retried_as = ?, retry_note = ? WHERE id = ? AND state = ${failed} AND retried_as IS NULL AND discarded_at IS NULL`;
 
-const INSERT = `INSERT INTO requests (id, lane_id, key_id, state, priority, created_at, run_at, deadline_at, wake_at, body, metadata, notify, callback, retry_of)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+const INSERT = `INSERT INTO requests (id, lane_id, key_id, state, priority, created_at, run_at, deadline_at, wake_at, body, metadata, notify, callback, retry_of, affinity)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
-const INSERT_CLAIMED = `INSERT INTO requests (id, lane_id, key_id, state, priority, created_at, run_at, deadline_at, wake_at, body, metadata, notify, callback, retry_of, fence, lease_owner, lease_until, started_at)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ${NOW} + ?, ${NOW})`;
+const INSERT_CLAIMED = `INSERT INTO requests (id, lane_id, key_id, state, priority, created_at, run_at, deadline_at, wake_at, body, metadata, notify, callback, retry_of, affinity, fence, lease_owner, lease_until, started_at)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ${NOW} + ?, ${NOW})`;
 
 const CLAIM = `UPDATE requests
   SET state = ${processing}, fence = fence + 1, lease_owner = ?, lease_until = ${NOW} + ?, started_at = ${NOW}
   WHERE n IN (SELECT n FROM requests WHERE lane_id = ? AND state = ${pending} ORDER BY id LIMIT ?)
-  RETURNING id, lane_id, key_id, fence, attempts, deadline_at, notify, first_lane_id, body`;
+  RETURNING id, lane_id, key_id, fence, attempts, deadline_at, notify, first_lane_id, affinity, body`;
 
 const SETTLE = `UPDATE requests
   SET state = ?1, attempts = attempts + ?2, wake_at = CASE WHEN ?3 IS NULL THEN NULL ELSE MIN(${NOW} + ?3, COALESCE(deadline_at, ${NOW} + ?3)) END,
@@ -115,7 +115,7 @@ function insert(prepare: Prepare, row: NewRow): Inserted {
   const waiting = row.runAt === null ? pending : delayed;
   const state = row.claimed ? processing : waiting;
   const times = [row.createdAt, row.runAt, row.deadlineAt, row.runAt ?? row.deadlineAt];
-  const rest = [row.body, row.metadata, Number(row.notify), row.callback, row.retryOf];
+  const rest = [row.body, row.metadata, Number(row.notify), row.callback, row.retryOf, row.affinity ?? null];
   const values = [row.id, row.laneId, row.keyId, state, row.priority, ...times, ...rest];
   if (row.claimed) prepare(INSERT_CLAIMED).run(...values, row.claimed.owner, row.claimed.leaseMs);
   else prepare(INSERT).run(...values);
@@ -134,6 +134,7 @@ function claim(prepare: Prepare, { laneId, limit, owner, leaseMs }: Claim): Clai
       deadlineAt: row['deadline_at'] === null ? null : Number(row['deadline_at']),
       notify: row['notify'] === 1,
       firstLaneId: row['first_lane_id'] === null ? null : Number(row['first_lane_id']),
+      affinity: row['affinity'] === null ? null : Number(row['affinity']),
       body: asBuffer(row['body'] as Uint8Array),
     }))
     .sort((a, b) => (a.id < b.id ? -1 : 1));

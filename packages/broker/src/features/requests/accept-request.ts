@@ -9,6 +9,7 @@ import { failpoint } from '../../kernel/failpoints.ts';
 import { newId } from '../../kernel/ids.ts';
 import { bandOf, DEFAULT_QUEUE, listOf, modelInFull } from '../../kernel/lanes.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import { affinityOf } from './affinity.ts';
 import { createFingerprints } from './fingerprint.ts';
 import { bodyOf, type RequestContent, type RetryNote } from './request-content.ts';
 import type { Room } from '../worker/worker.ts';
@@ -59,8 +60,10 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
     if (callback !== undefined) checkCallback(callback);
     const lane = { queue, keyId: key.id, band: bandOf(priority), model };
     const laneId = await ledger.lanes.idOf(lane);
+    const affinity = affinityOf(key.id, metadata ?? null);
     const row: NewRow = {
       ...{ id, laneId, keyId: key.id, priority, createdAt: now, ...times, retryOf: null },
+      affinity,
       body: content.seal('body', id, bodyOf(input)),
       metadata: metadata === undefined ? null : sealedMetadata(id, metadata),
       callback: callback === undefined ? null : content.seal('callback', id, callback),
@@ -73,7 +76,7 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
       room?.giveUp({ mayBeStored: false });
       return repeated(inserted);
     }
-    if (room) room.enter({ ...row, fence: 1, attempts: 0, firstLaneId: null });
+    if (room) room.enter({ ...row, fence: 1, attempts: 0, firstLaneId: null, affinity });
     else if (times.runAt === null) void activate(laneId, lane);
     const known = {
       model,
@@ -111,11 +114,9 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
 
   async function retry(dead: RequestRow, note?: RetryNote): Promise<string | null> {
     const id = newId('req', clock.now());
-    const reseal = async (
-      column: 'body' | 'metadata' | 'callback',
-      sealed: Buffer | null,
-    ): Promise<Buffer | null> =>
+    const reseal = async (column: 'body' | 'callback', sealed: Buffer | null): Promise<Buffer | null> =>
       sealed && content.seal(column, id, await content.open(column, dead.id, sealed));
+    const metadata = dead.metadata && (await content.open('metadata', dead.id, dead.metadata));
     const body = await ledger.body(dead.id);
     if (!body) return null;
     const lane = await laneOfRetry(dead);
@@ -125,7 +126,8 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
       ...{ runAt: null, deadlineAt: null, retryOf: dead.id, idempotency: null },
       retryNote: note && content.seal('retry_note', dead.id, note),
       body: (await reseal('body', body))!,
-      metadata: await reseal('metadata', dead.metadata),
+      affinity: affinityOf(dead.keyId, metadata),
+      metadata: metadata && content.seal('metadata', id, metadata),
       callback: await reseal('callback', dead.callback),
       notify: dead.callback !== null || (await deps.hasReceivers(dead.keyId)),
     });

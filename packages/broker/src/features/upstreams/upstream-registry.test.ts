@@ -10,13 +10,13 @@ import { openDatabase, type Database } from '../../engines/database/database.ts'
 import { up } from '../../engines/database/migrations/0004-upstreams.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { silentLogger } from '../../kernel/logger.ts';
-import { hostOf, load, MODEL, roomOf, stopping, until } from './testing/rig.ts';
+import { WARM, hostOf, load, MODEL, roomOf, stopping, until } from './testing/rig.ts';
 import { createUpstreamRegistry, type UpstreamRegistry } from './upstream-registry.ts';
 import { upstreamStore, type UpstreamStore } from './upstream-store.ts';
 import type { Upstreams } from './upstreams.ts';
 
 const simulated = (options: SimulatedOllamaOptions = {}) =>
-  stopping(startSimulatedOllama({ answerTokens: 5, slots: 4, ...options }));
+  stopping(startSimulatedOllama({ ...WARM, answerTokens: 5, slots: 4, ...options }));
 
 let database: Database;
 let dataDir: string;

@@ -138,48 +138,6 @@ describe('a dispatcher', () => {
   });
 });
 
-describe('a row that would start at once', () => {
-  it('is stored as claimed and starts without a claim, as long as a slot is free', async () => {
-    const { broker, arriveInRoom, claims, rest } = await openBench();
-    const here = broker({ m: 2 });
-    expect(await Promise.all([1, 2, 3].map(() => arriveInRoom(here, {})))).toEqual([true, true, false]);
-    await rest();
-    expect(here.starts).toHaveLength(2);
-    await here.finish(first(here));
-    await rest();
-    expect(here.starts).toHaveLength(3);
-    expect(claims.count).toBeGreaterThan(0);
-  });
-
-  it('stands in line when others wait, keeps no slot that is kept for others, and breaks no cap', async () => {
-    const { broker, arrive, arriveInRoom, rest } = await openBench();
-    const caps = () => ({ ofKey: 1, ofQueue: Number.POSITIVE_INFINITY });
-    const here = broker({ m: 3, low: 2 }, undefined, { caps, reservedSlots: 1 });
-    expect(await arriveInRoom(here, { key: 'a' })).toBe(true);
-    expect(await arriveInRoom(here, { key: 'a' })).toBe(false);
-    await rest();
-    expect(await arriveInRoom(here, { key: 'b', model: 'low' })).toBe(true);
-    expect(await arriveInRoom(here, { key: 'c', model: 'low' })).toBe(false);
-    expect(await arriveInRoom(here, { key: 'd', model: 'low', band: 4 })).toBe(false);
-    await arrive({ key: 'e' });
-    await rest();
-    expect(here.starts.sort()).toEqual(['a', 'b', 'e']);
-  });
-
-  it('leaves its slot to others when it could not be stored', async () => {
-    const { broker, arrive, lane, rest } = await openBench();
-    const here = broker({ m: 1 });
-    const room = here.dispatcher.makeRoom(lane({}))!;
-    await arrive({ key: 'b' });
-    await rest();
-    expect(here.starts).toEqual([]);
-    room.giveUp({ mayBeStored: true });
-    await rest();
-    expect(here.starts).toEqual(['b']);
-    expect(here.failed).toBe(1);
-  });
-});
-
 describe('a dispatcher with caps', () => {
   it('runs no more of a key than it may have at once, and leaves the slots to others', async () => {
     const { broker, arrive, rest } = await openBench();
@@ -385,6 +343,60 @@ describe('a dispatcher in trouble', () => {
     here.dispatcher.wake();
     await rest();
     expect([...here.running.keys()]).toEqual([next]);
+  });
+
+  it('says what waits for which model and since when, and starts what its turn came for', async () => {
+    const { broker, arrive, rest } = await openBench();
+    const told: string[][] = [];
+    let isHeldBack = true;
+    const here = broker({ m: 1, other: 1 }, undefined, {
+      slots: {
+        free: (model) => (model === 'other' && isHeldBack ? 0 : 1 - here.runningOf(model)),
+        capacity: () => 1,
+        demand: (waiting) => {
+          told.push([...waiting.keys()].sort());
+          isHeldBack = waiting.has('m');
+          for (const sinceMs of waiting.values()) expect(Date.now() - sinceMs).toBeLessThan(60_000);
+        },
+      },
+    });
+    const ids = await arrive({}, 2);
+    await arrive({ model: 'other' });
+    await rest();
+    expect([...here.running.keys()]).toEqual([ids[0]]);
+    expect(told.at(-1)).toEqual(['m', 'other']);
+    here.finishAll();
+    await rest();
+    expect(here.starts).toHaveLength(3);
+    expect(told.at(-1)).toEqual([]);
+  });
+
+  it('claims nothing for a model whose turn has not come, and hands back what was claimed before', async () => {
+    const { broker, arrive, rest, ledger } = await openBench();
+    let free = 1;
+    const here = broker({ m: 1 }, undefined, {
+      slots: { free: (model) => free - here.runningOf(model), capacity: () => 1 },
+    });
+    const [running, ahead] = await arrive({}, 2);
+    await rest();
+    expect(here.dispatcher.waiting().map(({ id }) => id)).toEqual([ahead]);
+    free = 0;
+    await here.finish(running!);
+    await rest();
+    await here.dispatcher.keepTokens();
+    expect(here.dispatcher.waiting()).toEqual([]);
+    expect(await ledger.find(ahead!)).toMatchObject({ state: 'pending', attempts: 0 });
+  });
+
+  it('lets a low band load a model also where slots are kept free for high ones', async () => {
+    const { broker, arrive, rest } = await openBench();
+    const here = broker({ m: 4 }, undefined, {
+      reservedSlots: 2,
+      slots: { free: (model) => Math.min(1, 4 - here.runningOf(model)), capacity: () => 4 },
+    });
+    await arrive({ band: 1 }, 4);
+    await rest();
+    expect(here.running.size).toBe(2);
   });
 
   it('gives back all it holds when it stops, and claims nothing any more', async () => {

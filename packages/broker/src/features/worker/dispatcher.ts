@@ -26,6 +26,8 @@ export interface DispatcherDeps {
     free(model: string): number;
     /** How many could run here at once, those that run included; 0 while none may start. */
     capacity(model: string): number;
+    /** Told whenever it may have changed what waits for which model, and since when (ms since 1970). */
+    demand?(waiting: ReadonlyMap<string, number>): void;
   };
   /** Starts a claimed row; false when there is no slot for it. What it takes of `free` is taken when it returns. */
   readonly start: (row: ClaimedRow, lane: LaneName) => boolean;
@@ -112,13 +114,14 @@ export class Dispatcher {
    * Null when it has to stand in line.
    */
   makeRoom(lane: LaneName): Room | null {
-    const { slots, caps = () => UNLIMITED, owner, leaseMs } = this.#deps;
+    const { slots, owner, leaseMs } = this.#deps;
     if (this.#stopped || this.#running || this.#rest) return null;
     this.know(lane);
     const pool = this.#lists.get(listOf(lane))!;
     const free = slots.free(lane.model) - pool.coming;
-    if (pool.ready.length > 0 || free <= (lane.band >= HIGH_BAND ? 0 : this.#keptFree(pool))) return null;
-    const { ofKey, ofQueue } = this.#roomOf(lane, caps(lane));
+    if (pool.ready.length > 0 || free <= 0) return null;
+    if (lane.band < HIGH_BAND && this.#left(pool, free) <= this.#keptFree(pool)) return null;
+    const { ofKey, ofQueue } = this.#roomOf(lane);
     if (ofKey <= 0 || ofQueue <= 0) return null;
     pool.coming += 1;
     this.#count(lane, 1);
@@ -198,10 +201,10 @@ export class Dispatcher {
       const isUseful = this.#isAlone() || this.#deps.slots.free(pool.model) > 0;
       await (isUseful ? this.#hands.renew(pool) : this.#hands.giveBack(pool, pool.held));
       // What cannot start here for now may start elsewhere, and is to stand in line with the others.
-      const isDown = this.#deps.slots.capacity(pool.model) === 0;
-      const stays = pool.ready.filter(({ lane }) => isDown || this.#isPaused(lane));
+      const stays = pool.ready.filter(({ lane }) => this.#isHeldBack(pool) || this.#isPaused(lane));
       if (stays.length > 0) await this.#handBack(stays);
     }
+    if (this.#pools.size > 1) this.wake();
   }
 
   /** Claims nothing any more and gives back what it holds. */
@@ -243,6 +246,7 @@ export class Dispatcher {
   /** Whether any lane had its turn: then there may be more to do, also when none had rows and its share is still free. */
   async #round(): Promise<boolean> {
     const pools = [...this.#pools.values()];
+    this.#tellDemand(pools);
     const turns = (await Promise.all(pools.map((pool) => this.#turnsOf(pool)))).flat();
     if (turns.length === 0) return false;
     const { ledger, owner, leaseMs } = this.#deps;
@@ -273,18 +277,49 @@ export class Dispatcher {
     return true;
   }
 
+  /** One model alone never has to give way. */
+  #tellDemand(pools: readonly Pool[]): void {
+    const { slots } = this.#deps;
+    if (!slots.demand || pools.length < 2) return;
+    const nowMs = Date.now();
+    const hasRoom = ({ name }: HeldLane): boolean => Math.min(...Object.values(this.#roomOf(name))) > 0;
+    const since = pools.map((pool) => [pool.model, pool.waitsSince(nowMs, hasRoom)] as const);
+    slots.demand(new Map(since.filter((one): one is readonly [string, number] => one[1] !== undefined)));
+    for (const pool of pools) this.#startReady(pool);
+  }
+
+  /** Nothing of the model may start, and nothing runs whose end would change that. */
+  #isHeldBack({ model, running }: Pool): boolean {
+    const { slots } = this.#deps;
+    return slots.capacity(model) === 0 || (running === 0 && slots.free(model) <= 0);
+  }
+
+  #roomOf(name: LaneName): { readonly ofKey: number; readonly ofQueue: number } {
+    const { ofKey, ofQueue } = this.#deps.caps?.(name) ?? UNLIMITED;
+    return {
+      ofKey: ofKey - (this.#underWay.keys.get(name.keyId) ?? 0),
+      ofQueue: ofQueue - (this.#underWay.queues.get(name.queue) ?? 0),
+    };
+  }
+
   async #turnsOf(pool: Pool): Promise<Turn[]> {
-    const { slots, ageingMs = 0, caps = () => UNLIMITED } = this.#deps;
+    const { slots, ageingMs = 0 } = this.#deps;
+    if (this.#isHeldBack(pool)) return [];
     const [free, capacity] = [slots.free(pool.model) - pool.coming, slots.capacity(pool.model)];
     const places = free + pool.ahead(capacity, this.#claimMs);
     const ready = pool.ready.filter(({ isRefused }) => !isRefused);
-    if (capacity <= 0 || places <= 0 || pool.ready.length >= MOST_WAITING * places) return [];
+    if (places <= 0 || pool.ready.length >= MOST_WAITING * places) return [];
     const open = places - ready.length;
     await Promise.all([...pool.lists.values()].map((list) => this.#hands.fill(pool, list, open)));
     const nowMs = Date.now();
     const turns = pickTurns(pool.held, ready, {
-      ...{ places, lowPlaces: places - this.#keptFree(pool), nowMs, ageingMs },
-      room: ({ name }) => this.#roomOf(name, caps(name)),
+      ...{
+        places,
+        lowPlaces: this.#left(pool, free) + places - free - this.#keptFree(pool),
+        nowMs,
+        ageingMs,
+      },
+      room: ({ name }) => this.#roomOf(name),
       hadMs: (keyId) => pool.account.hadMs(keyId),
       costMs: (keyId) => pool.account.costMs(keyId),
     });
@@ -301,18 +336,16 @@ export class Dispatcher {
     return Math.max(0, reserved - pool.runningHigh);
   }
 
+  /** Slots that could be used; some of them not yet while a model is loaded. */
+  #left({ model, running, coming }: Pool, free: number): number {
+    return Math.max(free, this.#deps.slots.capacity(model) - running - coming);
+  }
+
   #take(row: ClaimedRow, { pool, lane, rank }: { pool: Pool; lane: LaneName; rank: number }): void {
     // Claimed again here: what waits under an older fence has lost its lease.
     this.drop(row.id);
     pool.add(row, { lane, rank });
     this.#count(lane, 1);
-  }
-
-  #roomOf({ keyId, queue }: LaneName, { ofKey, ofQueue }: { ofKey: number; ofQueue: number }) {
-    return {
-      ofKey: ofKey - (this.#underWay.keys.get(keyId) ?? 0),
-      ofQueue: ofQueue - (this.#underWay.queues.get(queue) ?? 0),
-    };
   }
 
   #startReady(pool: Pool): void {
@@ -322,7 +355,7 @@ export class Dispatcher {
     for (const one of [...pool.ready]) {
       const free = slots.free(pool.model) - pool.coming;
       if (free <= 0) return;
-      if (!one.isHigh && free <= keptFree) continue;
+      if (!one.isHigh && this.#left(pool, free) <= keptFree) continue;
       one.isRefused = this.#isPaused(one.lane) || !start(one.row, one.lane);
       if (!one.isRefused) pool.started(one);
     }

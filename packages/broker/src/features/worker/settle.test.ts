@@ -28,6 +28,7 @@ const row = (more: Partial<ClaimedRow> = {}): ClaimedRow => ({
     keyId: newId('key'),
     fence: 7,
     attempts: 0,
+    affinity: null,
     deadlineAt: null,
     notify: false,
     firstLaneId: null,

@@ -41,7 +41,8 @@ async function openWorker(slots: number, more: Partial<WorkerDeps> = {}) {
   const upstreams: Pick<Upstreams, 'free' | 'capacity' | 'take' | 'onFree'> = {
     free: () => slots - taken,
     capacity: () => slots,
-    take: (): Slot => {
+    take: (_model, session): Slot | null => {
+      if (session?.isPatient) return null;
       taken += 1;
       const release = (): void => {
         taken -= 1;
@@ -68,7 +69,7 @@ async function openWorker(slots: number, more: Partial<WorkerDeps> = {}) {
     ...{ ledger: bench.ledger, activeLanes: bench.lanes, clock: { now: () => Date.now() }, owner },
     ...{ requests: requests as Requests, upstreams: upstreams as Upstreams, logger: silentLogger },
     ...{ earlierRuns: [], forgetEarlierRuns: () => {}, leaseMs: 30_000, stopGraceMs: 20 },
-    ...{ ageingMs: 60_000, reservedSlots: 0, isAlone: () => false },
+    ...{ ageingMs: 60_000, reservedSlots: 0, sessionWaitMs: 50, isAlone: () => false },
     limitsOf: async () => ({ maxConcurrent: 0, weight: 0 }),
     queues: {
       policyOf: () => NO_POLICY,
@@ -130,6 +131,19 @@ describe('the worker', () => {
     for (let number = 1; number <= 6; number++) (await callOf(number)).end(number < 6 ? ANSWER : FAILURE);
     expect((await callOf(7)).job.row.attempts).toBe(1);
     expect(performance.now() - startedAt).toBeLessThan(900);
+  });
+
+  it('lets a request of a session wait for its upstream, others go first, and it goes elsewhere in the end', async () => {
+    const { worker, arrive, insert, callOf } = await openWorker(1);
+    const [waiting] = await insert({ key: 'a' }, 1, { affinity: 7 });
+    await worker.start();
+    const startedAt = performance.now();
+    const [other] = await arrive({ key: 'b' });
+    const first = await callOf(1);
+    expect(first.job.row.id).toBe(other);
+    first.end(ANSWER);
+    expect((await callOf(2)).job.row.id).toBe(waiting);
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(45);
   });
 
   it('asks a full upstream again by itself, at no attempt', async () => {

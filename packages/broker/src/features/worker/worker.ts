@@ -16,6 +16,7 @@ import { createLostClaims } from './lost-claims.ts';
 import { openOutcomeSpool, type OutcomeSpool } from './outcome-spool.ts';
 import type { RetryPolicy } from './retry-delay.ts';
 import { handBack } from './settle.ts';
+import { createSessionWait } from './session-wait.ts';
 import { createSweeps, type Sweeps } from './sweeps.ts';
 
 export { callModel } from './call-model.ts';
@@ -48,6 +49,8 @@ export interface WorkerDeps {
   readonly ageingMs: number;
   /** Slots of each model that only the two highest bands may use. */
   readonly reservedSlots: number;
+  /** How long a request of a session waits for the upstream of that session. */
+  readonly sessionWaitMs: number;
 }
 
 export interface Worker extends Service {
@@ -76,6 +79,7 @@ export function createWorker(deps: WorkerDeps): Worker {
     clock: deps.clock,
     onChange: () => dispatcher.wake(),
   });
+  const sessionWait = createSessionWait(deps.sessionWaitMs, () => dispatcher.wake());
   const dispatcher: Dispatcher = new Dispatcher({
     ledger,
     activeLanes,
@@ -84,8 +88,11 @@ export function createWorker(deps: WorkerDeps): Worker {
     leaseMs,
     slots: upstreams,
     start: (row, lane) => {
-      const slot = upstreams.take(lane.model);
+      const { affinity } = row;
+      const session = affinity === null ? undefined : { affinity, isPatient: sessionWait.isPatient(row) };
+      const slot = upstreams.take(lane.model, session);
       if (slot) jobs.start(row, lane, slot);
+      else if (session) sessionWait.refused(row);
       return slot !== null;
     },
     handBack: async (rows) =>
