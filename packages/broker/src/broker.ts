@@ -27,7 +27,12 @@ import { createRequests } from './features/requests/requests.ts';
 import { createUpstreamRegistry } from './features/upstreams/upstream-registry.ts';
 import { upstreamRoutes } from './features/upstreams/upstream-routes.ts';
 import { upstreamStore } from './features/upstreams/upstream-store.ts';
-import { createUpstreams, isCloudModel, type Upstreams } from './features/upstreams/upstreams.ts';
+import {
+  createUpstreams,
+  isCloudModel,
+  type DispatchedUpstream,
+  type Upstreams,
+} from './features/upstreams/upstreams.ts';
 import { createVerify } from './features/verify/verify.ts';
 import { verifyRoutes } from './features/verify/verify-routes.ts';
 import { callModel, createWorker, type Worker } from './features/worker/worker.ts';
@@ -63,6 +68,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     upstreams: settings.ollamaUrls,
     allowCloudModels: settings.allowCloudModels,
     client: { defaultMaxTokens: settings.maxTokens },
+    leases: { book: ledger.leases, run, deadRuns: dataDir.earlierRuns },
     logger,
     clock,
   });
@@ -111,7 +117,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     ...{ earlierRuns: dataDir.earlierRuns, forgetEarlierRuns: () => dataDir.forgetEarlierRuns() },
     ...{ leaseMs: settings.leaseMs, stopGraceMs: settings.stopGraceMs },
     ...{ ageingMs: settings.ageingMs, reservedSlots: settings.reservedSlots },
-    isAlone: () => engines.limiter.brokers().count === 1,
+    isAlone: () => engines.limiter.brokers().count === 1 && upstreams.brokers() === 1,
     limitsOf: (keyId) => keys.limitsOf(keyId),
     execute: inOrder(execution({ requests, worker: { callModel: callModel(settings) } })),
     policy: { maxAttempts: settings.maxAttempts, baseMs: settings.retryBaseMs, capMs: settings.retryCapMs },
@@ -161,6 +167,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     onStopping: () => {
       health.stopping();
       requests.releaseWaiting();
+      void upstreams.handOver();
     },
   });
   return {
@@ -180,6 +187,11 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   };
 }
 
+function whoDispatches(by: DispatchedUpstream['dispatchedBy']): string {
+  if (by === null) return 'no broker';
+  return by.isHere ? 'this broker' : `${by.run} at ${by.host}`;
+}
+
 function timersOf(settings: Settings) {
   return {
     connectMs: settings.connectTimeoutMs,
@@ -192,11 +204,13 @@ function timersOf(settings: Settings) {
 function checksOf(engines: Engines, upstreams: Upstreams): HealthCheck[] {
   return [
     ...engineChecks(engines.states),
-    ...upstreams.states().map(({ id, status, lastError }): HealthCheck => ({
+    ...upstreams.states().map(({ id, status, lastError, dispatchedBy }): HealthCheck => ({
       name: `upstream ${id}`,
       needed: false,
       run: async () =>
-        status === 'up' ? { status: 'ok' } : { status: 'down', detail: lastError ?? 'not heard of yet' },
+        status === 'up'
+          ? { status: 'ok', detail: `dispatched by ${whoDispatches(dispatchedBy)}` }
+          : { status: 'down', detail: lastError ?? 'not heard of yet' },
     })),
   ];
 }

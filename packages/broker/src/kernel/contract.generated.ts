@@ -1315,6 +1315,23 @@ export interface Upstream {
    */
   draining: boolean;
   /**
+   * The broker that starts calls there; the others accept and answer. null: none does now.
+   */
+  dispatched_by: {
+    /**
+     * Id of the run of that broker.
+     */
+    run: string;
+    /**
+     * Name of its machine.
+     */
+    host: string;
+    /**
+     * It is the broker that answers.
+     */
+    here: boolean;
+  } | null;
+  /**
    * Forced by an operator, or auto.
    */
   breaker: 'auto' | 'open' | 'closed';

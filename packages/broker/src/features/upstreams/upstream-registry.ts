@@ -7,7 +7,7 @@ import type { Logger } from '../../kernel/logger.ts';
 import type { Service } from '../../kernel/service.ts';
 import { upstreamUrl } from './configured-upstreams.ts';
 import type { StoredUpstream, UpstreamChange, UpstreamStore } from './upstream-store.ts';
-import type { UpstreamState, Upstreams } from './upstreams.ts';
+import type { DispatchedUpstream, Upstreams } from './upstreams.ts';
 import { hostAndPort } from './watch-upstream.ts';
 
 /** What an operator can switch at every upstream, wherever it comes from. */
@@ -73,7 +73,7 @@ export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegi
     noteAway,
   );
 
-  function stateOf(id: string): UpstreamState {
+  function stateOf(id: string): DispatchedUpstream {
     const state = upstreams.states().find((one) => one.id === id);
     if (!state) throw fail('not_found', { detail: 'There is no upstream of this id.' });
     return state;
@@ -137,7 +137,7 @@ export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegi
   };
 }
 
-function asUpstream(state: UpstreamState): Upstream {
+function asUpstream(state: DispatchedUpstream): Upstream {
   const time = (ms: number | null | undefined): string | null =>
     ms === null || ms === undefined ? null : new Date(ms).toISOString();
   return {
@@ -154,6 +154,7 @@ function asUpstream(state: UpstreamState): Upstream {
     running: state.running,
     enabled: state.isEnabled,
     draining: state.isDraining,
+    dispatched_by: dispatcherOf(state),
     breaker: state.breaker,
     breakers: state.byModel.map(({ model, running, breaker, since, lastError }) => ({
       model,
@@ -164,4 +165,8 @@ function asUpstream(state: UpstreamState): Upstream {
     })),
     created_at: time(state.createdAt),
   };
+}
+
+function dispatcherOf({ dispatchedBy }: DispatchedUpstream): Upstream['dispatched_by'] {
+  return dispatchedBy && { run: dispatchedBy.run, host: dispatchedBy.host, here: dispatchedBy.isHere };
 }

@@ -61,10 +61,12 @@ export interface UpstreamServerDeps {
   readonly recoveryStepMs?: number;
   /** More calls may start here than before. */
   readonly onFree: () => void;
+  /** Calls that other brokers still have at an upstream; null while this one may start none there. */
+  readonly othersAt?: (id: string) => number | null;
 }
 
 export function createUpstreamServer(deps: UpstreamServerDeps, first: ConfiguredUpstream): UpstreamServer {
-  const { logger, allowCloudModels, recoveryStepMs, onFree } = deps;
+  const { logger, allowCloudModels, recoveryStepMs, onFree, othersAt = () => 0 } = deps;
   const { id, url } = first;
   /** One is kept while calls of the model run, and longer only if it is installed: clients name what they like. */
   const records = new Map<string, ModelRecord>();
@@ -82,6 +84,10 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
       onFree();
     },
   });
+
+  function mayBeDispatched(): boolean {
+    return config.isEnabled && !config.isDraining && onEmpty === null;
+  }
 
   function hasModel(key: string): boolean {
     return watched.has(key) || (allowCloudModels && watched.passesOn(key));
@@ -111,9 +117,11 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
 
   /** How many slots calls of the model may use now. */
   function limitOf(record: ModelRecord | undefined): number {
-    if (!config.isEnabled || config.isDraining || onEmpty || config.breaker === 'open') return 0;
+    if (!mayBeDispatched() || config.breaker === 'open') return 0;
+    const others = othersAt(id);
+    if (others === null) return 0;
     const limit = recovery?.limit(config.slots) ?? config.slots;
-    return record?.limit(limit, config.slots) ?? limit;
+    return Math.max(0, (record?.limit(limit, config.slots) ?? limit) - others);
   }
 
   async function timed(call: ModelCall, options: CallOptions): Promise<TimedOutcome> {

@@ -13,6 +13,7 @@ import {
   type UpstreamServerDeps,
   type UpstreamState,
 } from './upstream-server.ts';
+import { createUpstreamLeases, type DispatchedBy, type UpstreamLeasesDeps } from './upstream-leases.ts';
 import type { StoredUpstream } from './upstream-store.ts';
 
 export { isCloudModel } from './model-names.ts';
@@ -21,6 +22,12 @@ export type { UpstreamSettings } from './configured-upstreams.ts';
 export type { Slot } from './failover-slot.ts';
 export type { UpstreamState } from './upstream-server.ts';
 
+export interface DispatchedUpstream extends UpstreamState {
+  /** Null: nobody starts calls there. */
+  readonly dispatchedBy: DispatchedBy | null;
+}
+
+/** Only upstreams that this broker dispatches count for `free`, `capacity` and `take`. */
 export interface Upstreams extends Service {
   /** How many calls of this model could start now; 0 when every upstream is down. */
   free(model: string): number;
@@ -30,7 +37,13 @@ export interface Upstreams extends Service {
   take(model: string): Slot | null;
   /** Told when a call may start that could not before. The answer ends the telling. */
   onFree(listener: () => void): () => void;
-  states(): UpstreamState[];
+  /** Told when another broker is to start the calls of an upstream. */
+  onLost(listener: () => void): void;
+  states(): DispatchedUpstream[];
+  /** Brokers that share the upstreams, this one included. */
+  brokers(): number;
+  /** No call starts here any more; other brokers may take over at once. */
+  handOver(): Promise<void>;
   /**
    * Makes these, with those of the settings, the upstreams there are. In force when it returns; resolves when new ones
    * were probed once. One that is no longer named ends its calls first.
@@ -38,8 +51,10 @@ export interface Upstreams extends Service {
   apply(stored: readonly StoredUpstream[]): Promise<void>;
 }
 
-export interface UpstreamsDeps extends Omit<UpstreamServerDeps, 'onFree'> {
+export interface UpstreamsDeps extends Omit<UpstreamServerDeps, 'onFree' | 'othersAt'> {
   readonly upstreams: readonly UpstreamSettings[];
+  /** Absent: nobody else dispatches them. */
+  readonly leases?: Omit<UpstreamLeasesDeps, 'logger'>;
 }
 
 const CLOUD_REFUSED: CallOutcome = {
@@ -50,15 +65,33 @@ const CLOUD_REFUSED: CallOutcome = {
 export function createUpstreams(deps: UpstreamsDeps): Upstreams {
   const { allowCloudModels, clock, logger } = deps;
   const listeners = new Set<() => void>();
+  const lostListeners: (() => void)[] = [];
   const budget = createRetryBudget(clock);
   const newServer = (config: ReturnType<typeof configuredUpstreams>[number]): UpstreamServer =>
-    createUpstreamServer({ ...deps, onFree: tellFree }, config);
+    createUpstreamServer({ ...deps, onFree: tellFree, othersAt: leases?.othersAt }, config);
+  const leases = deps.leases
+    ? createUpstreamLeases(
+        { ...deps.leases, logger },
+        { upstreams: leasable, onGained: tellFree, onLost: tellLost },
+      )
+    : null;
   let servers = configuredUpstreams(deps.upstreams, []).map(newServer);
   let isRunning = false;
   let turn = 0;
 
   function tellFree(): void {
     for (const listener of listeners) listener();
+  }
+
+  function tellLost(): void {
+    for (const listener of lostListeners) listener();
+  }
+
+  function leasable() {
+    return servers.map((server) => {
+      const { id, isEnabled, isDraining, status, running } = server.state();
+      return { id, isWanted: isEnabled && !isDraining, isUp: status === 'up', running };
+    });
   }
 
   function candidates(key: string): Candidate[] {
@@ -98,7 +131,9 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     for (const server of known.values()) server.leave(() => void forget(server));
     for (const { id } of added) logger.info({ upstream: id }, 'upstream added');
     if (isChanged) tellFree();
-    if (isRunning) await Promise.all(added.map((server) => server.start()));
+    if (!isRunning) return;
+    await Promise.all(added.map((server) => server.start()));
+    if (isChanged || added.length > 0 || known.size > 0) await leases?.review();
   }
 
   async function forget(server: UpstreamServer): Promise<void> {
@@ -112,9 +147,11 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     start: async () => {
       isRunning = true;
       await Promise.all(servers.map((server) => server.start()));
+      await leases?.start();
     },
     stop: async () => {
       isRunning = false;
+      await leases?.stop();
       await Promise.all(servers.map((server) => server.stop()));
     },
     free: (model) => freeSlots(candidates(modelKey(model))),
@@ -134,7 +171,14 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    states: () => servers.map((server) => server.state()),
+    onLost: (listener) => void lostListeners.push(listener),
+    states: () =>
+      servers.map((server) => ({
+        ...server.state(),
+        dispatchedBy: leases ? leases.dispatcherOf(server.id) : null,
+      })),
+    brokers: () => leases?.brokers() ?? 1,
+    handOver: async () => leases?.handOver(),
     apply,
   };
 }

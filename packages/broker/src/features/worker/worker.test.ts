@@ -36,7 +36,7 @@ async function openWorker(slots: number, more: Partial<WorkerDeps> = {}) {
   let taken = 0;
   let onFree = (): void => {};
   let onCancel = (_id: string): void => {};
-  const upstreams: Pick<Upstreams, 'free' | 'capacity' | 'take' | 'onFree'> = {
+  const upstreams: Pick<Upstreams, 'free' | 'capacity' | 'take' | 'onFree' | 'onLost'> = {
     free: () => slots - taken,
     capacity: () => slots,
     take: (): Slot => {
@@ -47,6 +47,7 @@ async function openWorker(slots: number, more: Partial<WorkerDeps> = {}) {
       };
       return { upstream: 'gpu:11434', run: async () => ANSWER, release };
     },
+    onLost: () => undefined,
     onFree: (listener) => {
       onFree = listener;
       return () => {};

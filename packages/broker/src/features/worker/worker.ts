@@ -137,6 +137,7 @@ export function createWorker(deps: WorkerDeps): Worker {
         if (!dispatcher.heard(list)) sweeps.within(0);
       });
       upstreams.onFree(() => dispatcher.wake());
+      upstreams.onLost(() => void dispatcher.keepTokens().catch(failed('passing lanes on')));
       await tickers.start();
       isStarted = true;
       sweeps.within(0);
