@@ -121,6 +121,21 @@ describe.skipIf(!mariadbAvailable || !redisAvailable)('several brokers', () => {
     expect(tookMs.sort((a, b) => a - b)[4]).toBeLessThan(300);
   });
 
+  it('each tell when a request should start, whoever starts it', async () => {
+    const { add } = await house(1, 200);
+    const [holder, other] = [await add(), await add()];
+    const client = await newKey(holder);
+    const sent = await inParallel(8, prompts(160, 'Told'), async (prompt) =>
+      client(holder).requests.create({ prompt }),
+    );
+    const last = sent.at(-1)!.id;
+    const etasOf = (): Promise<unknown[]> =>
+      Promise.all([holder, other].map(async (one) => (await client(one).requests.get(last)).eta_ms));
+    await expect
+      .poll(async () => (await etasOf()).every((eta) => typeof eta === 'number'), { timeout: 6_000 })
+      .toBe(true);
+  });
+
   it('lose nothing when the one that dispatches is killed: another takes over when its lease is over', async () => {
     const { ollamas, add } = await house(1);
     const [holder, other] = [await add(), await add()];

@@ -35,7 +35,7 @@ import {
 } from './features/upstreams/upstreams.ts';
 import { createVerify } from './features/verify/verify.ts';
 import { verifyRoutes } from './features/verify/verify-routes.ts';
-import { callModel, createWorker, type Worker } from './features/worker/worker.ts';
+import { callModel, createWorker, type Pace, type Worker } from './features/worker/worker.ts';
 import { webhookRoutes } from './features/webhooks/webhook-routes.ts';
 import { webhookStore } from './features/webhooks/webhook-store.ts';
 import { createWebhooks, type Webhooks } from './features/webhooks/webhooks.ts';
@@ -56,6 +56,9 @@ export interface Parts {
   readonly adminToken: string;
 }
 
+/** By model: what brokers tell each other. */
+type Paces = Record<string, Pace>;
+
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** As the contract promises. */
@@ -68,7 +71,10 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     upstreams: settings.ollamaUrls,
     allowCloudModels: settings.allowCloudModels,
     client: { defaultMaxTokens: settings.maxTokens },
-    leases: { book: ledger.leases, run, deadRuns: dataDir.earlierRuns },
+    leases: {
+      ...{ book: ledger.leases, run, deadRuns: dataDir.earlierRuns },
+      tell: (): Paces => worker.paces(),
+    },
     logger,
     clock,
   });
@@ -89,6 +95,8 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   const requests = createRequests({
     ...{ ledger, activeLanes, vault, clock, logger, defaultModel: settings.defaultModel },
     offerLane: (lane, name) => worker.offerLane(lane, name),
+    onAccepted: (request) => worker.waits.accepted(request),
+    estimateWait: (row) => worker.waits.estimate(row),
     hasReceivers: (keyId) => webhooks.hasReceivers(keyId),
     problemOfCallback: (url) => webhooks.problemOfUrl(url),
   });
@@ -119,6 +127,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     ...{ ageingMs: settings.ageingMs, reservedSlots: settings.reservedSlots },
     isAlone: () => engines.limiter.brokers().count === 1 && upstreams.brokers() === 1,
     limitsOf: (keyId) => keys.limitsOf(keyId),
+    pacesElsewhere: (model) => (upstreams.heard() as Paces[]).flatMap((paces) => paces[model] ?? []),
     execute: inOrder(execution({ requests, worker: { callModel: callModel(settings) } })),
     policy: { maxAttempts: settings.maxAttempts, baseMs: settings.retryBaseMs, capMs: settings.retryCapMs },
     timers: timersOf(settings),
@@ -141,7 +150,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       { what: 'operations', forget: () => operationRows.forget(settings.operationLogDays * DAY_MS) },
     ],
   });
-  const health = createHealth(() => checksOf(engines, upstreams));
+  const health = createHealth(() => [...checksOf(engines, upstreams), ...estimateChecks(worker)]);
   const server = createServer({
     ...{ host: settings.host, port: settings.port, maxBodyBytes: settings.maxBodyBytes, adminToken, logger },
     ...{ acceptKey: (secret: string) => keys.accept(secret), knowsKey: keys.knows },
@@ -190,6 +199,14 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
 function whoDispatches(by: DispatchedUpstream['dispatchedBy']): string {
   if (by === null) return 'no broker';
   return by.isHere ? 'this broker' : `${by.run} at ${by.host}`;
+}
+
+/** None until there is something to say. */
+function estimateChecks({ waits }: Worker): HealthCheck[] {
+  const error = waits.medianError();
+  if (error === null) return [];
+  const detail = `off by ${Math.round(error.share * 100)} % in the median of the last ${error.of}`;
+  return [{ name: 'wait estimates', needed: false, run: async () => ({ status: 'ok', detail }) }];
 }
 
 function timersOf(settings: Settings) {

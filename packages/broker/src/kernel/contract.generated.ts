@@ -1200,6 +1200,14 @@ export interface Request {
   status: RequestStatus;
   model: string;
   priority: number;
+  /**
+   * How many start before it as things stand, and it: 1 is next. Only where one pending request is looked at; absent while more than 1,000 of its own kind wait before it.
+   */
+  position?: number;
+  /**
+   * Estimated milliseconds until it starts; there with position. null: not known yet, or nothing can start now.
+   */
+  eta_ms?: number | null;
   result: {
     /**
      * What the model wrote.

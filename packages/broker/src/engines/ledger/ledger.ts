@@ -36,6 +36,8 @@ export interface Ledger {
   list(filter: ListFilter): Promise<RequestRow[]>;
   /** Failed attempts of a request, oldest first. */
   attempts(id: string): Promise<AttemptRow[]>;
+  /** How many rows are pending in each of these lanes, `before` an id if one is named; no more than `most` are counted. */
+  waiting(lanes: readonly WaitingIn[], most: number): Promise<number[]>;
 
   readonly lanes: LaneBook;
   readonly sweeps: LedgerSweeps;
@@ -246,6 +248,11 @@ export interface RequestRow {
   readonly discardedAt: number | null;
   readonly discardReason: Buffer | null;
   readonly deliveries: number;
+}
+
+export interface WaitingIn {
+  readonly laneId: number;
+  readonly before?: string;
 }
 
 export interface AttemptRow {

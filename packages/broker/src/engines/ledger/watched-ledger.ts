@@ -39,6 +39,7 @@ export function watchedLedger(
     body: (id) => soon(() => ledger.body(id)),
     list: (filter) => soon(() => ledger.list(filter)),
     attempts: (id) => soon(() => ledger.attempts(id)),
+    waiting: (lanes, most) => soon(() => ledger.waiting(lanes, most)),
     lanes: {
       idOf: (lane) => soon(() => lanes.idOf(lane)),
       nameOf: (id) => soon(() => lanes.nameOf(id)),

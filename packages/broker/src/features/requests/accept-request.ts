@@ -19,6 +19,8 @@ export interface AcceptDeps {
   readonly activeLanes: ActiveLanes;
   /** Whether who dispatches here sees to a lane himself; then it need not be made active for all. */
   readonly offerLane: (lane: Lane, name: LaneName) => boolean;
+  /** A request stands in line; to be told at no cost. */
+  readonly onAccepted?: (request: { readonly id: string; readonly laneId: number }) => void;
   readonly vault: Vault;
   readonly content: RequestContent;
   readonly view: RequestView;
@@ -67,7 +69,10 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
     const stored = failpoint('accept.after_insert');
     if (stored) await stored;
     if (inserted.kind === 'repeated') return repeated(inserted);
-    if (times.runAt === null) void activate(laneId, lane);
+    if (times.runAt === null) {
+      void activate(laneId, lane);
+      deps.onAccepted?.(row);
+    }
     const known = { model, priority, metadata: metadata ?? null, createdAt: now, retryOf: null, ...times };
     return { request: newView(id, known), isRepeated: false };
   }

@@ -25,6 +25,8 @@ export interface UpstreamLeasesDeps {
   /** Runs whose process is dead for certain: what they held is free. */
   readonly deadRuns: readonly string[];
   readonly logger: Logger;
+  /** Something more that the others may know, told when leases are written; JSON. */
+  readonly tell?: () => unknown;
   readonly timings?: { readonly leaseMs: number; readonly renewMs: number; readonly lookMs: number };
 }
 
@@ -56,6 +58,8 @@ export interface UpstreamLeases extends Service {
   dispatcherOf(id: string): DispatchedBy | null;
   /** Brokers that gave a sign of life lately, this one included. */
   brokers(): number;
+  /** What the others told last. */
+  heard(): unknown[];
   /** Something changed about the upstreams. Resolves when the leases are as they should be, or could not be read. */
   review(): Promise<void>;
   /** From now on no call starts here, and others may take over at once. */
@@ -69,7 +73,11 @@ const STOP_MS = 1_000;
 const BROKER = 'broker:';
 const UPSTREAM = 'upstream:';
 /** Something that a broker has told in its note. */
-type Note = { readonly host: string; readonly upstreams: Record<string, [Told['can'], number]> };
+interface Note {
+  readonly host: string;
+  readonly upstreams: Record<string, [Told['can'], number]>;
+  readonly told?: unknown;
+}
 
 export function createUpstreamLeases(deps: UpstreamLeasesDeps, ours: Ours): UpstreamLeases {
   const { book, run, logger, timings = TIMINGS } = deps;
@@ -93,10 +101,8 @@ export function createUpstreamLeases(deps: UpstreamLeasesDeps, ours: Ours): Upst
     return [name, [can, isHeld(name) ? 0 : running]];
   }
 
-  function ownNote(): string {
-    const upstreams = ours.upstreams().map(toldOf);
-    const note: Note = { host: hostname(), upstreams: Object.fromEntries(upstreams) };
-    return JSON.stringify(note);
+  function ownNote(): Note {
+    return { host: hostname(), upstreams: Object.fromEntries(ours.upstreams().map(toldOf)) };
   }
 
   /** What is not ours any more is let go; what is must have been written before it was read. */
@@ -137,7 +143,7 @@ export function createUpstreamLeases(deps: UpstreamLeasesDeps, ours: Ours): Upst
     const brokers = new Map([...notes].map(([broker, note]) => [broker, toldIn(note)]));
     const share = shareUpstreams({
       me: run,
-      brokers: brokers.set(run, toldIn(noteOf(ownNote()))),
+      brokers: brokers.set(run, toldIn(ownNote())),
       holders: new Map(known.filter(isOfUpstream).map(({ name, owner }) => [name, owner])),
       runningHere: (name) => running.get(name) ?? 0,
     });
@@ -148,17 +154,18 @@ export function createUpstreamLeases(deps: UpstreamLeasesDeps, ours: Ours): Upst
     // Before the calls are counted: none may start between the count and the next one's first call.
     for (const name of giveUp) lose(name);
     const note = ownNote();
+    const text = JSON.stringify(note);
     const isDue = performance.now() - writtenAt >= timings.renewMs;
     const isNew = hold.some((name) => !isHeld(name)) || giveUp.length > 0;
-    if (!isDue && !isNew && note === told) return;
+    if (!isDue && !isNew && text === told) return;
     const askedAt = performance.now();
     const { leaseMs } = timings;
     await book.write(run, [
-      { name: BROKER + run, leaseMs, note },
+      { name: BROKER + run, leaseMs, note: asciiOf({ ...note, told: deps.tell?.() }) },
       ...hold.map((name) => ({ name, leaseMs })),
       ...giveUp.map((name) => ({ name, leaseMs: 0 })),
     ]);
-    [told, writtenAt] = [note, askedAt];
+    [told, writtenAt] = [text, askedAt];
     read(await book.valid());
     gain(hold, askedAt + leaseMs);
   }
@@ -198,6 +205,7 @@ export function createUpstreamLeases(deps: UpstreamLeasesDeps, ours: Ours): Upst
         : { run: owner, host: notes.get(owner)?.host ?? '', isHere: owner === run };
     },
     brokers: () => Math.max(1, notes.size),
+    heard: () => [...notes].flatMap(([broker, { told }]) => (broker === run || !told ? [] : [told])),
     review: async () => {
       if (!isStopped) await stepNow();
     },
@@ -234,6 +242,12 @@ function nameOf(id: string): string {
 const names = new Map<string, string>();
 
 const isOfUpstream = ({ name }: Lease): boolean => name.startsWith(UPSTREAM);
+
+function asciiOf(note: Note): string {
+  return JSON.stringify(note).replace(/[\u0080-\uffff]/g, (letter) => {
+    return `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}
 
 function noteOf(text: string): Note {
   return JSON.parse(text) as Note;

@@ -42,6 +42,8 @@ export interface Upstreams extends Service {
   states(): DispatchedUpstream[];
   /** Brokers that share the upstreams, this one included. */
   brokers(): number;
+  /** What other brokers told last (`leases.tell`). */
+  heard(): unknown[];
   /** No call starts here any more; other brokers may take over at once. */
   handOver(): Promise<void>;
   /**
@@ -178,6 +180,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
         dispatchedBy: leases ? leases.dispatcherOf(server.id) : null,
       })),
     brokers: () => leases?.brokers() ?? 1,
+    heard: () => leases?.heard() ?? [],
     handOver: async () => leases?.handOver(),
     apply,
   };

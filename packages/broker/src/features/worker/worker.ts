@@ -16,9 +16,12 @@ import { openOutcomeSpool, type OutcomeSpool } from './outcome-spool.ts';
 import type { RetryPolicy } from './retry-delay.ts';
 import { handBack } from './settle.ts';
 import { createSweeps, type Sweeps } from './sweeps.ts';
+import { createWaits, type Pace, type Waits } from './waits.ts';
 
 export { callModel } from './call-model.ts';
 export type { Job } from './jobs.ts';
+export type { WaitEstimate } from './estimate-wait.ts';
+export type { Pace } from './waits.ts';
 
 export interface WorkerDeps {
   readonly ledger: Ledger;
@@ -45,6 +48,8 @@ export interface WorkerDeps {
   readonly ageingMs: number;
   /** Slots of each model that only the two highest bands may use. */
   readonly reservedSlots: number;
+  /** How fast other brokers say that a model goes. */
+  readonly pacesElsewhere: (model: string) => readonly Pace[];
 }
 
 export interface Worker extends Service {
@@ -52,6 +57,9 @@ export interface Worker extends Service {
   offerLane(lane: Lane, name: LaneName): boolean;
   /** Requests that run here now. */
   readonly running: () => number;
+  readonly waits: Waits;
+  /** How fast each model goes here. */
+  paces(): Record<string, Pace>;
 }
 
 const KEEP_TOKENS_EVERY_MS = 1_000;
@@ -80,6 +88,7 @@ export function createWorker(deps: WorkerDeps): Worker {
     slots: upstreams,
     start: (row, lane) => {
       const slot = upstreams.take(lane.model);
+      if (slot) waits.started(row.id);
       if (slot) jobs.start(row, lane, slot);
       return slot !== null;
     },
@@ -89,6 +98,11 @@ export function createWorker(deps: WorkerDeps): Worker {
     caps: ({ keyId }) => ({ ofKey: capOf(keyId), ofQueue: Number.POSITIVE_INFINITY }),
     ...{ ageingMs: deps.ageingMs, reservedSlots: deps.reservedSlots },
     onFailed: () => sweeps.doubtClaims(),
+  });
+  const waits: Waits = createWaits({
+    ...{ ledger, capOf, ageingMs: deps.ageingMs, pacesElsewhere: deps.pacesElsewhere },
+    lineOf: (model) => dispatcher.lineOf(model),
+    oldest: () => dispatcher.oldest(),
   });
   const held = (): Held[] => [...jobs.held(), ...dispatcher.waiting()];
   const sweeps: Sweeps = createSweeps({
@@ -127,6 +141,8 @@ export function createWorker(deps: WorkerDeps): Worker {
   return {
     name: 'worker',
     running: () => jobs.size,
+    waits,
+    paces: () => dispatcher.paces(),
     offerLane: (lane, name) => isStarted && dispatcher.offer(lane, name),
     start: async () => {
       requests.onCancel((id) => {
