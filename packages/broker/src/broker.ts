@@ -21,6 +21,8 @@ import { createModels } from './features/models/models.ts';
 import { operationRoutes } from './features/operations/operation-routes.ts';
 import { operationStore } from './features/operations/operation-store.ts';
 import { createOperations } from './features/operations/operations.ts';
+import { createExplainRequest } from './features/requests/explain-request.ts';
+import { explainRoutes } from './features/requests/explain-routes.ts';
 import { requestContent } from './features/requests/request-content.ts';
 import { requestRoutes } from './features/requests/request-routes.ts';
 import { createRequests } from './features/requests/requests.ts';
@@ -75,6 +77,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       ...{ book: ledger.leases, run, deadRuns: dataDir.earlierRuns },
       tell: (): Paces => worker.paces(),
     },
+    adaptiveTimeouts: settings.adaptiveTimeouts,
     logger,
     clock,
   });
@@ -97,6 +100,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     offerLane: (lane, name) => worker.offerLane(lane, name),
     onAccepted: (request) => worker.waits.accepted(request),
     estimateWait: (row) => worker.waits.estimate(row),
+    makeRoom: (name) => worker.makeRoom(name),
     hasReceivers: (keyId) => webhooks.hasReceivers(keyId),
     problemOfCallback: (url) => webhooks.problemOfUrl(url),
   });
@@ -162,6 +166,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       planRoutes(plans),
       limitRoutes(limits),
       upstreamRoutes(upstreamRegistry),
+      explainRoutes(createExplainRequest({ ledger, vault, upstreams, clock, timers: timersOf(settings) })),
       webhookRoutes({ webhooks, keyOf }),
       verifyRoutes(verify),
       deadLetterRoutes({ deadLetters, operations }),

@@ -10,7 +10,17 @@ import {
   type Settlement,
 } from './ledger.ts';
 import type { LedgerOp } from './ledger-ops.ts';
-import type { SqlValue } from './sql-runner.ts';
+import type { SqlValue, Statement } from './sql-runner.ts';
+
+/** There is one writer, so what other rooms write joins the same commit. */
+export type SqliteOp =
+  | LedgerOp
+  | {
+      readonly kind: 'statements';
+      readonly statements: readonly Statement[];
+      resolve(changed: number[]): void;
+      reject(error: unknown): void;
+    };
 
 /** Milliseconds since 1970. */
 export const NOW = `CAST(unixepoch('subsec') * 1000 AS INTEGER)`;
@@ -25,6 +35,9 @@ const RETRY = `UPDATE requests SET retried_as = ?, retry_note = ? WHERE id = ? A
 
 const INSERT = `INSERT INTO requests (id, lane_id, key_id, state, priority, created_at, run_at, deadline_at, wake_at, body, metadata, notify, callback, retry_of)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
+const INSERT_CLAIMED = `INSERT INTO requests (id, lane_id, key_id, state, priority, created_at, run_at, deadline_at, wake_at, body, metadata, notify, callback, retry_of, fence, lease_owner, lease_until, started_at)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ${NOW} + ?, ${NOW})`;
 
 const CLAIM = `UPDATE requests
   SET state = ${processing}, fence = fence + 1, lease_owner = ?, lease_until = ${NOW} + ?, started_at = ${NOW}
@@ -58,7 +71,7 @@ const UNCHECK = `DELETE FROM idempotency_keys WHERE key_id = 'check'`;
 
 type Prepare = (sql: string) => StatementSync;
 
-export function sqliteWriter(prepare: Prepare): (op: LedgerOp) => unknown {
+export function sqliteWriter(prepare: Prepare): (op: SqliteOp) => unknown {
   const didChange = (sql: string, ...values: SqlValue[]): boolean =>
     prepare(sql).run(...values).changes === 1;
 
@@ -74,6 +87,8 @@ export function sqliteWriter(prepare: Prepare): (op: LedgerOp) => unknown {
     if (op.kind === 'settle') return settle(prepare, op.settlement);
     if (op.kind === 'cancel') return cancel(op.id, op.keyId);
     if (op.kind === 'check') return void [CHECK, UNCHECK].forEach((sql) => prepare(sql).run());
+    if (op.kind === 'statements')
+      return op.statements.map(({ sql, values }) => Number(prepare(sql).run(...values).changes));
     if (op.kind === 'discard') return didChange(DISCARD, op.reason, op.id);
     const still = op.held.filter(({ id, fence }) => didChange(RENEW, op.leaseMs, id, fence, op.owner));
     return new Set(still.map(({ id }) => id));
@@ -96,10 +111,13 @@ function insert(prepare: Prepare, row: NewRow): Inserted {
     const { changes } = prepare(RETRY).run(row.id, row.retryNote ?? null, row.retryOf);
     if (changes !== 1) return { kind: 'taken' };
   }
-  const state = row.runAt === null ? pending : delayed;
+  const waiting = row.runAt === null ? pending : delayed;
+  const state = row.claimed ? processing : waiting;
   const times = [row.createdAt, row.runAt, row.deadlineAt, row.runAt ?? row.deadlineAt];
   const rest = [row.body, row.metadata, Number(row.notify), row.callback, row.retryOf];
-  prepare(INSERT).run(row.id, row.laneId, row.keyId, state, row.priority, ...times, ...rest);
+  const values = [row.id, row.laneId, row.keyId, state, row.priority, ...times, ...rest];
+  if (row.claimed) prepare(INSERT_CLAIMED).run(...values, row.claimed.owner, row.claimed.leaseMs);
+  else prepare(INSERT).run(...values);
   return { kind: 'inserted' };
 }
 

@@ -1,10 +1,13 @@
 /** The Ollama servers: which are known, how they are, and who may call them now. */
+import type { AttemptExplanation } from '../../kernel/contract.generated.ts';
 import type { Service } from '../../kernel/service.ts';
-import { allSlots, chooseUpstream, freeSlots, type Candidate } from './choose-upstream.ts';
+import { createAttemptLog } from './attempt-log.ts';
+import { allSlots, chooseUpstream, explainChoice, freeSlots, type Candidate } from './choose-upstream.ts';
 import { configuredUpstreams, type UpstreamSettings } from './configured-upstreams.ts';
+import { explainAttempt, explainTimers } from './explain-timers.ts';
 import { createSlot, type Slot } from './failover-slot.ts';
 import { isCloudModel, modelKey } from './model-names.ts';
-import type { CallOutcome } from './ollama-client.ts';
+import type { CallOutcome, CallTimers, ModelCall } from './ollama-client.ts';
 import { failure } from './ollama-errors.ts';
 import { createRetryBudget } from './retry-budget.ts';
 import {
@@ -46,6 +49,10 @@ export interface Upstreams extends Service {
   heard(): unknown[];
   /** No call starts here any more; other brokers may take over at once. */
   handOver(): Promise<void>;
+  /** The last attempt of a request as far as this process knows; `settings` are the most its timers may be. */
+  explainLast(requestId: string, settings: CallTimers): AttemptExplanation | null;
+  /** Where a call would go now, with `leftMs` until its deadline. */
+  explainNext(call: ModelCall, settings: CallTimers, leftMs: number): AttemptExplanation;
   /**
    * Makes these, with those of the settings, the upstreams there are. In force when it returns; resolves when new ones
    * were probed once. One that is no longer named ends its calls first.
@@ -53,7 +60,7 @@ export interface Upstreams extends Service {
   apply(stored: readonly StoredUpstream[]): Promise<void>;
 }
 
-export interface UpstreamsDeps extends Omit<UpstreamServerDeps, 'onFree' | 'othersAt'> {
+export interface UpstreamsDeps extends Omit<UpstreamServerDeps, 'onFree' | 'othersAt' | 'attempts'> {
   readonly upstreams: readonly UpstreamSettings[];
   /** Absent: nobody else dispatches them. */
   readonly leases?: Omit<UpstreamLeasesDeps, 'logger'>;
@@ -69,8 +76,9 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
   const listeners = new Set<() => void>();
   const lostListeners: (() => void)[] = [];
   const budget = createRetryBudget(clock);
+  const attempts = createAttemptLog(() => clock.now());
   const newServer = (config: ReturnType<typeof configuredUpstreams>[number]): UpstreamServer =>
-    createUpstreamServer({ ...deps, onFree: tellFree, othersAt: leases?.othersAt }, config);
+    createUpstreamServer({ ...deps, attempts, onFree: tellFree, othersAt: leases?.othersAt }, config);
   const leases = deps.leases
     ? createUpstreamLeases(
         { ...deps.leases, logger },
@@ -116,6 +124,17 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     });
     const index = chooseUpstream(others, turn);
     return index === -1 ? null : servers[index]!.hold(key);
+  }
+
+  function explainNext(call: ModelCall, settings: CallTimers, leftMs: number): AttemptExplanation {
+    const key = modelKey(call.model);
+    const { index, reason } = explainChoice(candidates(key), turn);
+    const server = servers[index];
+    const ceilings = { ...settings, totalMs: Math.min(settings.totalMs, leftMs) };
+    const unmade = { began_at: null, outcome: null, took_ms: null, first_token_ms: null };
+    if (!server) return { ...unmade, upstream: null, reason, timers: [], terms: [] };
+    const facts = server.factsOf(key, call, ceilings);
+    return { ...unmade, upstream: server.id, reason, ...explainTimers(facts, settings) };
   }
 
   async function apply(stored: readonly StoredUpstream[]): Promise<void> {
@@ -182,6 +201,11 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     brokers: () => leases?.brokers() ?? 1,
     heard: () => leases?.heard() ?? [],
     handOver: async () => leases?.handOver(),
+    explainLast: (requestId, settings) => {
+      const attempt = attempts.last(requestId);
+      return attempt ? explainAttempt(attempt, settings) : null;
+    },
+    explainNext,
     apply,
   };
 }

@@ -4,7 +4,7 @@ import { estimateWait, type Line, type Waiting } from './estimate-wait.ts';
 import { pickTurns } from './pick-turns.ts';
 
 const waiting = (rows: number, more: Partial<Waiting> = {}): Waiting => ({
-  ...{ rank: 2, rows, hadMs: 0, costMs: 100, uses: 0, ...more },
+  ...{ rank: 2, rows, hadMs: 0, costMs: 100, weight: 1, uses: 0, ...more },
 });
 const line = (more: Partial<Line> & { ahead?: number } = {}): Line => ({
   ...{ slots: 4, free: 0, claimed: 0, siblings: [], others: [] },
@@ -59,6 +59,7 @@ describe('whatever stands in line', () => {
     rows: fc.integer({ min: 0, max: 200 }),
     hadMs: fc.integer({ min: 0, max: 5_000 }),
     costMs: fc.integer({ min: 20, max: 2_000 }),
+    weight: fc.integer({ min: 1, max: 5 }),
     uses: fc.double({ min: 0, max: 4, noNaN: true }),
   });
   const lines: fc.Arbitrary<Line> = fc
@@ -115,8 +116,8 @@ describe('whatever stands in line', () => {
 
   /** One row of a slow key is as many of a fast one. */
   function slack(keys: readonly Waiting[]): number {
-    const slowestMs = Math.max(...keys.map(({ costMs }) => costMs));
-    return keys.reduce((sum, { costMs }) => sum + 1 + Math.ceil(slowestMs / costMs), 0);
+    const slowestMs = Math.max(...keys.map(({ costMs, weight }) => costMs / weight));
+    return keys.reduce((sum, { costMs, weight }) => sum + 1 + Math.ceil((slowestMs * weight) / costMs), 0);
   }
 
   /** Plays the dispatcher's own decision until the first key's last row starts. */
@@ -131,10 +132,10 @@ describe('whatever stands in line', () => {
         ...{ places: 1, lowPlaces: 1, nowMs: 0, ageingMs: 0 },
         room: () => ({ ofKey: 1, ofQueue: 1 }),
         hadMs: (keyId) => had[Number(keyId)]!,
-        costMs: (keyId) => keys[Number(keyId)]!.costMs,
+        costMs: (keyId) => keys[Number(keyId)]!.costMs / keys[Number(keyId)]!.weight,
       });
       const index = Number([...turns.keys()][0]!.keyId);
-      had[index]! += keys[index]!.costMs;
+      had[index]! += keys[index]!.costMs / keys[index]!.weight;
       left[index]! -= 1;
       if (left[0] === 0) return starts;
     }

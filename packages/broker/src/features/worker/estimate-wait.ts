@@ -5,8 +5,9 @@ export interface Waiting {
   /** The band after ageing. */
   readonly rank: number;
   readonly rows: number;
-  /** Slot time the key had. */
+  /** Slot time the key had, by its weight. */
   readonly hadMs: number;
+  readonly weight: number;
   /** Slot time that one of its rows takes. */
   readonly costMs: number;
   /** Slots that it has used lately: so much more will come of it. */
@@ -38,13 +39,14 @@ const STEPS = 12;
 
 /**
  * As the slots are shared out: all rows of a higher rank come before; of the same rank each key gets as much slot time
- * as this one until its row starts, and the more or less that it had before; of a lower rank none. The place counts
+ * by its weight as this one until its row starts, and the more or less that it had before; of a lower rank none. The place counts
  * what waits now. The time counts what will come as well, because others go on sending.
  */
 export function estimateWait({ slots, free, claimed, mine, siblings, others }: Line): WaitEstimate {
   const own = mine.rows + sum(siblings.map((one) => rowsBefore(one, mine.rank, mine.rows)));
   const ownMs = own * mine.costMs;
-  const shareMs = ({ hadMs }: Waiting): number => Math.max(0, ownMs + mine.hadMs - hadMs);
+  const shareMs = ({ hadMs, weight }: Waiting): number =>
+    Math.max(0, ownMs / mine.weight + mine.hadMs - hadMs) * weight;
   const theirs = others.map((one) => rowsBefore(one, mine.rank, Math.floor(shareMs(one) / one.costMs)));
   const before = claimed + own + sum(theirs);
   return { position: before + 1, etaMs: slots > 0 ? Math.round(waitMs()) : null };

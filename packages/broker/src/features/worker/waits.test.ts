@@ -15,7 +15,7 @@ async function room(more: Partial<WaitsDeps> = {}) {
   const waits = createWaits({
     ...{ ledger, oldest: () => oldest, pacesElsewhere: () => [], ageingMs: 0 },
     lineOf: () => ({ pace: PACE, hadMs: () => 0, claimedBefore: () => 0, costMs: () => 100 }),
-    capOf: () => Number.POSITIVE_INFINITY,
+    termsOf: () => ({ cap: Number.POSITIVE_INFINITY, weight: 1 }),
     ...more,
   });
   /** Rows of a key, in line; the last of them. */
@@ -37,6 +37,20 @@ describe('the wait of a request', () => {
     await queue(300);
     await queue(300, { model: 'gemma2:2b' });
     expect(await waits.estimate(last)).toEqual({ position: 20 + 5 + 20 + 1, etaMs: 1_138 });
+  });
+
+  it('is longer by as much as others count for more', async () => {
+    const heavy = new Set<string>();
+    const { waits, queue } = await room({
+      termsOf: (keyId) => ({ cap: Number.POSITIVE_INFINITY, weight: heavy.has(keyId) ? 3 : 1 }),
+      lineOf: () => ({
+        ...{ pace: PACE, hadMs: () => 0, claimedBefore: () => 0 },
+        costMs: (keyId) => (heavy.has(keyId) ? 100 / 3 : 100),
+      }),
+    });
+    const last = await queue(11);
+    heavy.add((await queue(300)).keyId);
+    expect((await waits.estimate(last))?.position).toBe(10 + 30 + 1);
   });
 
   it('counts higher priorities before it, and lanes of its own key in turns', async () => {

@@ -22,6 +22,7 @@ export interface KnownLine {
   readonly pace: Pace | undefined;
   /** How many of the rows claimed here start before one of this rank, of a key that had so much. */
   claimedBefore(rank: number, hadMs: number): number;
+  /** Both by the weight of the key. */
   hadMs(keyId: string): number;
   costMs(keyId: string): number;
 }
@@ -33,7 +34,7 @@ export interface WaitsDeps {
   readonly oldest: () => ReadonlyMap<number, number>;
   /** What other brokers tell of their pace. */
   readonly pacesElsewhere: (model: string) => readonly Pace[];
-  readonly capOf: (keyId: string) => number;
+  readonly termsOf: (keyId: string) => { readonly cap: number; readonly weight: number };
   readonly ageingMs: number;
   readonly now?: () => number;
 }
@@ -114,9 +115,10 @@ export function createWaits(deps: WaitsDeps): Waits {
     const rank = (lane: Counted): number => rankOf(lane.name.band, now() - lane.oldestMs, ageingMs);
     const waiting = (of: string, more: Pick<Waiting, 'rank' | 'rows'>): Waiting => ({
       ...more,
+      weight: deps.termsOf(of).weight,
       uses: sum(paces.map(({ uses }) => uses[of] ?? 0)),
       hadMs: line.hadMs(of),
-      costMs: line.pace ? line.costMs(of) : usualMs,
+      costMs: line.pace ? line.costMs(of) * deps.termsOf(of).weight : usualMs,
     });
     const rivals = lanes
       .filter((lane) => lane.laneId !== laneId)
@@ -130,7 +132,7 @@ export function createWaits(deps: WaitsDeps): Waits {
       slots: sum(paces.map(({ slots }) => slots)),
       free: sum(paces.map(({ free }) => free)),
       claimed: line.claimedBefore(ownRank, line.hadMs(keyId)) + sum(elsewhere.map(({ claimed }) => claimed)),
-      mine: { ...waiting(keyId, { rank: ownRank, rows: ahead! }), atOnce: deps.capOf(keyId) },
+      mine: { ...waiting(keyId, { rank: ownRank, rows: ahead! }), atOnce: deps.termsOf(keyId).cap },
       siblings: rivals.filter((rival) => rival.keyId === keyId),
       others: byKey(rivals.filter((rival) => rival.keyId !== keyId)),
     });

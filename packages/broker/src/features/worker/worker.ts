@@ -8,9 +8,9 @@ import type { Logger } from '../../kernel/logger.ts';
 import { services, type Service } from '../../kernel/service.ts';
 import type { Requests } from '../requests/requests.ts';
 import type { CallOutcome, CallTimers, Upstreams } from '../upstreams/upstreams.ts';
-import { Dispatcher } from './dispatcher.ts';
+import { Dispatcher, type Room } from './dispatcher.ts';
 import { Jobs, type Job } from './jobs.ts';
-import { createKeyCaps } from './key-caps.ts';
+import { createKeyTerms } from './key-terms.ts';
 import { createLostClaims } from './lost-claims.ts';
 import { openOutcomeSpool, type OutcomeSpool } from './outcome-spool.ts';
 import type { RetryPolicy } from './retry-delay.ts';
@@ -19,6 +19,7 @@ import { createSweeps, type Sweeps } from './sweeps.ts';
 import { createWaits, type Pace, type Waits } from './waits.ts';
 
 export { callModel } from './call-model.ts';
+export type { Room } from './dispatcher.ts';
 export type { Job } from './jobs.ts';
 export type { WaitEstimate } from './estimate-wait.ts';
 export type { Pace } from './waits.ts';
@@ -43,7 +44,7 @@ export interface WorkerDeps {
   readonly stopGraceMs: number;
   /** Whether this is the only broker on these lanes. */
   readonly isAlone: () => boolean;
-  readonly limitsOf: (keyId: string) => Promise<{ readonly maxConcurrent: number }>;
+  readonly limitsOf: (keyId: string) => Promise<{ readonly maxConcurrent: number; readonly weight: number }>;
   /** After each such time of waiting a request counts as one band higher; 0: never. */
   readonly ageingMs: number;
   /** Slots of each model that only the two highest bands may use. */
@@ -55,6 +56,8 @@ export interface WorkerDeps {
 export interface Worker extends Service {
   /** A lane has work; true when it is seen to here. */
   offerLane(lane: Lane, name: LaneName): boolean;
+  /** For a request that would start at once: it may be stored as claimed. Null when it has to stand in line. */
+  makeRoom(name: LaneName): Room | null;
   /** Requests that run here now. */
   readonly running: () => number;
   readonly waits: Waits;
@@ -74,7 +77,7 @@ export function createWorker(deps: WorkerDeps): Worker {
     onDelayed: (delayMs) => sweeps.within(delayMs),
     onLeaving: (row, lane, slotMs) => dispatcher.ended(row, lane, slotMs),
   });
-  const capOf = createKeyCaps({
+  const termsOf = createKeyTerms({
     limitsOf: deps.limitsOf,
     clock: deps.clock,
     onChange: () => dispatcher.wake(),
@@ -95,12 +98,13 @@ export function createWorker(deps: WorkerDeps): Worker {
     handBack: async (rows) =>
       void (await Promise.all(rows.map((row) => ledger.settle(handBack(row, owner))))),
     isAlone: deps.isAlone,
-    caps: ({ keyId }) => ({ ofKey: capOf(keyId), ofQueue: Number.POSITIVE_INFINITY }),
+    caps: ({ keyId }) => ({ ofKey: termsOf(keyId).cap, ofQueue: Number.POSITIVE_INFINITY }),
+    weightOf: (keyId) => termsOf(keyId).weight,
     ...{ ageingMs: deps.ageingMs, reservedSlots: deps.reservedSlots },
     onFailed: () => sweeps.doubtClaims(),
   });
   const waits: Waits = createWaits({
-    ...{ ledger, capOf, ageingMs: deps.ageingMs, pacesElsewhere: deps.pacesElsewhere },
+    ...{ ledger, termsOf, ageingMs: deps.ageingMs, pacesElsewhere: deps.pacesElsewhere },
     lineOf: (model) => dispatcher.lineOf(model),
     oldest: () => dispatcher.oldest(),
   });
@@ -143,6 +147,7 @@ export function createWorker(deps: WorkerDeps): Worker {
     running: () => jobs.size,
     waits,
     paces: () => dispatcher.paces(),
+    makeRoom: (name) => (isStarted ? dispatcher.makeRoom(name) : null),
     offerLane: (lane, name) => isStarted && dispatcher.offer(lane, name),
     start: async () => {
       requests.onCancel((id) => {
