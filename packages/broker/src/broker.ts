@@ -21,6 +21,9 @@ import { createModels } from './features/models/models.ts';
 import { operationRoutes } from './features/operations/operation-routes.ts';
 import { operationStore } from './features/operations/operation-store.ts';
 import { createOperations } from './features/operations/operations.ts';
+import { queueRoutes } from './features/queues/queue-routes.ts';
+import { queueStore } from './features/queues/queue-store.ts';
+import { createQueues, type Queues } from './features/queues/queues.ts';
 import { createExplainRequest } from './features/requests/explain-request.ts';
 import { explainRoutes } from './features/requests/explain-routes.ts';
 import { requestContent } from './features/requests/request-content.ts';
@@ -93,13 +96,20 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     ...{ store: planStore(database.sequelize), clock, logger },
     countKeys: (plan) => keys.countWithPlan(plan),
   });
-  const limits = createLimits({ limiter: engines.limiter, keys, ledger, settings, clock, logger });
+  const queues: Queues = createQueues({
+    ...{ store: queueStore(database.sequelize), clock, logger },
+    workOf: (queue, most) => ledger.sweeps.workOf(queue, most),
+  });
+  const limits = createLimits({
+    ...{ limiter: engines.limiter, keys, ledger, settings, isPaused: queues.isPaused, clock, logger },
+  });
   const models = createModels({ allowCloudModels: settings.allowCloudModels, isCloudModel });
   const requests = createRequests({
     ...{ ledger, activeLanes, vault, clock, logger, defaultModel: settings.defaultModel },
     offerLane: (lane, name) => worker.offerLane(lane, name),
     onAccepted: (request) => worker.waits.accepted(request),
     estimateWait: (row) => worker.waits.estimate(row),
+    hasQueue: queues.has,
     makeRoom: (name) => worker.makeRoom(name),
     hasReceivers: (keyId) => webhooks.hasReceivers(keyId),
     problemOfCallback: (url) => webhooks.problemOfUrl(url),
@@ -123,8 +133,9 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   });
   requests.onEnded(() => webhooks.wake());
   requests.onEnded((id, facts) => limits.ended(id, facts));
+  requests.onEnded((_id, facts) => queues.ended(facts));
   const worker: Worker = createWorker({
-    ...{ ledger, activeLanes, requests, upstreams, clock, logger, owner: run },
+    ...{ ledger, activeLanes, requests, queues, upstreams, clock, logger, owner: run },
     spoolFile: join(settings.dataDir, 'outcomes.spool'),
     ...{ earlierRuns: dataDir.earlierRuns, forgetEarlierRuns: () => dataDir.forgetEarlierRuns() },
     ...{ leaseMs: settings.leaseMs, stopGraceMs: settings.stopGraceMs },
@@ -165,15 +176,21 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       keyRoutes({ keys, keyOf }),
       planRoutes(plans),
       limitRoutes(limits),
+      queueRoutes(queues),
       upstreamRoutes(upstreamRegistry),
-      explainRoutes(createExplainRequest({ ledger, vault, upstreams, clock, timers: timersOf(settings) })),
+      explainRoutes(
+        createExplainRequest({
+          ...{ ledger, vault, upstreams, clock, timers: timersOf(settings) },
+          totalMsOf: (queue) => queues.policyOf(queue).totalTimeoutMs,
+        }),
+      ),
       webhookRoutes({ webhooks, keyOf }),
       verifyRoutes(verify),
       deadLetterRoutes({ deadLetters, operations }),
       operationRoutes(operations),
       requestRoutes({
         requests,
-        arrive: inOrder(arrival({ models, requests })),
+        arrive: inOrder(arrival({ models, queues, requests })),
         keyOf,
         maxWaitSeconds: settings.maxWaitSeconds,
       }),
@@ -191,6 +208,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       upstreams,
       upstreamRegistry,
       keys,
+      queues,
       limits,
       webhooks,
       worker,

@@ -8,6 +8,7 @@ import { addKeys } from './commands/keys/keys.ts';
 import { addLimits } from './commands/limits/limits.ts';
 import { addOperations } from './commands/operations/operations.ts';
 import { addPlans } from './commands/plans/plans.ts';
+import { addQueues } from './commands/queues/queues.ts';
 import { addWebhooks } from './commands/webhooks/webhooks.ts';
 import { addUpstreams } from './commands/upstreams/upstreams.ts';
 import { addRequests } from './commands/requests/requests.ts';
@@ -55,6 +56,7 @@ export function buildProgram(host: Host, onExit: (code: ExitCode) => void): Comm
   addKeys(program, run);
   addPlans(program, run);
   addLimits(program, run);
+  addQueues(program, run);
   addUpstreams(program, run);
   program.commandsGroup('Repair:');
   addDlq(program, run);

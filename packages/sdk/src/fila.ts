@@ -8,6 +8,7 @@ import { createKeys, type Keys } from './resources/keys.ts';
 import { createLimits, type Limits } from './resources/limits.ts';
 import { createOperations, type Operations } from './resources/operations.ts';
 import { createPlans, type Plans } from './resources/plans.ts';
+import { createQueues, type Queues } from './resources/queues.ts';
 import { createRequests, type Requests } from './resources/requests.ts';
 import { createUpstreams, type Upstreams } from './resources/upstreams.ts';
 import { createWebhooks, type Webhooks } from './resources/webhooks.ts';
@@ -54,6 +55,7 @@ export class Fila {
   readonly requests: Requests;
   readonly keys: Keys;
   readonly plans: Plans;
+  readonly queues: Queues;
   readonly limits: Limits;
   readonly deadLetters: DeadLetters;
   readonly operations: Operations;
@@ -83,6 +85,7 @@ export class Fila {
     this.requests = createRequests(this.#send, wait);
     this.keys = createKeys(this.#send);
     this.plans = createPlans(this.#send);
+    this.queues = createQueues(this.#send);
     this.limits = createLimits(this.#send);
     this.deadLetters = createDeadLetters(this.#send);
     this.operations = createOperations(this.#send, wait);

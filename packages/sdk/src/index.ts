@@ -24,6 +24,7 @@ export type { CreateKeyOptions, Keys } from './resources/keys.ts';
 export type { Limits } from './resources/limits.ts';
 export type { Operations, WaitForOperationOptions } from './resources/operations.ts';
 export type { Plans } from './resources/plans.ts';
+export type { Queues } from './resources/queues.ts';
 export type {
   CreateAndWaitOptions,
   CreateRequestOptions,
@@ -50,6 +51,7 @@ export type {
   CreateApiKey,
   CreatedApiKey,
   CreatePlan,
+  CreateQueue,
   CreateRequest,
   DeadLetter,
   DeadLetterDetails,
@@ -73,6 +75,8 @@ export type {
   Plan,
   PlanList,
   Problem,
+  Queue,
+  QueueList,
   Readiness,
   Request,
   RequestExplanation,
@@ -88,6 +92,7 @@ export type {
   TimerTerm,
   UpdateApiKey,
   UpdatePlan,
+  UpdateQueue,
   Verification,
   CreatedWebhook,
   CreateWebhook,

@@ -63,6 +63,10 @@ import penaltyList from '@fila/php-bridge-spec/schemas/responses/penalty-list.js
 import liftedPenalty from '@fila/php-bridge-spec/schemas/responses/lifted-penalty.json' with { type: 'json' };
 import appliedLimit from '@fila/php-bridge-spec/schemas/responses/applied-limit.json' with { type: 'json' };
 import limitExplanation from '@fila/php-bridge-spec/schemas/responses/limit-explanation.json' with { type: 'json' };
+import createQueue from '@fila/php-bridge-spec/schemas/requests/create-queue.json' with { type: 'json' };
+import updateQueue from '@fila/php-bridge-spec/schemas/requests/update-queue.json' with { type: 'json' };
+import queue from '@fila/php-bridge-spec/schemas/responses/queue.json' with { type: 'json' };
+import queueList from '@fila/php-bridge-spec/schemas/responses/queue-list.json' with { type: 'json' };
 import { fail, type FilaError } from '../kernel/errors.ts';
 
 /** In the order in which they may refer to each other. */
@@ -99,6 +103,7 @@ export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
   ],
   ...[upstream, upstreamList, createUpstream, updateUpstream, setUpstreamBreaker],
   ...[plan, planList, createPlan, updatePlan],
+  ...[queue, queueList, createQueue, updateQueue],
   ...[penalty, penaltyList, liftPenalty, liftedPenalty, appliedLimit, limitExplanation, explainLimitsQuery],
   ...[authentication, liveness, readiness, verification, problem],
 ];

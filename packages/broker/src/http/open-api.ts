@@ -7,6 +7,7 @@ import { keyRoutes } from '../features/keys/key-routes.ts';
 import { limitRoutes } from '../features/limits/limit-routes.ts';
 import { planRoutes } from '../features/limits/plan-routes.ts';
 import { operationRoutes } from '../features/operations/operation-routes.ts';
+import { queueRoutes } from '../features/queues/queue-routes.ts';
 import { explainRoutes } from '../features/requests/explain-routes.ts';
 import { requestRoutes } from '../features/requests/request-routes.ts';
 import { upstreamRoutes } from '../features/upstreams/upstream-routes.ts';
@@ -58,6 +59,7 @@ export async function openApiDocument(): Promise<object> {
         explainRoutes(NO_ROOM),
         deadLetterRoutes({ deadLetters: NO_ROOM, operations: NO_ROOM }),
         operationRoutes(NO_ROOM),
+        queueRoutes(NO_ROOM),
         requestRoutes({ requests: NO_ROOM, arrive: NO_ROOM, keyOf, maxWaitSeconds: 0 }),
       ],
     },

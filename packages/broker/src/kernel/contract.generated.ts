@@ -100,6 +100,51 @@ export interface CreatePlan {
   weight?: number;
 }
 /**
+ * A new queue. What is absent or null is as the daemon's settings say.
+ */
+export interface CreateQueue {
+  /**
+   * What requests name it by.
+   */
+  name: string;
+  /**
+   * How many of its requests run at once, on each broker that dispatches; 0 or null = no cap of its own.
+   */
+  concurrency?: number | null;
+  /**
+   * Attempts before a request has failed; null = FILA_MAX_ATTEMPTS.
+   */
+  max_attempts?: number | null;
+  /**
+   * Upper bound of the wait before the second attempt; doubles with each further one; null = FILA_RETRY_BASE_MS.
+   */
+  retry_base_ms?: number | null;
+  /**
+   * Longest wait between two attempts; null = FILA_RETRY_CAP_MS.
+   */
+  retry_cap_ms?: number | null;
+  /**
+   * Time of one call to a model; null = FILA_TOTAL_TIMEOUT_MS.
+   */
+  total_timeout_ms?: number | null;
+  /**
+   * Largest prompt, system text and messages together, in bytes of UTF-8; null = only FILA_MAX_BODY_BYTES.
+   */
+  max_prompt_bytes?: number | null;
+  /**
+   * Requests that have not ended; more are refused with queue_full. 0 or null = no limit of its own.
+   */
+  max_queued?: number | null;
+  /**
+   * Asked once when the model has failed for good or kept its timers waiting; the request is then degraded. null = none.
+   */
+  fallback_model?: string | null;
+  /**
+   * Priority of requests that name none; null = 5.
+   */
+  default_priority?: number | null;
+}
+/**
  * A prompt for a model. Exactly one of prompt and messages.
  */
 export interface CreateRequest {
@@ -163,9 +208,13 @@ export interface CreateRequest {
    */
   metadata?: {};
   /**
-   * 9 goes first.
+   * 9 goes first. Absent: as the queue says, which says 5 unless an operator changed it.
    */
   priority?: number;
+  /**
+   * The queue it waits in; operators make them.
+   */
+  queue?: string;
   /**
    * If no answer has come by then, the request expires.
    */
@@ -332,6 +381,10 @@ export interface ListRequestsQuery {
   cursor?: string;
   status?: 'pending' | 'processing' | 'completed' | 'failed' | 'cancelled' | 'expired';
   model?: string;
+  /**
+   * Only those of one queue.
+   */
+  queue?: string;
   created_after?: string;
   created_before?: string;
 }
@@ -492,6 +545,47 @@ export interface UpdatePlan {
    * Its share of a model's slots beside other keys that wait: twice the weight gets twice the time; 0 = 1.
    */
   weight?: number;
+}
+/**
+ * What changes about a queue; what is absent stays, null is as the daemon's settings say.
+ */
+export interface UpdateQueue {
+  /**
+   * How many of its requests run at once, on each broker that dispatches; 0 or null = no cap of its own.
+   */
+  concurrency?: number | null;
+  /**
+   * Attempts before a request has failed; null = FILA_MAX_ATTEMPTS.
+   */
+  max_attempts?: number | null;
+  /**
+   * Upper bound of the wait before the second attempt; doubles with each further one; null = FILA_RETRY_BASE_MS.
+   */
+  retry_base_ms?: number | null;
+  /**
+   * Longest wait between two attempts; null = FILA_RETRY_CAP_MS.
+   */
+  retry_cap_ms?: number | null;
+  /**
+   * Time of one call to a model; null = FILA_TOTAL_TIMEOUT_MS.
+   */
+  total_timeout_ms?: number | null;
+  /**
+   * Largest prompt, system text and messages together, in bytes of UTF-8; null = only FILA_MAX_BODY_BYTES.
+   */
+  max_prompt_bytes?: number | null;
+  /**
+   * Requests that have not ended; more are refused with queue_full. 0 or null = no limit of its own.
+   */
+  max_queued?: number | null;
+  /**
+   * Asked once when the model has failed for good or kept its timers waiting; the request is then degraded. null = none.
+   */
+  fallback_model?: string | null;
+  /**
+   * Priority of requests that name none; null = 5.
+   */
+  default_priority?: number | null;
 }
 /**
  * What changes about an upstream that was added at run time.
@@ -1245,6 +1339,77 @@ export interface Problem {
    */
   limit?: string;
 }
+export interface QueueList {
+  items: Queue[];
+  next_cursor: string | null;
+}
+/**
+ * A named queue: its policy, its state, and what is in it.
+ */
+export interface Queue {
+  name: string;
+  /**
+   * paused: running requests end, none start, accepting goes on. draining: nothing new is accepted, the rest is processed.
+   */
+  state: 'active' | 'paused' | 'draining';
+  /**
+   * How many of its requests run at once, on each broker that dispatches; 0 or null = no cap of its own.
+   */
+  concurrency: number | null;
+  /**
+   * Attempts before a request has failed; null = FILA_MAX_ATTEMPTS.
+   */
+  max_attempts: number | null;
+  /**
+   * Upper bound of the wait before the second attempt; doubles with each further one; null = FILA_RETRY_BASE_MS.
+   */
+  retry_base_ms: number | null;
+  /**
+   * Longest wait between two attempts; null = FILA_RETRY_CAP_MS.
+   */
+  retry_cap_ms: number | null;
+  /**
+   * Time of one call to a model; null = FILA_TOTAL_TIMEOUT_MS.
+   */
+  total_timeout_ms: number | null;
+  /**
+   * Largest prompt, system text and messages together, in bytes of UTF-8; null = only FILA_MAX_BODY_BYTES.
+   */
+  max_prompt_bytes: number | null;
+  /**
+   * Requests that have not ended; more are refused with queue_full. 0 or null = no limit of its own.
+   */
+  max_queued: number | null;
+  /**
+   * Asked once when the model has failed for good or kept its timers waiting; the request is then degraded. null = none.
+   */
+  fallback_model: string | null;
+  /**
+   * Priority of requests that name none; null = 5.
+   */
+  default_priority: number | null;
+  /**
+   * Requests that may start now. At counts_up_to: that many or more.
+   */
+  pending: number;
+  /**
+   * Requests that wait for their time or their next attempt. At counts_up_to: that many or more.
+   */
+  delayed: number;
+  /**
+   * Requests that a broker has taken. At counts_up_to: that many or more.
+   */
+  running: number;
+  /**
+   * Counting stops here, so that it stays cheap.
+   */
+  counts_up_to: number;
+  /**
+   * How long the pending request has waited that waits longest, of the first of each lane; null: none is pending.
+   */
+  oldest_wait_ms: number | null;
+  created_at: string;
+}
 /**
  * ok: everything works; degraded: requests are accepted, something else is wrong; down: requests are not accepted.
  */
@@ -1332,7 +1497,18 @@ export interface Request {
    */
   id: string;
   status: RequestStatus;
+  /**
+   * The model that answers it, or has.
+   */
   model: string;
+  /**
+   * The queue it was sent to.
+   */
+  queue: string;
+  /**
+   * true: the model it was sent for has failed, and model is now the fallback of its queue.
+   */
+  degraded: boolean;
   priority: number;
   /**
    * How many start before it as things stand, and it: 1 is next. Only where one pending request is looked at; absent while more than 1,000 of its own kind wait before it.

@@ -92,6 +92,8 @@ export function someRequest(changes: Partial<Request> = {}): Request {
     id: 'req_0000000000000000000000000a',
     status: 'pending',
     model: 'llama3:8b',
+    queue: 'default',
+    degraded: false,
     priority: 5,
     result: null,
     error: null,

@@ -14,6 +14,8 @@ export function aRequest(part: Partial<Request> = {}): Request {
     id: REQUEST_ID,
     status: 'pending',
     model: 'llama3:8b',
+    queue: 'default',
+    degraded: false,
     priority: 5,
     result: null,
     error: null,

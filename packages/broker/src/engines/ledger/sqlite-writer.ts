@@ -42,12 +42,13 @@ const INSERT_CLAIMED = `INSERT INTO requests (id, lane_id, key_id, state, priori
 const CLAIM = `UPDATE requests
   SET state = ${processing}, fence = fence + 1, lease_owner = ?, lease_until = ${NOW} + ?, started_at = ${NOW}
   WHERE n IN (SELECT n FROM requests WHERE lane_id = ? AND state = ${pending} ORDER BY id LIMIT ?)
-  RETURNING id, lane_id, key_id, fence, attempts, deadline_at, notify, body`;
+  RETURNING id, lane_id, key_id, fence, attempts, deadline_at, notify, first_lane_id, body`;
 
 const SETTLE = `UPDATE requests
   SET state = ?1, attempts = attempts + ?2, wake_at = CASE WHEN ?3 IS NULL THEN NULL ELSE MIN(${NOW} + ?3, COALESCE(deadline_at, ${NOW} + ?3)) END,
     completed_at = CASE WHEN ?1 < ${delayed} THEN ${NOW} END, lease_owner = NULL, lease_until = NULL,
-    result = ?4, error = ?5, error_code = ?6, processing_ms = ?7, prompt_tokens = ?8, completion_tokens = ?9, upstream = ?10
+    result = ?4, error = ?5, error_code = ?6, processing_ms = ?7, prompt_tokens = ?8, completion_tokens = ?9, upstream = ?10,
+    first_lane_id = CASE WHEN ?14 IS NULL THEN first_lane_id ELSE COALESCE(first_lane_id, lane_id) END, lane_id = COALESCE(?14, lane_id)
   WHERE id = ?11 AND state = ${processing} AND fence = ?12 AND lease_owner = ?13`;
 
 const NOTE_ATTEMPT = `INSERT INTO request_attempts (request_id, fence, upstream, error_code, error, ended_at) VALUES (?, ?, ?, ?, ?, ${NOW})`;
@@ -132,6 +133,7 @@ function claim(prepare: Prepare, { laneId, limit, owner, leaseMs }: Claim): Clai
       attempts: Number(row['attempts']),
       deadlineAt: row['deadline_at'] === null ? null : Number(row['deadline_at']),
       notify: row['notify'] === 1,
+      firstLaneId: row['first_lane_id'] === null ? null : Number(row['first_lane_id']),
       body: asBuffer(row['body'] as Uint8Array),
     }))
     .sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -148,7 +150,15 @@ function settle(prepare: Prepare, to: Settlement): boolean {
     to.upstream ?? null,
   ];
   const delay = to.to === 'delayed' ? (to.delayMs ?? 0) : null;
-  const values = [STATE[to.to], Number(to.countsAttempt), delay, ...kept, ...usage, ...fence];
+  const values = [
+    STATE[to.to],
+    Number(to.countsAttempt),
+    delay,
+    ...kept,
+    ...usage,
+    ...fence,
+    to.laneId ?? null,
+  ];
   if (prepare(SETTLE).run(...values).changes !== 1) return false;
   if (to.error)
     prepare(NOTE_ATTEMPT).run(to.id, to.fence, to.upstream ?? null, to.error.code, to.error.sealed);

@@ -32,6 +32,8 @@ export interface AcceptDeps {
   readonly defaultModel: string;
   /** Whether anybody has asked to be told how requests of this key end. */
   readonly hasReceivers: (keyId: string) => Promise<boolean>;
+  /** Whether there is a queue of this name, as far as known here. */
+  readonly hasQueue?: (name: string) => boolean;
   /** What is wrong with a URL to call back, or null. */
   readonly problemOfCallback: (url: string) => string | null;
 }
@@ -49,14 +51,15 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
   const { ledger, content, clock, logger, view, defaultModel } = deps;
   const fingerprints = createFingerprints(deps.vault);
 
-  async function accept({ key, input, idempotencyKey }: Arrival): Promise<Accepted> {
+  async function accept({ key, input, idempotencyKey, defaultPriority }: Arrival): Promise<Accepted> {
     const now = clock.now();
     const id = newId('req', now);
-    const { metadata, priority = DEFAULT_PRIORITY, callback_url: callback } = input;
+    const { metadata, callback_url: callback, queue = DEFAULT_QUEUE } = input;
+    const priority = input.priority ?? defaultPriority ?? DEFAULT_PRIORITY;
     const model = modelInFull(input.model ?? defaultModel);
     const times = checkedTimes(input, now);
     if (callback !== undefined) checkCallback(callback);
-    const lane = { queue: DEFAULT_QUEUE, keyId: key.id, band: bandOf(priority), model };
+    const lane = { queue, keyId: key.id, band: bandOf(priority), model };
     const laneId = await ledger.lanes.idOf(lane);
     const row: NewRow = {
       ...{ id, laneId, keyId: key.id, priority, createdAt: now, ...times, retryOf: null },
@@ -72,12 +75,20 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
       room?.giveUp({ mayBeStored: false });
       return repeated(inserted);
     }
-    if (room) room.enter({ ...row, fence: 1, attempts: 0 });
+    if (room) room.enter({ ...row, fence: 1, attempts: 0, firstLaneId: null });
     else if (times.runAt === null) {
       void activate(laneId, lane);
       deps.onAccepted?.(row);
     }
-    const known = { model, priority, metadata: metadata ?? null, createdAt: now, retryOf: null, ...times };
+    const known = {
+      model,
+      queue,
+      priority,
+      metadata: metadata ?? null,
+      createdAt: now,
+      retryOf: null,
+      ...times,
+    };
     return { request: newView(id, known), isRepeated: false };
   }
 
@@ -112,9 +123,10 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
       sealed && content.seal(column, id, await content.open(column, dead.id, sealed));
     const body = await ledger.body(dead.id);
     if (!body) return null;
-    const lane = await ledger.lanes.nameOf(dead.laneId);
+    const lane = await laneOfRetry(dead);
+    const laneId = await ledger.lanes.idOf(lane);
     const inserted = await ledger.insert({
-      ...{ id, laneId: dead.laneId, keyId: dead.keyId, priority: dead.priority, createdAt: clock.now() },
+      ...{ id, laneId, keyId: dead.keyId, priority: dead.priority, createdAt: clock.now() },
       ...{ runAt: null, deadlineAt: null, retryOf: dead.id, idempotency: null },
       retryNote: note && content.seal('retry_note', dead.id, note),
       body: (await reseal('body', body))!,
@@ -124,8 +136,14 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
     });
     if (inserted.kind !== 'inserted') return null;
     await failpoint('dead_letters.after_retry_insert');
-    void activate(dead.laneId, lane);
+    void activate(laneId, lane);
     return id;
+  }
+
+  /** For the model it was sent for, not the fallback; in the default queue when its own is gone. */
+  async function laneOfRetry({ laneId, firstLaneId }: RequestRow): Promise<LaneName> {
+    const lane = await ledger.lanes.nameOf(firstLaneId ?? laneId);
+    return deps.hasQueue?.(lane.queue) === false ? { ...lane, queue: DEFAULT_QUEUE } : lane;
   }
 
   function sealedMetadata(id: string, metadata: Record<string, unknown>): Buffer {

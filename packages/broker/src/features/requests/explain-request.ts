@@ -15,10 +15,13 @@ interface ExplainDeps {
   readonly upstreams: Pick<Upstreams, 'explainLast' | 'explainNext'>;
   /** The most that the settings allow. */
   readonly timers: CallTimers;
+  /** What a queue says otherwise of the whole call; null when it does not. */
+  readonly totalMsOf?: (queue: string) => number | null;
   readonly clock: Clock;
 }
 
-export function createExplainRequest({ ledger, vault, upstreams, timers, clock }: ExplainDeps) {
+export function createExplainRequest(deps: ExplainDeps) {
+  const { ledger, vault, upstreams, clock } = deps;
   const content = requestContent(vault);
 
   /** Null when it cannot be decrypted, or is gone. */
@@ -32,7 +35,11 @@ export function createExplainRequest({ ledger, vault, upstreams, timers, clock }
     }
   }
 
-  async function nextOf(row: RequestRow, model: string): Promise<AttemptExplanation | null> {
+  async function nextOf(
+    row: RequestRow,
+    model: string,
+    timers: CallTimers,
+  ): Promise<AttemptExplanation | null> {
     const call = hasEnded(row.state) ? null : await callOf(row.id, model);
     if (!call) return null;
     const leftMs = row.deadlineAt === null ? Number.POSITIVE_INFINITY : row.deadlineAt - clock.now();
@@ -42,11 +49,12 @@ export function createExplainRequest({ ledger, vault, upstreams, timers, clock }
   return async (id: string): Promise<RequestExplanation> => {
     const row = isId('req', id) ? await ledger.find(id) : null;
     if (!row) throw fail('not_found', { detail: 'There is no such request.' });
-    const { model } = await ledger.lanes.nameOf(row.laneId);
+    const { model, queue } = await ledger.lanes.nameOf(row.laneId);
+    const timers = { ...deps.timers, totalMs: deps.totalMsOf?.(queue) ?? deps.timers.totalMs };
     return {
       ...{ id, status: statusOf(row.state), model, attempts: row.attempts },
       last_attempt: upstreams.explainLast(id, timers) ?? onlyUpstream(row),
-      next_attempt: await nextOf(row, model),
+      next_attempt: await nextOf(row, model, timers),
     };
   };
 }

@@ -33,7 +33,7 @@ export interface DispatcherDeps {
   readonly start: (row: ClaimedRow, lane: LaneName) => boolean;
   /** Writes at no cost that rows wait again which never started. */
   readonly handBack: (rows: readonly ClaimedRow[]) => Promise<void>;
-  /** What the key and the queue of a lane may have under way at once. */
+  /** What the key and the queue of a lane may have under way at once. A queue of 0 is paused: what waits here does not start either. */
   readonly caps?: (lane: LaneName) => { readonly ofKey: number; readonly ofQueue: number };
   readonly weightOf?: (keyId: string) => number;
   /** Whether no other broker claims from these lanes: then tokens need not go around. */
@@ -239,7 +239,9 @@ export class Dispatcher {
       const isUseful = this.#isAlone() || this.#deps.slots.free(pool.model) > 0;
       await (isUseful ? this.#hands.renew(pool) : this.#hands.giveBack(pool, pool.held));
       // What cannot start here for now may start elsewhere, and is to stand in line with the others.
-      if (pool.ready.length > 0 && this.#deps.slots.capacity(pool.model) === 0) await this.#handBack(pool);
+      const isDown = this.#deps.slots.capacity(pool.model) === 0;
+      const stays = pool.ready.filter(({ lane }) => isDown || this.#isPaused(lane));
+      if (stays.length > 0) await this.#handBack(stays);
     }
   }
 
@@ -250,7 +252,7 @@ export class Dispatcher {
     await this.#running;
     await this.#hands.rest();
     for (const pool of this.#pools.values()) {
-      await this.#handBack(pool);
+      await this.#handBack(pool.ready);
       await this.#hands.giveBack(pool, pool.held);
     }
   }
@@ -362,13 +364,13 @@ export class Dispatcher {
       const free = slots.free(pool.model) - pool.coming;
       if (free <= 0) return;
       if (!one.isHigh && free <= keptFree) continue;
-      one.isRefused = !start(one.row, one.lane);
+      one.isRefused = this.#isPaused(one.lane) || !start(one.row, one.lane);
       if (!one.isRefused) pool.started(one);
     }
   }
 
-  async #handBack(pool: Pool): Promise<void> {
-    const rows = new Set(pool.ready.map(({ row }) => row));
+  async #handBack(waiting: readonly ClaimedAhead[]): Promise<void> {
+    const rows = new Set(waiting.map(({ row }) => row));
     this.#drop(({ row }) => rows.has(row));
     if (rows.size > 0) await this.#deps.handBack([...rows]);
   }
@@ -391,6 +393,10 @@ export class Dispatcher {
       if (count > 0) counts.set(name, count);
       else counts.delete(name);
     }
+  }
+
+  #isPaused(lane: LaneName): boolean {
+    return this.#deps.caps?.(lane).ofQueue === 0;
   }
 
   #isAlone(): boolean {

@@ -62,6 +62,13 @@ describe('the wait of a request', () => {
     expect((await waits.estimate(last))?.position).toBe(10 + 7 + 3 + 1);
   });
 
+  it("has no time while its queue stands still, and what does stands in nobody's way", async () => {
+    const { waits, queue } = await room({ capOfQueue: (name) => (name === 'paused' ? 0 : 8) });
+    const paused = await queue(11, { queue: 'paused' });
+    expect(await waits.estimate(paused)).toEqual({ position: 11, etaMs: null });
+    expect(await waits.estimate(await queue(1))).toEqual({ position: 1, etaMs: 13 });
+  });
+
   it('is not told when more stand before it than are counted', async () => {
     const { waits, queue } = await room();
     const { laneId, id } = await queue(1_002);

@@ -35,6 +35,8 @@ export interface WaitsDeps {
   /** What other brokers tell of their pace. */
   readonly pacesElsewhere: (model: string) => readonly Pace[];
   readonly termsOf: (keyId: string) => { readonly cap: number; readonly weight: number };
+  /** How many calls a queue may have at once; 0: it stands still. */
+  readonly capOfQueue?: (queue: string) => number;
   readonly ageingMs: number;
   readonly now?: () => number;
 }
@@ -73,7 +75,7 @@ interface Rival extends Waiting {
 }
 
 export function createWaits(deps: WaitsDeps): Waits {
-  const { ledger, ageingMs, now = Date.now } = deps;
+  const { ledger, ageingMs, now = Date.now, capOfQueue = () => Number.POSITIVE_INFINITY } = deps;
   const remembered = new Map<string, { readonly lanes: Promise<Counted[]>; readonly until: number }>();
   const samples = new Map<string, { readonly at: number; etaMs: number | null }>();
   const errors: number[] = [];
@@ -102,7 +104,7 @@ export function createWaits(deps: WaitsDeps): Waits {
   }
 
   async function estimate({ id, laneId }: WaitingRequest): Promise<WaitEstimate | null> {
-    const { keyId, band, model } = await ledger.lanes.nameOf(laneId);
+    const { keyId, band, model, queue } = await ledger.lanes.nameOf(laneId);
     const [[ahead], lanes] = await Promise.all([
       ledger.waiting([{ laneId, before: id }], MOST_ROWS + 1),
       countedOf(model),
@@ -121,7 +123,7 @@ export function createWaits(deps: WaitsDeps): Waits {
       costMs: line.pace ? line.costMs(of) * deps.termsOf(of).weight : usualMs,
     });
     const rivals = lanes
-      .filter((lane) => lane.laneId !== laneId)
+      .filter((lane) => lane.laneId !== laneId && capOfQueue(lane.name.queue) > 0)
       .map((lane): Rival => {
         const of = lane.name.keyId;
         return { laneId: lane.laneId, keyId: of, ...waiting(of, { rank: rank(lane), rows: lane.rows }) };
@@ -136,7 +138,7 @@ export function createWaits(deps: WaitsDeps): Waits {
       siblings: rivals.filter((rival) => rival.keyId === keyId),
       others: byKey(rivals.filter((rival) => rival.keyId !== keyId)),
     });
-    return { position, etaMs };
+    return { position, etaMs: capOfQueue(queue) > 0 ? etaMs : null };
   }
 
   function note(sample: { readonly at: number; readonly etaMs: number | null }): void {

@@ -6,6 +6,7 @@ import { every } from '../../kernel/every.ts';
 import { failpoint } from '../../kernel/failpoints.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import { services, type Service } from '../../kernel/service.ts';
+import type { Queues } from '../queues/queues.ts';
 import type { Requests } from '../requests/requests.ts';
 import type { CallOutcome, CallTimers, Upstreams } from '../upstreams/upstreams.ts';
 import { Dispatcher, type Room } from './dispatcher.ts';
@@ -45,6 +46,7 @@ export interface WorkerDeps {
   /** Whether this is the only broker on these lanes. */
   readonly isAlone: () => boolean;
   readonly limitsOf: (keyId: string) => Promise<{ readonly maxConcurrent: number; readonly weight: number }>;
+  readonly queues: Pick<Queues, 'policyOf' | 'capOf' | 'onChange'>;
   /** After each such time of waiting a request counts as one band higher; 0: never. */
   readonly ageingMs: number;
   /** Slots of each model that only the two highest bands may use. */
@@ -68,12 +70,12 @@ export interface Worker extends Service {
 const KEEP_TOKENS_EVERY_MS = 1_000;
 
 export function createWorker(deps: WorkerDeps): Worker {
-  const { ledger, activeLanes, upstreams, requests, logger, owner, leaseMs } = deps;
+  const { ledger, activeLanes, upstreams, requests, queues, logger, owner, leaseMs } = deps;
   const spool: OutcomeSpool = openOutcomeSpool({
     ...{ file: deps.spoolFile, settle: (settlement) => jobs.settle(settlement), logger },
   });
   const jobs: Jobs = new Jobs({
-    ...{ ...deps, spool },
+    ...{ ...deps, spool, policyOf: queues.policyOf },
     onDelayed: (delayMs) => sweeps.within(delayMs),
     onLeaving: (row, lane, slotMs) => dispatcher.ended(row, lane, slotMs),
   });
@@ -98,7 +100,7 @@ export function createWorker(deps: WorkerDeps): Worker {
     handBack: async (rows) =>
       void (await Promise.all(rows.map((row) => ledger.settle(handBack(row, owner))))),
     isAlone: deps.isAlone,
-    caps: ({ keyId }) => ({ ofKey: termsOf(keyId).cap, ofQueue: Number.POSITIVE_INFINITY }),
+    caps: ({ keyId, queue }) => ({ ofKey: termsOf(keyId).cap, ofQueue: queues.capOf(queue) }),
     weightOf: (keyId) => termsOf(keyId).weight,
     ...{ ageingMs: deps.ageingMs, reservedSlots: deps.reservedSlots },
     onFailed: () => sweeps.doubtClaims(),
@@ -107,6 +109,7 @@ export function createWorker(deps: WorkerDeps): Worker {
     ...{ ledger, termsOf, ageingMs: deps.ageingMs, pacesElsewhere: deps.pacesElsewhere },
     lineOf: (model) => dispatcher.lineOf(model),
     oldest: () => dispatcher.oldest(),
+    capOfQueue: (queue) => queues.capOf(queue),
   });
   const held = (): Held[] => [...jobs.held(), ...dispatcher.waiting()];
   const sweeps: Sweeps = createSweeps({
@@ -159,6 +162,7 @@ export function createWorker(deps: WorkerDeps): Worker {
       });
       upstreams.onFree(() => dispatcher.wake());
       upstreams.onLost(() => void dispatcher.keepTokens().catch(failed('passing lanes on')));
+      queues.onChange(() => dispatcher.wake());
       await tickers.start();
       isStarted = true;
       sweeps.within(0);

@@ -103,7 +103,7 @@ export async function openBench(): Promise<Bench> {
     const row = newRow(name.keyId, await ledger.lanes.idOf(name));
     const room = dispatcher.makeRoom(name);
     await ledger.insert({ ...row, claimed: room?.claimed });
-    if (room) room.enter({ ...row, fence: 1, attempts: 0 });
+    if (room) room.enter({ ...row, fence: 1, attempts: 0, firstLaneId: null });
     else await lanes.activate([{ id: row.laneId, list: listOf(name) }]);
     return room !== null;
   }
