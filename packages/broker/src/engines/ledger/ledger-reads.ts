@@ -1,6 +1,13 @@
 /** Reads rows: by id, many ids in one statement, and lists of one key. */
 import { failpoint } from '../../kernel/failpoints.ts';
-import { STATE, stateOf, type AttemptRow, type ListFilter, type RequestRow } from './ledger.ts';
+import {
+  STATE,
+  stateOf,
+  type AttemptRow,
+  type ListFilter,
+  type RequestRow,
+  type WaitingIn,
+} from './ledger.ts';
 import type { SqlRunner, SqlValue } from './sql-runner.ts';
 
 const COLUMNS =
@@ -98,6 +105,21 @@ export function ledgerReads(sql: SqlRunner) {
     async body(id: string): Promise<Buffer | null> {
       const [row] = await sql.all<{ body: Buffer }>('SELECT body FROM requests WHERE id = ?', [id]);
       return row?.body ?? null;
+    },
+
+    async waiting(lanes: readonly WaitingIn[], most: number): Promise<number[]> {
+      if (lanes.length === 0) return [];
+      const counts = lanes.map(
+        ({ before }, index) =>
+          `SELECT ${index} AS i, COUNT(*) AS n FROM (SELECT 1 FROM requests ${sql.byLaneAndState}
+           WHERE lane_id = ? AND state = ${STATE.pending} ${before === undefined ? '' : 'AND id < ?'} LIMIT ${Math.trunc(most)}) AS t${index}`,
+      );
+      const values = lanes.flatMap(({ laneId, before }) =>
+        before === undefined ? [laneId] : [laneId, before],
+      );
+      const rows = await sql.all<{ i: number; n: number }>(counts.join(' UNION ALL '), values);
+      const found = new Map(rows.map(({ i, n }) => [Number(i), Number(n)]));
+      return lanes.map((_, index) => found.get(index) ?? 0);
     },
 
     async attempts(id: string): Promise<AttemptRow[]> {

@@ -13,7 +13,7 @@ import { modelInFull } from '../../kernel/lanes.ts';
 import type { Stage } from '../../kernel/stage.ts';
 import type { AcceptedKey } from '../keys/keys.ts';
 import type { CallOutcome } from '../upstreams/upstreams.ts';
-import type { Job } from '../worker/worker.ts';
+import type { Job, WaitEstimate } from '../worker/worker.ts';
 import type { Checks } from '../verify/verify.ts';
 import { createAcceptance, type AcceptDeps } from './accept-request.ts';
 import { createRequestChecks } from './request-checks.ts';
@@ -110,7 +110,10 @@ export interface Requests {
   releaseWaiting(): void;
 }
 
-type RequestsDeps = Omit<AcceptDeps, 'content' | 'view'>;
+type RequestsDeps = Omit<AcceptDeps, 'content' | 'view'> & {
+  /** Where a pending request stands, and when it should start; null when that is not known. */
+  readonly estimateWait?: (row: RequestRow) => Promise<WaitEstimate | null>;
+};
 
 const DEFAULT_PAGE = 50;
 
@@ -143,7 +146,14 @@ export function createRequests(deps: RequestsDeps): Requests {
       };
       await waitRoom.wait(id, look, limit);
     }
-    return view(row);
+    return { ...(await view(row)), ...(await standingOf(row)) };
+  }
+
+  /** Nobody's answer fails because an estimate could not be made. */
+  async function standingOf(row: RequestRow): Promise<Pick<Request, 'position' | 'eta_ms'>> {
+    if (row.state !== 'pending') return {};
+    const found = (await deps.estimateWait?.(row).catch(() => null)) ?? null;
+    return found ? { position: found.position, eta_ms: found.etaMs } : {};
   }
 
   async function follow(keyId: string, accepted: Request, limit: WaitLimit): Promise<Request> {
