@@ -148,7 +148,7 @@ export function createDeliveries(deps: DeliveryDeps): WebhookDeliveries {
     },
     get: async (keyId, id) => {
       const delivery = await stored(keyId, id);
-      const attempts = await store.deliveries.attempts(id);
+      const attempts = await store.deliveries.attempts(delivery);
       return { ...(await view(delivery)), history: attempts.map(attemptView) };
     },
   };
