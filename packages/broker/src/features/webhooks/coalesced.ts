@@ -36,15 +36,16 @@ export function coalesced(
     return running;
   }
 
-  function rest(): Promise<void> | void {
+  function runRested(): Promise<void> {
     const leftMs = restLeftMs();
-    if (leftMs > 0) return new Promise((resolve) => setTimeout(resolve, Math.ceil(leftMs)));
+    if (leftMs <= 0) return run();
+    return new Promise((resolve) => setTimeout(resolve, Math.ceil(leftMs))).then(run);
   }
 
   return () => {
     if (next) return next;
     if (!current && restLeftMs() <= 0) return run();
-    next = (current ?? Promise.resolve()).then(rest).then(run);
+    next = (current ?? Promise.resolve()).then(runRested);
     return next;
   };
 }

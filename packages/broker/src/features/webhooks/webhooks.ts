@@ -78,7 +78,7 @@ const TIMINGS: WebhookTimings = {
   stopGraceMs: 5_000,
 };
 /** What is busy gathers for so long before it writes again; an event after a rest goes out at once. */
-const GATHER_MS = 10;
+const GATHER_MS = 20;
 
 export function createWebhooks(deps: WebhooksDeps): Webhooks {
   const { store, vault, clock, logger, run } = deps;
