@@ -45,23 +45,23 @@ export function authenticate(
     return (await limits?.wrongKey(ip)) ?? fail('unauthorized');
   }
 
-  app.addHook('onRequest', async (request) => {
-    const { access } = request.routeOptions.config;
-    if (access === 'anyone' || access === undefined) return;
-    // Before the key is looked up: one that is remembered changes nothing.
-    const why = whyUnavailable?.() ?? null;
-    if (why !== null) throw fail('unavailable', { detail: why, retryAfter: UNAVAILABLE_RETRY_S });
+  async function check(request: FastifyRequest, access: 'key' | 'admin'): Promise<void> {
     const secret = secretOf(request) || null;
     const isAdmin = access === 'admin' && secret !== null && timingSafeEqual(digest(secret), adminDigest);
     const refusal = limits?.refusalOfAddress(request.ip) ?? null;
     // One client with an old key must not shut out the others of its address.
     if (refusal && !(isAdmin || (access === 'key' && secret !== null && knowsKey?.(secret)))) throw refusal;
-    if (access === 'admin') {
-      if (!isAdmin) throw await wrong(request);
-    } else {
-      request.apiKey = secret ? await acceptKey(secret) : null;
-      if (!request.apiKey) throw await wrong(request);
-    }
+    if (access === 'key') request.apiKey = secret ? await acceptKey(secret) : null;
+    if (!isAdmin && !request.apiKey) throw await wrong(request);
+  }
+
+  app.addHook('onRequest', (request, _reply, done) => {
+    const { access } = request.routeOptions.config;
+    if (access === 'anyone' || access === undefined) return done();
+    // Before the key is looked up: one that is remembered changes nothing.
+    const why = whyUnavailable?.() ?? null;
+    if (why !== null) return done(fail('unavailable', { detail: why, retryAfter: UNAVAILABLE_RETRY_S }));
+    check(request, access).then(() => done(), done);
   });
 }
 

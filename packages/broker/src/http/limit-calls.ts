@@ -16,17 +16,19 @@ declare module 'fastify' {
 export function limitCalls(app: FastifyInstance, limits: Pick<Limits, 'admit' | 'giveBack'>): void {
   app.decorateRequest('hasPlace', false);
 
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     const kind = kindOf(request);
-    if (kind === null) return;
-    const { headers, refusal, hasPlace } = await limits.admit({ kind, key: request.apiKey, ip: request.ip });
-    void reply.headers(headers);
-    if (refusal) throw refusal;
-    request.hasPlace = hasPlace;
+    if (kind === null) return done();
+    limits.admit({ kind, key: request.apiKey, ip: request.ip }).then(({ headers, refusal, hasPlace }) => {
+      void reply.headers(headers);
+      request.hasPlace = hasPlace;
+      done(refusal ?? undefined);
+    }, done);
   });
 
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     if (request.hasPlace && request.apiKey && !hasNewRequest(reply)) limits.giveBack(request.apiKey);
+    done();
   });
 }
 

@@ -50,6 +50,10 @@ export interface CreateApiKey {
    */
   max_concurrent?: number | null;
   /**
+   * Its share of a model's slots beside other keys that wait: twice the weight gets twice the time; 0 = 1, null = as the plan says.
+   */
+  weight?: number | null;
+  /**
    * From then on the key is refused; null = never.
    */
   expires_at?: string | null;
@@ -90,6 +94,10 @@ export interface CreatePlan {
    * Requests that run at once; 0 = no limit.
    */
   max_concurrent?: number;
+  /**
+   * Its share of a model's slots beside other keys that wait: twice the weight gets twice the time; 0 = 1.
+   */
+  weight?: number;
 }
 /**
  * A prompt for a model. Exactly one of prompt and messages.
@@ -442,6 +450,10 @@ export interface UpdateApiKey {
    * Requests that run at once; 0 = no limit, null = as the plan says.
    */
   max_concurrent?: number | null;
+  /**
+   * Its share of a model's slots beside other keys that wait: twice the weight gets twice the time; 0 = 1, null = as the plan says.
+   */
+  weight?: number | null;
   expires_at?: string | null;
 }
 /**
@@ -476,6 +488,10 @@ export interface UpdatePlan {
    * Requests that run at once; 0 = no limit.
    */
   max_concurrent?: number;
+  /**
+   * Its share of a model's slots beside other keys that wait: twice the weight gets twice the time; 0 = 1.
+   */
+  weight?: number;
 }
 /**
  * What changes about an upstream that was added at run time.
@@ -557,6 +573,10 @@ export interface ApiKey {
    */
   max_concurrent: number;
   /**
+   * Its share of a model's slots beside other keys that wait, as in force: twice the weight gets twice the time; 0 = 1.
+   */
+  weight: number;
+  /**
    * Names of those limits that the key does not set itself: they are the plan's, or none.
    */
   inherited: string[];
@@ -617,6 +637,7 @@ export interface Authentication {
     limit_tokens_day: number;
     max_queued: number;
     max_concurrent: number;
+    weight: number;
   };
 }
 /**
@@ -665,6 +686,10 @@ export interface CreatedApiKey {
    * Requests that run at once, as in force; 0 = no limit.
    */
   max_concurrent: number;
+  /**
+   * Its share of a model's slots beside other keys that wait: twice the weight gets twice the time; 0 = 1.
+   */
+  weight: number;
   /**
    * Names of those limits that the key does not set itself: they are the plan's, or none.
    */
@@ -1091,6 +1116,10 @@ export interface Plan {
    * Requests that run at once; 0 = no limit.
    */
   max_concurrent: number;
+  /**
+   * Its share of a model's slots beside other keys that wait: twice the weight gets twice the time; 0 = 1.
+   */
+  weight: number;
   created_at: string;
 }
 /**

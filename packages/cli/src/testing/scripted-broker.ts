@@ -77,6 +77,7 @@ export function someKey(changes: Partial<ApiKey> = {}): ApiKey {
     limit_tokens_day: 0,
     max_queued: 0,
     max_concurrent: 0,
+    weight: 0,
     inherited: [],
     expires_at: null,
     last_used_at: null,

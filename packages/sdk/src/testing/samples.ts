@@ -46,6 +46,7 @@ export function aKey(part: Partial<ApiKey> = {}): ApiKey {
     limit_tokens_day: 0,
     max_queued: 0,
     max_concurrent: 0,
+    weight: 0,
     inherited: [],
     expires_at: null,
     last_used_at: null,

@@ -10,7 +10,17 @@ import {
   type Settlement,
 } from './ledger.ts';
 import type { LedgerOp } from './ledger-ops.ts';
-import type { SqlValue } from './sql-runner.ts';
+import type { SqlValue, Statement } from './sql-runner.ts';
+
+/** There is one writer, so what other rooms write joins the same commit. */
+export type SqliteOp =
+  | LedgerOp
+  | {
+      readonly kind: 'statements';
+      readonly statements: readonly Statement[];
+      resolve(changed: number[]): void;
+      reject(error: unknown): void;
+    };
 
 /** Milliseconds since 1970. */
 export const NOW = `CAST(unixepoch('subsec') * 1000 AS INTEGER)`;
@@ -58,7 +68,7 @@ const UNCHECK = `DELETE FROM idempotency_keys WHERE key_id = 'check'`;
 
 type Prepare = (sql: string) => StatementSync;
 
-export function sqliteWriter(prepare: Prepare): (op: LedgerOp) => unknown {
+export function sqliteWriter(prepare: Prepare): (op: SqliteOp) => unknown {
   const didChange = (sql: string, ...values: SqlValue[]): boolean =>
     prepare(sql).run(...values).changes === 1;
 
@@ -74,6 +84,8 @@ export function sqliteWriter(prepare: Prepare): (op: LedgerOp) => unknown {
     if (op.kind === 'settle') return settle(prepare, op.settlement);
     if (op.kind === 'cancel') return cancel(op.id, op.keyId);
     if (op.kind === 'check') return void [CHECK, UNCHECK].forEach((sql) => prepare(sql).run());
+    if (op.kind === 'statements')
+      return op.statements.map(({ sql, values }) => Number(prepare(sql).run(...values).changes));
     if (op.kind === 'discard') return didChange(DISCARD, op.reason, op.id);
     const still = op.held.filter(({ id, fence }) => didChange(RENEW, op.leaseMs, id, fence, op.owner));
     return new Set(still.map(({ id }) => id));

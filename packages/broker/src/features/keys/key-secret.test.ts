@@ -1,4 +1,5 @@
 /** The form of a key: made at random, recognised with certainty, stored only as what cannot be turned back. */
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { hashKeySecret, isKeySecret, keyPrefix, newKeySecret } from './key-secret.ts';
@@ -77,7 +78,10 @@ describe('what is stored of a key', () => {
   });
 
   it('is a hash of 32 bytes that needs the pepper: another pepper or another key gives another hash', () => {
-    const [pepper, other] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+    const [pepper, other] = [1, 2].map((byte) => createSecretKey(Buffer.alloc(32, byte))) as [
+      KeyObject,
+      KeyObject,
+    ];
     const [secret, second] = [newKeySecret(), newKeySecret()];
     const hash = hashKeySecret(pepper, secret);
     expect(hash).toHaveLength(32);

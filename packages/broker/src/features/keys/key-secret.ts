@@ -1,5 +1,5 @@
 /** The form of an API key, and what is stored of it. */
-import { createHmac, randomInt } from 'node:crypto';
+import { createHmac, type KeyObject, randomInt } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 const PREFIX = 'fila_live_';
@@ -26,7 +26,7 @@ export function keyPrefix(secret: string): string {
 }
 
 /** HMAC rather than a slow hash: the key has the entropy, and the pepper makes a stolen database useless. */
-export function hashKeySecret(pepper: Buffer, secret: string): Buffer {
+export function hashKeySecret(pepper: KeyObject, secret: string): Buffer {
   return createHmac('sha256', pepper).update(secret).digest();
 }
 

@@ -67,7 +67,7 @@ async function openWorker(slots: number, more: Partial<WorkerDeps> = {}) {
     ...{ requests: requests as Requests, upstreams: upstreams as Upstreams, logger: silentLogger },
     ...{ earlierRuns: [], forgetEarlierRuns: () => {}, leaseMs: 30_000, stopGraceMs: 20 },
     ...{ ageingMs: 60_000, reservedSlots: 0, isAlone: () => false },
-    limitsOf: async () => ({ maxConcurrent: 0 }),
+    limitsOf: async () => ({ maxConcurrent: 0, weight: 0 }),
     policy: { maxAttempts: 3, baseMs: 1, capMs: 5 },
     timers: { connectMs: 1_000, firstTokenMs: 1_000, gapMs: 1_000, totalMs: 60_000 },
     execute: (job) =>

@@ -10,7 +10,7 @@ import type { Requests } from '../requests/requests.ts';
 import type { CallOutcome, CallTimers, Upstreams } from '../upstreams/upstreams.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Jobs, type Job } from './jobs.ts';
-import { createKeyCaps } from './key-caps.ts';
+import { createKeyTerms } from './key-terms.ts';
 import { createLostClaims } from './lost-claims.ts';
 import { openOutcomeSpool, type OutcomeSpool } from './outcome-spool.ts';
 import type { RetryPolicy } from './retry-delay.ts';
@@ -40,7 +40,7 @@ export interface WorkerDeps {
   readonly stopGraceMs: number;
   /** Whether this is the only broker on these lanes. */
   readonly isAlone: () => boolean;
-  readonly limitsOf: (keyId: string) => Promise<{ readonly maxConcurrent: number }>;
+  readonly limitsOf: (keyId: string) => Promise<{ readonly maxConcurrent: number; readonly weight: number }>;
   /** After each such time of waiting a request counts as one band higher; 0: never. */
   readonly ageingMs: number;
   /** Slots of each model that only the two highest bands may use. */
@@ -66,7 +66,7 @@ export function createWorker(deps: WorkerDeps): Worker {
     onDelayed: (delayMs) => sweeps.within(delayMs),
     onLeaving: (row, lane, slotMs) => dispatcher.ended(row, lane, slotMs),
   });
-  const capOf = createKeyCaps({
+  const termsOf = createKeyTerms({
     limitsOf: deps.limitsOf,
     clock: deps.clock,
     onChange: () => dispatcher.wake(),
@@ -86,7 +86,8 @@ export function createWorker(deps: WorkerDeps): Worker {
     handBack: async (rows) =>
       void (await Promise.all(rows.map((row) => ledger.settle(handBack(row, owner))))),
     isAlone: deps.isAlone,
-    caps: ({ keyId }) => ({ ofKey: capOf(keyId), ofQueue: Number.POSITIVE_INFINITY }),
+    caps: ({ keyId }) => ({ ofKey: termsOf(keyId).cap, ofQueue: Number.POSITIVE_INFINITY }),
+    weightOf: (keyId) => termsOf(keyId).weight,
     ...{ ageingMs: deps.ageingMs, reservedSlots: deps.reservedSlots },
     onFailed: () => sweeps.doubtClaims(),
   });
