@@ -136,19 +136,25 @@ export function deliveryQueue(sql: SqlRunner, clock?: Clock): DeliveryQueue {
       };
     };
 
+  /** MySQL parses the long expression of its clock once for all rows. */
   function adding(deliveries: readonly NewDelivery[], birth?: Birth): Statement[] {
-    const row = `(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ${now()} + ?, CASE ? WHEN 1 THEN ${now()} END)`;
-    return forRows(deliveries, (some) => ({
+    if (deliveries.length === 0) return [];
+    const at = isSqlite ? now() : '@now';
+    const isBorn = ({ id }: NewDelivery): boolean => birth?.ids.has(id) ?? false;
+    const facts = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending'";
+    const [born, due] = [`(${facts}, ?, 1, ${at} + ?, ${at})`, `(${facts}, NULL, 0, ${at}, NULL)`];
+    const inserts = forRows(deliveries, (some) => ({
       sql: `${sql.insertIgnore} INTO webhook_deliveries (id, message_id, request_id, key_id, receiver, type, original,
         replayed_from, host, due_host, created_at, url, body, state, lease_owner, attempts, next_at, last_attempt_at)
-        VALUES ${some.map(() => row).join()}`,
+        VALUES ${some.map((one) => (isBorn(one) ? born : due)).join()}`,
       values: some.flatMap((one) => [
         ...[one.id, one.messageId, one.requestId, one.keyId, one.receiver, one.type],
         ...[one.replayedFrom === null ? 1 : null, one.replayedFrom, one.host, one.host],
         ...[one.createdAt, one.url, one.body],
-        ...(birth?.ids.has(one.id) ? [birth.run, 1, birth.leaseMs, 1] : [null, 0, 0, 0]),
+        ...(isBorn(one) ? [birth!.run, birth!.leaseMs] : []),
       ]),
     }));
+    return isSqlite ? inserts : [{ sql: `SET @now = ${now()}`, values: [] }, ...inserts];
   }
 
   return {
