@@ -23,8 +23,9 @@ export type { LookUp } from './fan-out.ts';
 
 /**
  * The outbox has a row for every event, written in the transaction that made it. Each becomes one delivery a receiver,
- * in one transaction; a delivery that is due is leased, sent, and settled. Whatever is cut off between two of these
- * steps happens again under the same message id: at least once, never with another id.
+ * in one transaction, which also leases what there is room for; a delivery that is leased is sent and settled, and one
+ * that is due is leased first. Whatever is cut off between two of these steps happens again under the same message id:
+ * at least once, never with another id.
  */
 export interface Webhooks extends Service {
   /** There may be something in the outbox. Returns at once. */
