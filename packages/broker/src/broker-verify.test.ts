@@ -21,6 +21,7 @@ function house({ ledger, activeLanes, vault, database }: Engines) {
   const keyId = newId('key');
   const requests = createRequests({
     offerLane: () => false,
+    makeRoom: () => null,
     ...{ ledger, activeLanes, vault, clock: systemClock, logger: silentLogger, defaultModel: 'llama3:8b' },
     ...{ hasReceivers: async () => true, problemOfCallback: () => null },
   });

@@ -21,6 +21,8 @@ import { createModels } from './features/models/models.ts';
 import { operationRoutes } from './features/operations/operation-routes.ts';
 import { operationStore } from './features/operations/operation-store.ts';
 import { createOperations } from './features/operations/operations.ts';
+import { createExplainRequest } from './features/requests/explain-request.ts';
+import { explainRoutes } from './features/requests/explain-routes.ts';
 import { requestContent } from './features/requests/request-content.ts';
 import { requestRoutes } from './features/requests/request-routes.ts';
 import { createRequests } from './features/requests/requests.ts';
@@ -63,6 +65,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     upstreams: settings.ollamaUrls,
     allowCloudModels: settings.allowCloudModels,
     client: { defaultMaxTokens: settings.maxTokens },
+    adaptiveTimeouts: settings.adaptiveTimeouts,
     logger,
     clock,
   });
@@ -83,6 +86,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   const requests = createRequests({
     ...{ ledger, activeLanes, vault, clock, logger, defaultModel: settings.defaultModel },
     offerLane: (lane, name) => worker.offerLane(lane, name),
+    makeRoom: (name) => worker.makeRoom(name),
     hasReceivers: (keyId) => webhooks.hasReceivers(keyId),
     problemOfCallback: (url) => webhooks.problemOfUrl(url),
   });
@@ -147,6 +151,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       planRoutes(plans),
       limitRoutes(limits),
       upstreamRoutes(upstreamRegistry),
+      explainRoutes(createExplainRequest({ ledger, vault, upstreams, clock, timers: timersOf(settings) })),
       webhookRoutes({ webhooks, keyOf }),
       verifyRoutes(verify),
       deadLetterRoutes({ deadLetters, operations }),

@@ -42,9 +42,11 @@ export type { Verify } from './resources/verify.ts';
 export type { WaitOptions } from './resources/wait.ts';
 export type {
   ApiKey,
+  AttemptExplanation,
   AppliedLimit,
   ApiKeyList,
   Authentication,
+  CallTimer,
   CreateApiKey,
   CreatedApiKey,
   CreatePlan,
@@ -73,6 +75,7 @@ export type {
   Problem,
   Readiness,
   Request,
+  RequestExplanation,
   RequestList,
   RequestStatus,
   RetryDeadLetter,
@@ -82,6 +85,7 @@ export type {
   UpdateUpstream,
   Upstream,
   UpstreamList,
+  TimerTerm,
   UpdateApiKey,
   UpdatePlan,
   Verification,

@@ -188,9 +188,9 @@ export interface CreateUpstream {
    */
   url: string;
   /**
-   * Calls of one model that run there at once, as its OLLAMA_NUM_PARALLEL says; 1 unless given.
+   * Calls of one model that run there at once, as its OLLAMA_NUM_PARALLEL says; auto, which it is unless given: 1 to 16, as many as it turns out to carry.
    */
-  slots?: number;
+  slots?: number | 'auto';
 }
 /**
  * An endpoint that hears when requests of the key end.
@@ -498,9 +498,9 @@ export interface UpdatePlan {
  */
 export interface UpdateUpstream {
   /**
-   * Calls of one model that run there at once.
+   * Calls of one model that run there at once; auto: 1 to 16, as many as it turns out to carry.
    */
-  slots: number;
+  slots: number | 'auto';
 }
 /**
  * What changes about an endpoint; what is absent stays.
@@ -616,6 +616,94 @@ export interface AppliedLimit {
    * Whether it would refuse a call now.
    */
   refuses: boolean;
+}
+/**
+ * One attempt, made or to be made: where, and how long it may take.
+ */
+export interface AttemptExplanation {
+  /**
+   * host:port; null: none takes calls of the model now.
+   */
+  upstream: string | null;
+  /**
+   * Why this upstream would be chosen now: its breaker waits for a call that shows whether it works; no other can take it; it should answer first; among equals it has the model loaded, has fewer calls of it, or it is its turn. no_free_slot: the request waits for a slot. null for an attempt that was made.
+   */
+  reason:
+    | 'breaker_probe'
+    | 'only_one'
+    | 'answers_first'
+    | 'model_loaded'
+    | 'fewest_calls'
+    | 'next_in_turn'
+    | 'no_free_slot'
+    | 'none_up'
+    | null;
+  /**
+   * null for an attempt to come, and when this broker does not know.
+   */
+  began_at: string | null;
+  /**
+   * running, answered, busy, cancelled, or the code of the error. null for an attempt to come.
+   */
+  outcome: string | null;
+  took_ms: number | null;
+  /**
+   * Until the first token; null when there was none.
+   */
+  first_token_ms: number | null;
+  /**
+   * Empty when this broker does not know them any more.
+   */
+  timers: CallTimer[];
+  terms: TimerTerm[];
+}
+/**
+ * One of the four timers of a call to a model.
+ */
+export interface CallTimer {
+  /**
+   * connect: to the server; first_token: from there; gap: between two tokens; total: everything.
+   */
+  name: 'connect' | 'first_token' | 'gap' | 'total';
+  /**
+   * When it runs out.
+   */
+  ms: number;
+  /**
+   * estimate: what the terms come to; floor: never less; ceiling: the setting, also while too little is known; time_left: until the deadline of the request, or of its attempt.
+   */
+  decided_by: 'estimate' | 'floor' | 'ceiling' | 'time_left';
+  /**
+   * What the terms come to; null while too little is known.
+   */
+  estimate_ms: number | null;
+  floor_ms: number;
+  /**
+   * Of the settings.
+   */
+  ceiling_ms: number;
+}
+/**
+ * One thing that the timers of a call are made of.
+ */
+export interface TimerTerm {
+  /**
+   * prompt_tokens, max_tokens, connect, wait, prompt_token, token, gap, load_allowance, calls, slots, calls_measured, crowding, margin.
+   */
+  name: string;
+  /**
+   * null: not known.
+   */
+  value: number | null;
+  unit: 'ms' | 'tokens' | 'calls' | 'times';
+  /**
+   * measured: the longest lately, of as many calls as samples says; now: how the upstream is.
+   */
+  source: 'request' | 'setting' | 'measured' | 'default' | 'now';
+  /**
+   * null for what is not measured.
+   */
+  samples: number | null;
 }
 /**
  * The key is good.
@@ -1209,6 +1297,23 @@ export interface RequestEvent {
   };
 }
 /**
+ * Why a request is where it is: its last attempt, and the next one if it was made now. Nothing of its prompt but its size.
+ */
+export interface RequestExplanation {
+  id: string;
+  status: RequestStatus;
+  model: string;
+  attempts: number;
+  /**
+   * The one that runs now, or ran last. null: there was none.
+   */
+  last_attempt: AttemptExplanation | null;
+  /**
+   * As it would be now. null: the request has ended, or its prompt cannot be read.
+   */
+  next_attempt: AttemptExplanation | null;
+}
+/**
  * One page of own requests, newest first.
  */
 export interface RequestList {
@@ -1328,9 +1433,13 @@ export interface Upstream {
    */
   models: string[];
   /**
-   * Calls of one model that run there at once.
+   * Calls of one model that run there at once; while slots_auto, of the model that has most.
    */
   slots: number;
+  /**
+   * Whether the slots of each model are as many as it turns out to carry; false: an operator fixed them.
+   */
+  slots_auto: boolean;
   /**
    * Calls that this broker has there now, of all models.
    */
@@ -1348,11 +1457,27 @@ export interface Upstream {
    */
   breaker: 'auto' | 'open' | 'closed';
   /**
-   * The circuit breaker of each model that was asked for there.
+   * The circuit breaker and the slots of each model that was asked for there.
    */
   breakers: {
     model: string;
     running: number;
+    /**
+     * Calls of this model that may run there at once.
+     */
+    slots: number;
+    /**
+     * The last change; null: none yet, or they are fixed.
+     */
+    slots_changed: {
+      at: string;
+      from: number;
+      to: number;
+      /**
+       * trial: whether one more brings more tokens a second; more_tokens: the one before did, and another is tried; no_more_tokens: it did not; first_token_late: calls began to wait for it; calls_slow: each got far slower; busy: the server said that it is full.
+       */
+      reason: 'trial' | 'more_tokens' | 'no_more_tokens' | 'first_token_late' | 'calls_slow' | 'busy';
+    } | null;
     /**
      * half_open: one call at a time shows whether it works again.
      */

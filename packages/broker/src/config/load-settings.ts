@@ -189,7 +189,7 @@ function display(row: SettingRow<unknown>, value: unknown): string {
       : '********';
   if (Array.isArray(value))
     return value
-      .map((one: string | { url: string; slots: number }) =>
+      .map((one: string | { url: string; slots: number | 'auto' }) =>
         typeof one === 'string' ? one : `${one.url}#slots=${one.slots}`,
       )
       .join(',');

@@ -53,15 +53,12 @@ export function url(...protocols: readonly string[]): SettingKind<string | null>
 
 export interface UpstreamUrl {
   readonly url: string;
-  /** Calls of one model that may run there at once. */
-  readonly slots: number;
+  /** Calls of one model that may run there at once; `auto`: what it turns out to carry. */
+  readonly slots: number | 'auto';
 }
 
-/** One slot unless said otherwise: it is what Ollama itself starts with (OLLAMA_NUM_PARALLEL). */
-const DEFAULT_SLOTS = 1;
-
 export const upstreamUrls: SettingKind<readonly UpstreamUrl[]> = {
-  expects: 'http URLs, comma separated, each with an optional #slots=N (1 to 256)',
+  expects: 'http URLs, comma separated, each with an optional #slots=N (1 to 256, or auto)',
   parse: (value) => {
     const list = value.split(',').map((part) => upstreamUrl(part.trim()));
     const found = list.filter((one) => one !== undefined);
@@ -73,7 +70,8 @@ export const upstreamUrls: SettingKind<readonly UpstreamUrl[]> = {
 function upstreamUrl(value: string): UpstreamUrl | undefined {
   if (!URL.canParse(value)) return undefined;
   const { protocol, origin, pathname, hash, username, password, search } = new URL(value);
-  const slots = hash === '' ? DEFAULT_SLOTS : integer(1, 256).parse(/^#slots=(\d+)$/.exec(hash)?.[1] ?? '');
+  const [, asked = ''] = /^#slots=(\d+|auto)$/.exec(hash) ?? [];
+  const slots = hash === '' || asked === 'auto' ? 'auto' : integer(1, 256).parse(asked);
   const plain =
     (protocol === 'http:' || protocol === 'https:') &&
     `${username}${password}${search}` === '' &&

@@ -69,7 +69,8 @@ export const SETTINGS = {
     env: 'FILA_OLLAMA_URLS',
     fallback: () => upstreamUrls.parse('http://127.0.0.1:11434')!,
     kind: upstreamUrls,
-    about: 'The Ollama servers, comma separated; url#slots=4 fixes how many calls of one model run at once.',
+    about:
+      'The Ollama servers, comma separated; url#slots=4 fixes how many calls of one model run at once. Absent: what it turns out to carry, 1 to 16.',
   }),
   defaultModel: row({
     env: 'FILA_DEFAULT_MODEL',
@@ -276,6 +277,13 @@ export const SETTINGS = {
     unit: 'ms',
     kind: integer(1, 86_400_000),
     about: 'Time of one call to a model.',
+  }),
+  adaptiveTimeouts: row({
+    env: 'FILA_ADAPTIVE_TIMEOUTS',
+    fallback: true,
+    kind: toggle,
+    about:
+      'Whether each call gets timers that suit it, from what calls of the model took; the four above are the most.',
   }),
   ageingMs: row({
     env: 'FILA_AGEING_MS',

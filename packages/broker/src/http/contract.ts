@@ -31,6 +31,10 @@ import deadLetter from '@fila/php-bridge-spec/schemas/responses/dead-letter.json
 import operationList from '@fila/php-bridge-spec/schemas/responses/operation-list.json' with { type: 'json' };
 import operation from '@fila/php-bridge-spec/schemas/responses/operation.json' with { type: 'json' };
 import createUpstream from '@fila/php-bridge-spec/schemas/requests/create-upstream.json' with { type: 'json' };
+import attemptExplanation from '@fila/php-bridge-spec/schemas/responses/attempt-explanation.json' with { type: 'json' };
+import callTimer from '@fila/php-bridge-spec/schemas/responses/call-timer.json' with { type: 'json' };
+import requestExplanation from '@fila/php-bridge-spec/schemas/responses/request-explanation.json' with { type: 'json' };
+import timerTerm from '@fila/php-bridge-spec/schemas/responses/timer-term.json' with { type: 'json' };
 import setUpstreamBreaker from '@fila/php-bridge-spec/schemas/requests/set-upstream-breaker.json' with { type: 'json' };
 import updateUpstream from '@fila/php-bridge-spec/schemas/requests/update-upstream.json' with { type: 'json' };
 import upstreamList from '@fila/php-bridge-spec/schemas/responses/upstream-list.json' with { type: 'json' };
@@ -64,6 +68,7 @@ import { fail, type FilaError } from '../kernel/errors.ts';
 /** In the order in which they may refer to each other. */
 export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
   ...[createRequest, requestStatus, request, requestList, listRequestsQuery],
+  ...[requestExplanation, attemptExplanation, callTimer, timerTerm],
   ...[apiKey, createdApiKey, apiKeyList, createApiKey, updateApiKey, listApiKeysQuery],
   ...[
     deadLetter,

@@ -80,6 +80,27 @@ export function describeLedger(name: string, make: () => Promise<Ledger>): void 
       await other.close();
     });
 
+    it('stores a row as claimed by whoever stores it, under fence 1, with a lease, and for nobody else', async () => {
+      const laneId = await lane();
+      const owner = newId('run');
+      const id = await insert(laneId, { claimed: { owner, leaseMs: 30_000 } });
+      expect(await claim(laneId)).toEqual([]);
+      expect(await ledger.find(id)).toMatchObject({ state: 'processing', attempts: 0, deliveries: 0 });
+      expect((await ledger.find(id))!.startedAt).toBeGreaterThan(0);
+      expect(await ledger.sweeps.heldBy(owner)).toEqual([{ id, fence: 1 }]);
+      expect(await ledger.renew(owner, 30_000, [{ id, fence: 1 }])).toEqual(new Set([id]));
+      const back = { id, fence: 1, owner, to: 'pending', countsAttempt: false, notify: false } as const;
+      expect(await ledger.settle(back)).toBe(true);
+      expect((await claim(laneId))[0]).toMatchObject({ id, fence: 2, attempts: 0 });
+    });
+
+    it('gives back a row that was stored as claimed when its lease is over', async () => {
+      const laneId = await lane();
+      const id = await insert(laneId, { claimed: { owner: newId('run'), leaseMs: -1_000 } });
+      await ledger.sweeps.rescue({ graceMs: 0 }, () => Buffer.from('poison'));
+      expect(await ledger.find(id)).toMatchObject({ state: 'pending', deliveries: 1 });
+    });
+
     it('hands the body to the claimer and raises the fence with every claim', async () => {
       const laneId = await lane();
       const id = await insert(laneId);

@@ -137,6 +137,8 @@ export interface NewRow {
   /** Why the dead letter is tried again, sealed; kept with the dead letter. */
   readonly retryNote?: Buffer | null;
   readonly idempotency: Idempotency | null;
+  /** Stored as claimed, under fence 1: whoever stores it starts it at once, and there is nothing to claim. */
+  readonly claimed?: { readonly owner: string; readonly leaseMs: number };
 }
 
 /** Both 32 bytes: of the client's Idempotency-Key, and of what it sent with it. */

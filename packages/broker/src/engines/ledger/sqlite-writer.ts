@@ -36,6 +36,9 @@ const RETRY = `UPDATE requests SET retried_as = ?, retry_note = ? WHERE id = ? A
 const INSERT = `INSERT INTO requests (id, lane_id, key_id, state, priority, created_at, run_at, deadline_at, wake_at, body, metadata, notify, callback, retry_of)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
+const INSERT_CLAIMED = `INSERT INTO requests (id, lane_id, key_id, state, priority, created_at, run_at, deadline_at, wake_at, body, metadata, notify, callback, retry_of, fence, lease_owner, lease_until, started_at)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ${NOW} + ?, ${NOW})`;
+
 const CLAIM = `UPDATE requests
   SET state = ${processing}, fence = fence + 1, lease_owner = ?, lease_until = ${NOW} + ?, started_at = ${NOW}
   WHERE n IN (SELECT n FROM requests WHERE lane_id = ? AND state = ${pending} ORDER BY id LIMIT ?)
@@ -108,10 +111,13 @@ function insert(prepare: Prepare, row: NewRow): Inserted {
     const { changes } = prepare(RETRY).run(row.id, row.retryNote ?? null, row.retryOf);
     if (changes !== 1) return { kind: 'taken' };
   }
-  const state = row.runAt === null ? pending : delayed;
+  const waiting = row.runAt === null ? pending : delayed;
+  const state = row.claimed ? processing : waiting;
   const times = [row.createdAt, row.runAt, row.deadlineAt, row.runAt ?? row.deadlineAt];
   const rest = [row.body, row.metadata, Number(row.notify), row.callback, row.retryOf];
-  prepare(INSERT).run(row.id, row.laneId, row.keyId, state, row.priority, ...times, ...rest);
+  const values = [row.id, row.laneId, row.keyId, state, row.priority, ...times, ...rest];
+  if (row.claimed) prepare(INSERT_CLAIMED).run(...values, row.claimed.owner, row.claimed.leaseMs);
+  else prepare(INSERT).run(...values);
   return { kind: 'inserted' };
 }
 

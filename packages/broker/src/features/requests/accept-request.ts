@@ -1,6 +1,6 @@
 /** The way in: seals a request, stores it once, and makes its lane active. */
 import type { ActiveLanes, Lane } from '../../engines/active-lanes/active-lanes.ts';
-import type { LaneName, Ledger, NewRow, RequestRow } from '../../engines/ledger/ledger.ts';
+import type { Inserted, LaneName, Ledger, NewRow, RequestRow } from '../../engines/ledger/ledger.ts';
 import type { Vault } from '../../engines/vault/vault.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { CreateRequest } from '../../kernel/contract.generated.ts';
@@ -11,6 +11,7 @@ import { bandOf, DEFAULT_QUEUE, listOf, modelInFull } from '../../kernel/lanes.t
 import type { Logger } from '../../kernel/logger.ts';
 import { createFingerprints } from './fingerprint.ts';
 import { bodyOf, type RequestContent, type RetryNote } from './request-content.ts';
+import type { Room } from '../worker/worker.ts';
 import type { Accepted, Arrival } from './requests.ts';
 import { newView, type RequestView } from './request-view.ts';
 
@@ -19,6 +20,8 @@ export interface AcceptDeps {
   readonly activeLanes: ActiveLanes;
   /** Whether who dispatches here sees to a lane himself; then it need not be made active for all. */
   readonly offerLane: (lane: Lane, name: LaneName) => boolean;
+  /** For a request that would start at once: it is stored as claimed. Null when it has to stand in line. */
+  readonly makeRoom: (name: LaneName) => Room | null;
   readonly vault: Vault;
   readonly content: RequestContent;
   readonly view: RequestView;
@@ -61,15 +64,30 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
       notify: callback !== undefined || (await deps.hasReceivers(key.id)),
       idempotency: idempotencyKey === null ? null : fingerprints.of(idempotencyKey, input),
     };
-    const unstored = failpoint('accept.before_insert');
-    if (unstored) await unstored;
-    const inserted = await ledger.insert(row);
-    const stored = failpoint('accept.after_insert');
-    if (stored) await stored;
-    if (inserted.kind === 'repeated') return repeated(inserted);
-    if (times.runAt === null) void activate(laneId, lane);
+    const room = times.runAt === null ? deps.makeRoom(lane) : null;
+    const inserted = await insert(row, room);
+    if (inserted.kind === 'repeated') {
+      room?.giveUp({ mayBeStored: false });
+      return repeated(inserted);
+    }
+    if (room) room.enter({ ...row, fence: 1, attempts: 0 });
+    else if (times.runAt === null) void activate(laneId, lane);
     const known = { model, priority, metadata: metadata ?? null, createdAt: now, retryOf: null, ...times };
     return { request: newView(id, known), isRepeated: false };
+  }
+
+  async function insert(row: NewRow, room: Room | null): Promise<Inserted> {
+    try {
+      const unstored = failpoint('accept.before_insert');
+      if (unstored) await unstored;
+      const inserted = await ledger.insert(room ? { ...row, claimed: room.claimed } : row);
+      const stored = failpoint('accept.after_insert');
+      if (stored) await stored;
+      return inserted;
+    } catch (error) {
+      room?.giveUp({ mayBeStored: true });
+      throw error;
+    }
   }
 
   async function repeated({ id, isSame }: { id: string; isSame: boolean }): Promise<Accepted> {

@@ -42,6 +42,7 @@ function open() {
   const clock = { now: () => Date.now() };
   const requests = createRequests({
     offerLane: () => false,
+    makeRoom: () => null,
     ...{ ledger, activeLanes, vault, clock, logger, defaultModel: 'usual:1b' },
     hasReceivers: async () => false,
     problemOfCallback: () => null,

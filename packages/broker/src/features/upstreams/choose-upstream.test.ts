@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { chooseUpstream, freeSlots, type Candidate } from './choose-upstream.ts';
+import { chooseUpstream, explainChoice, freeSlots, type Candidate } from './choose-upstream.ts';
 
 const idle: Candidate = {
   ...{ isUp: true, hasModel: true, isResident: false, isDue: false },
@@ -164,6 +164,53 @@ describe('the choice of an upstream', () => {
           turn = (index + 1) % count;
         }
         expect(all.map(({ running }) => running)).toEqual(Array(count).fill(rounds));
+      }),
+    );
+  });
+});
+
+describe('the reason of a choice', () => {
+  const busySlow = { ...slow, running: 1, runningAll: 1 };
+  it.each([
+    { given: [], reason: 'none_up', index: -1 },
+    { given: [down, closed], reason: 'none_up', index: -1 },
+    { given: [closed, full], reason: 'no_free_slot', index: 1 },
+    { given: [idle, down], reason: 'only_one', index: 0 },
+    { given: [idle, full], reason: 'only_one', index: 0 },
+    { given: [fast, due], reason: 'breaker_probe', index: 1 },
+    { given: [slow, fast], reason: 'answers_first', index: 1 },
+    { given: [fast, busySlow], reason: 'answers_first', index: 0 },
+    { given: [idle, loaded], reason: 'model_loaded', index: 1 },
+    { given: [loaded, loaded], reason: 'next_in_turn', index: 0 },
+    {
+      given: [
+        { ...half, runningAll: 2 },
+        { ...idle, runningAll: 2 },
+      ],
+      reason: 'fewest_calls',
+      index: 1,
+    },
+  ] as const)('is $reason', ({ given, reason, index }) => {
+    expect(explainChoice(given, 0)).toEqual({ index, reason });
+  });
+
+  it('is given for what is chosen', () => {
+    const candidate = fc.record({
+      ...{ isUp: fc.boolean(), hasModel: fc.boolean(), isResident: fc.boolean(), isDue: fc.boolean() },
+      ...{
+        slots: fc.integer({ min: 1, max: 4 }),
+        limit: fc.nat(4),
+        running: fc.nat(4),
+        runningAll: fc.nat(8),
+      },
+      expectedMs: fc.option(fc.integer({ min: 1, max: 9_999 }), { nil: undefined }),
+    });
+    fc.assert(
+      fc.property(fc.array(candidate, { maxLength: 5 }), fc.nat(4), (given, turn) => {
+        const chosen = chooseUpstream(given, turn);
+        const { index, reason } = explainChoice(given, turn);
+        if (chosen === -1) expect(reason).toBe(index === -1 ? 'none_up' : 'no_free_slot');
+        else expect(index).toBe(chosen);
       }),
     );
   });

@@ -55,9 +55,7 @@ export function allSlots(candidates: readonly Candidate[]): number {
  */
 export function chooseUpstream(candidates: readonly Candidate[], turn: number): number {
   const isEligible = eligible(candidates);
-  const fastestMs = candidates
-    .filter(isEligible)
-    .reduce((least, { expectedMs }) => Math.min(least, expectedMs ?? least), Number.POSITIVE_INFINITY);
+  const fastestMs = fastestOf(candidates);
   let best = -1;
   for (let step = 0; step < candidates.length; step++) {
     const index = (turn + step) % candidates.length;
@@ -66,6 +64,12 @@ export function chooseUpstream(candidates: readonly Candidate[], turn: number): 
     if (best === -1 || isBetter(candidate, candidates[best]!, fastestMs)) best = index;
   }
   return best;
+}
+
+function fastestOf(candidates: readonly Candidate[]): number {
+  return candidates
+    .filter(eligible(candidates))
+    .reduce((least, { expectedMs }) => Math.min(least, expectedMs ?? least), Number.POSITIVE_INFINITY);
 }
 
 /** How many times slower than the fastest; one that nothing is known of counts as the fastest, so that it is tried. */
@@ -91,4 +95,42 @@ function isBetter(one: Candidate, other: Candidate, fastestMs: number): boolean 
 function waitOf(candidate: Candidate, otherSlots: number, fastestMs: number): number {
   const { slots, runningAll } = candidate;
   return slowness(candidate, fastestMs) * (slots + LOAD_WEIGHT * runningAll) * otherSlots;
+}
+
+export type ChoiceReason =
+  | 'breaker_probe'
+  | 'only_one'
+  | 'answers_first'
+  | 'model_loaded'
+  | 'fewest_calls'
+  | 'next_in_turn'
+  | 'no_free_slot'
+  | 'none_up';
+
+/** What `chooseUpstream` chooses and why; while no slot is free, where the call would go if one became free everywhere. */
+export function explainChoice(
+  candidates: readonly Candidate[],
+  turn: number,
+): { readonly index: number; readonly reason: ChoiceReason } {
+  const index = chooseUpstream(candidates, turn);
+  if (index === -1) {
+    const freed = candidates.map((one) =>
+      one.limit > 0 ? { ...one, running: Math.min(one.running, one.limit - 1) } : one,
+    );
+    const first = chooseUpstream(freed, turn);
+    return { index: first, reason: first === -1 ? 'none_up' : 'no_free_slot' };
+  }
+  const isEligible = eligible(candidates);
+  const fastestMs = fastestOf(candidates);
+  const chosen = candidates[index]!;
+  const others = candidates.filter((one, at) => at !== index && isEligible(one) && one.running < one.limit);
+  const slower = (one: Candidate): boolean =>
+    waitOf(chosen, one.slots, fastestMs) < waitOf(one, chosen.slots, fastestMs);
+  const equals = others.filter((one) => !slower(one));
+  if (chosen.isDue) return { index, reason: 'breaker_probe' };
+  if (others.length === 0) return { index, reason: 'only_one' };
+  if (equals.length === 0) return { index, reason: 'answers_first' };
+  if (chosen.isResident && !equals.some((one) => one.isResident)) return { index, reason: 'model_loaded' };
+  const isBusier = (one: Candidate): boolean => one.running * chosen.slots > chosen.running * one.slots;
+  return { index, reason: equals.every(isBusier) ? 'fewest_calls' : 'next_in_turn' };
 }

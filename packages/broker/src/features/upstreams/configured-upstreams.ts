@@ -5,8 +5,8 @@ import { hostAndPort } from './watch-upstream.ts';
 
 export interface UpstreamSettings {
   readonly url: string;
-  /** Calls of one model the server carries at once. */
-  readonly slots: number;
+  /** Calls of one model the server carries at once; `auto`: what it turns out to carry. */
+  readonly slots: number | 'auto';
 }
 
 export interface ConfiguredUpstream extends UpstreamSettings {

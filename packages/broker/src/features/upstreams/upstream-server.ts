@@ -1,18 +1,35 @@
 /** One Ollama server at run time: its switches, its slots, and its models' records. */
 import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import { SLOTS, type SlotChange } from './adapt-slots.ts';
 import type { BreakerPauses, BreakerState } from './call-policies.ts';
 import type { Candidate } from './choose-upstream.ts';
 import type { ConfiguredUpstream } from './configured-upstreams.ts';
-import { createModelRecord, type ModelRecord, type TimedOutcome } from './model-record.ts';
-import type { CallOptions, CallOutcome, ModelCall, OllamaClientOptions } from './ollama-client.ts';
+import { createModelRecord, type ModelRecord } from './model-record.ts';
+import type { AttemptLog } from './attempt-log.ts';
+import type {
+  CallOptions,
+  CallOutcome,
+  CallTimers,
+  ModelCall,
+  OllamaClientOptions,
+} from './ollama-client.ts';
+import { DEFAULT_MAX_TOKENS } from './ollama-request.ts';
+import { FLOORS, planTimers, sizeOf, type TimerFacts } from './plan-timers.ts';
 import { startRecovery, type Recovery } from './recovery.ts';
+import { NO_SPEED } from './speed.ts';
+import { timeCall } from './time-call.ts';
+import { createWarmth } from './warmth.ts';
 import { watchUpstream, type Health, type WatchedUpstream } from './watch-upstream.ts';
 
 export interface ModelState {
   /** One spelling for all of a model's. */
   readonly model: string;
   readonly running: number;
+  /** How many may run at once. */
+  readonly slots: number;
+  /** Null while they are what they began with, and when they are fixed. */
+  readonly slotsChange: SlotChange | null;
   readonly breaker: BreakerState;
   /** When the breaker last opened or closed, in milliseconds since 1970. */
   readonly since: number;
@@ -46,6 +63,8 @@ export interface UpstreamServer {
   /** As the choice sees it. */
   candidate(key: string): Candidate;
   hold(key: string): Hold;
+  /** What the timers of a call would be made of if it began now. */
+  factsOf(key: string, call: ModelCall, ceilings: CallTimers): TimerFacts;
   state(): UpstreamState;
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -59,15 +78,23 @@ export interface UpstreamServerDeps {
   readonly client?: OllamaClientOptions;
   readonly breakerPauses?: BreakerPauses;
   readonly recoveryStepMs?: number;
+  /** False: the timers are those that a call brings. */
+  readonly adaptiveTimeouts?: boolean;
+  /** Below these no timer goes. */
+  readonly timerFloors?: CallTimers;
+  /** Keeps what the timers of each call were made of. */
+  readonly attempts: AttemptLog;
   /** More calls may start here than before. */
   readonly onFree: () => void;
 }
 
 export function createUpstreamServer(deps: UpstreamServerDeps, first: ConfiguredUpstream): UpstreamServer {
-  const { logger, allowCloudModels, recoveryStepMs, onFree } = deps;
+  const { logger, allowCloudModels, recoveryStepMs, onFree, attempts } = deps;
+  const { adaptiveTimeouts: isAdaptive = true, timerFloors: floors = FLOORS } = deps;
   const { id, url } = first;
   /** One is kept while calls of the model run, and longer only if it is installed: clients name what they like. */
   const records = new Map<string, ModelRecord>();
+  const warmth = createWarmth(() => performance.now());
   let config = first;
   let runningAll = 0;
   let recovery: Recovery | null = null;
@@ -93,6 +120,8 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
     const record = createModelRecord(key, {
       ...deps,
       mode: () => config.breaker,
+      slots: () => config.slots,
+      onSlots: (change) => logger.info({ upstream: id, model: key, ...change }, 'slots changed'),
       pauses: deps.breakerPauses,
       onBreaker: (state, reason) => {
         if (state === 'open') logger.warn({ upstream: id, model: key, reason }, 'breaker opened');
@@ -109,25 +138,64 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
     records.delete(record.key);
   }
 
+  function slotsOf(record: ModelRecord | undefined): number {
+    if (record) return record.slots;
+    return config.slots === 'auto' ? SLOTS.start : config.slots;
+  }
+
   /** How many slots calls of the model may use now. */
   function limitOf(record: ModelRecord | undefined): number {
     if (!config.isEnabled || config.isDraining || onEmpty || config.breaker === 'open') return 0;
-    const limit = recovery?.limit(config.slots) ?? config.slots;
-    return record?.limit(limit, config.slots) ?? limit;
+    const slots = slotsOf(record);
+    const limit = recovery?.limit(slots) ?? slots;
+    return record?.limit(limit) ?? limit;
   }
 
-  async function timed(call: ModelCall, options: CallOptions): Promise<TimedOutcome> {
-    const started = performance.now();
-    let firstTokenMs: number | undefined;
-    const outcome = await watched.client.run(call, {
-      ...options,
-      onProgress: (delta) => {
-        firstTokenMs ??= performance.now() - started;
-        watched.sawLife();
-        options.onProgress?.(delta);
-      },
-    });
-    return { outcome, firstTokenMs, tookMs: performance.now() - started };
+  /** `running`: calls of all models, this one included. */
+  function factsOf(
+    key: string,
+    call: ModelCall,
+    given: { ceilings: CallTimers; running: number },
+  ): TimerFacts {
+    const record = records.get(key);
+    return {
+      ...given,
+      size: sizeOf(call, deps.client?.defaultMaxTokens ?? DEFAULT_MAX_TOKENS),
+      speed: record?.speed ?? NO_SPEED,
+      slots: slotsOf(record),
+      isWarm: warmth.isWarm(key, call.parameters?.num_ctx, watched.isResident(key)),
+      isAdaptive,
+      floors,
+    };
+  }
+
+  /** With timers that suit it. */
+  async function runCall(record: ModelRecord, call: ModelCall, options: CallOptions, isProbe: boolean) {
+    const { key } = record;
+    const { requestId } = options;
+    const { slotGeneration, running: ofModel } = record;
+    const facts = factsOf(key, call, { ceilings: options.timers, running: runningAll });
+    const timers = planTimers(facts);
+    const ended = attempts.begun({ requestId, upstream: id, facts, timers });
+    const loaded = facts.isWarm ? undefined : warmth.loading(key);
+    const onProgress: CallOptions['onProgress'] = (delta) => {
+      loaded?.();
+      watched.sawLife();
+      options.onProgress?.(delta);
+    };
+    try {
+      const result = await timeCall(watched.client, call, { ...options, timers, onProgress });
+      const { outcome } = result;
+      ended?.(result);
+      if (outcome.kind === 'answered')
+        warmth.answered(key, { numCtx: call.parameters?.num_ctx, loadMs: outcome.durations.loadMs });
+      noteHealth(outcome, key);
+      const calls = Math.max(facts.running, runningAll);
+      await record.learn({ ...result, facts, calls, ofModel, slotGeneration, requestId }, isProbe);
+      return outcome;
+    } finally {
+      loaded?.();
+    }
   }
 
   function noteHealth(outcome: CallOutcome, key: string): void {
@@ -146,12 +214,7 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
     runningAll += 1;
     return {
       server,
-      run: async (call, options) => {
-        const result = await timed(call, options);
-        noteHealth(result.outcome, key);
-        await record.learn({ ...result, requestId: options.requestId }, isProbe);
-        return result.outcome;
-      },
+      run: (call, options) => runCall(record, call, options, isProbe),
       release: () => {
         record.leave(isProbe);
         runningAll -= 1;
@@ -188,7 +251,7 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
         hasModel: hasModel(key),
         isResident: watched.isResident(key),
         isDue: record?.breaker === 'half_open',
-        slots: config.slots,
+        slots: slotsOf(record),
         limit: limitOf(record),
         running: record?.running ?? 0,
         runningAll,
@@ -196,15 +259,18 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
       };
     },
     hold,
+    factsOf: (key, call, ceilings) => factsOf(key, call, { ceilings, running: runningAll + 1 }),
     state: () => ({
       ...config,
       isDraining: config.isDraining || onEmpty !== null,
       running: runningAll,
       ...watched.health(),
-      byModel: [...records.values()].map(({ key, running, breaker, since, lastError }) => ({
-        model: key,
-        ...{ running, breaker, since, lastError },
-      })),
+      byModel: [...records.values()].map(
+        ({ key, running, slots, slotsChange, breaker, since, lastError }) => ({
+          model: key,
+          ...{ running, slots, slotsChange, breaker, since, lastError },
+        }),
+      ),
     }),
     start: () => watched.start(),
     stop: async () => {

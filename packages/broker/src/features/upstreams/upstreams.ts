@@ -1,10 +1,13 @@
 /** The Ollama servers: which are known, how they are, and who may call them now. */
+import type { AttemptExplanation } from '../../kernel/contract.generated.ts';
 import type { Service } from '../../kernel/service.ts';
-import { allSlots, chooseUpstream, freeSlots, type Candidate } from './choose-upstream.ts';
+import { createAttemptLog } from './attempt-log.ts';
+import { allSlots, chooseUpstream, explainChoice, freeSlots, type Candidate } from './choose-upstream.ts';
 import { configuredUpstreams, type UpstreamSettings } from './configured-upstreams.ts';
+import { explainAttempt, explainTimers } from './explain-timers.ts';
 import { createSlot, type Slot } from './failover-slot.ts';
 import { isCloudModel, modelKey } from './model-names.ts';
-import type { CallOutcome } from './ollama-client.ts';
+import type { CallOutcome, CallTimers, ModelCall } from './ollama-client.ts';
 import { failure } from './ollama-errors.ts';
 import { createRetryBudget } from './retry-budget.ts';
 import {
@@ -31,6 +34,10 @@ export interface Upstreams extends Service {
   /** Told when a call may start that could not before. The answer ends the telling. */
   onFree(listener: () => void): () => void;
   states(): UpstreamState[];
+  /** The last attempt of a request as far as this process knows; `settings` are the most its timers may be. */
+  explainLast(requestId: string, settings: CallTimers): AttemptExplanation | null;
+  /** Where a call would go now, with `leftMs` until its deadline. */
+  explainNext(call: ModelCall, settings: CallTimers, leftMs: number): AttemptExplanation;
   /**
    * Makes these, with those of the settings, the upstreams there are. In force when it returns; resolves when new ones
    * were probed once. One that is no longer named ends its calls first.
@@ -38,7 +45,7 @@ export interface Upstreams extends Service {
   apply(stored: readonly StoredUpstream[]): Promise<void>;
 }
 
-export interface UpstreamsDeps extends Omit<UpstreamServerDeps, 'onFree'> {
+export interface UpstreamsDeps extends Omit<UpstreamServerDeps, 'onFree' | 'attempts'> {
   readonly upstreams: readonly UpstreamSettings[];
 }
 
@@ -51,8 +58,9 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
   const { allowCloudModels, clock, logger } = deps;
   const listeners = new Set<() => void>();
   const budget = createRetryBudget(clock);
+  const attempts = createAttemptLog(() => clock.now());
   const newServer = (config: ReturnType<typeof configuredUpstreams>[number]): UpstreamServer =>
-    createUpstreamServer({ ...deps, onFree: tellFree }, config);
+    createUpstreamServer({ ...deps, attempts, onFree: tellFree }, config);
   let servers = configuredUpstreams(deps.upstreams, []).map(newServer);
   let isRunning = false;
   let turn = 0;
@@ -81,6 +89,17 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     });
     const index = chooseUpstream(others, turn);
     return index === -1 ? null : servers[index]!.hold(key);
+  }
+
+  function explainNext(call: ModelCall, settings: CallTimers, leftMs: number): AttemptExplanation {
+    const key = modelKey(call.model);
+    const { index, reason } = explainChoice(candidates(key), turn);
+    const server = servers[index];
+    const ceilings = { ...settings, totalMs: Math.min(settings.totalMs, leftMs) };
+    const unmade = { began_at: null, outcome: null, took_ms: null, first_token_ms: null };
+    if (!server) return { ...unmade, upstream: null, reason, timers: [], terms: [] };
+    const facts = server.factsOf(key, call, ceilings);
+    return { ...unmade, upstream: server.id, reason, ...explainTimers(facts, settings) };
   }
 
   async function apply(stored: readonly StoredUpstream[]): Promise<void> {
@@ -135,6 +154,11 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
       return () => void listeners.delete(listener);
     },
     states: () => servers.map((server) => server.state()),
+    explainLast: (requestId, settings) => {
+      const attempt = attempts.last(requestId);
+      return attempt ? explainAttempt(attempt, settings) : null;
+    },
+    explainNext,
     apply,
   };
 }

@@ -11,7 +11,7 @@ import { failpoint } from '../../kernel/failpoints.ts';
 import { idTime } from '../../kernel/ids.ts';
 import { listOf } from '../../kernel/lanes.ts';
 import type { Logger } from '../../kernel/logger.ts';
-import { pickTurns, rankOf } from './pick-turns.ts';
+import { HIGH_BAND, pickTurns, rankOf } from './pick-turns.ts';
 import { Hands } from './hands.ts';
 import { type ClaimedAhead, type HeldLane, Pool } from './pool.ts';
 
@@ -42,6 +42,15 @@ export interface DispatcherDeps {
   readonly onFailed?: () => void;
   /** Slots of each model that only the two highest bands may use. */
   readonly reservedSlots?: number;
+}
+
+/** A slot is kept for a row while it is stored as claimed; one of the two is to be called, once. */
+export interface Room {
+  readonly claimed: { readonly owner: string; readonly leaseMs: number };
+  /** It is stored. */
+  enter(row: ClaimedRow): void;
+  /** It is not, or nobody can tell. */
+  giveUp(why: { mayBeStored: boolean }): void;
 }
 
 interface Turn {
@@ -96,6 +105,40 @@ export class Dispatcher {
     }
     this.wake();
     return true;
+  }
+
+  /**
+   * For a row that would start at once because nothing waits and a slot is free: stored as claimed it needs no claim.
+   * Null when it has to stand in line.
+   */
+  makeRoom(lane: LaneName): Room | null {
+    const { slots, caps = () => UNLIMITED, owner, leaseMs } = this.#deps;
+    if (this.#stopped || this.#running || this.#rest) return null;
+    this.know(lane);
+    const pool = this.#lists.get(listOf(lane))!;
+    const free = slots.free(lane.model) - pool.coming;
+    if (pool.ready.length > 0 || free <= (lane.band >= HIGH_BAND ? 0 : this.#keptFree(pool))) return null;
+    const { ofKey, ofQueue } = this.#roomOf(lane, caps(lane));
+    if (ofKey <= 0 || ofQueue <= 0) return null;
+    pool.coming += 1;
+    this.#count(lane, 1);
+    const leave = (): void => {
+      pool.coming -= 1;
+      this.#count(lane, -1);
+    };
+    return {
+      claimed: { owner, leaseMs },
+      enter: (row) => {
+        leave();
+        this.#take(row, { pool, lane, rank: lane.band });
+        this.#startReady(pool);
+      },
+      giveUp: ({ mayBeStored }) => {
+        leave();
+        if (mayBeStored) this.#deps.onFailed?.();
+        this.wake();
+      },
+    };
   }
 
   /** A lane of this list may have work. False when the list is not known here yet. */
@@ -214,7 +257,8 @@ export class Dispatcher {
     for (const [index, turn] of turns.entries()) {
       const answer = answers[index]!;
       if (answer.status === 'rejected') continue;
-      for (const row of answer.value) this.#take(row, turn);
+      for (const row of answer.value)
+        this.#take(row, { pool: turn.pool, lane: turn.lane.name, rank: turn.rank });
       const last = answer.value.at(-1);
       if (last) turn.lane.oldestMs = Math.max(turn.lane.oldestMs ?? 0, idTime(last.id));
       if (answer.value.length < turn.limit) empty.push(turn);
@@ -229,7 +273,7 @@ export class Dispatcher {
 
   async #turnsOf(pool: Pool): Promise<Turn[]> {
     const { slots, ageingMs = 0, caps = () => UNLIMITED } = this.#deps;
-    const [free, capacity] = [slots.free(pool.model), slots.capacity(pool.model)];
+    const [free, capacity] = [slots.free(pool.model) - pool.coming, slots.capacity(pool.model)];
     const places = free + pool.ahead(capacity, this.#claimMs);
     const ready = pool.ready.filter(({ isRefused }) => !isRefused);
     if (capacity <= 0 || places <= 0 || pool.ready.length >= MOST_WAITING * places) return [];
@@ -238,13 +282,7 @@ export class Dispatcher {
     const nowMs = Date.now();
     const turns = pickTurns(pool.held, ready, {
       ...{ places, lowPlaces: places - this.#keptFree(pool), nowMs, ageingMs },
-      room: ({ name }) => {
-        const { ofKey, ofQueue } = caps(name);
-        return {
-          ofKey: ofKey - (this.#underWay.keys.get(name.keyId) ?? 0),
-          ofQueue: ofQueue - (this.#underWay.queues.get(name.queue) ?? 0),
-        };
-      },
+      room: ({ name }) => this.#roomOf(name, caps(name)),
       hadMs: (keyId) => pool.account.hadMs(keyId),
       costMs: (keyId) => pool.account.costMs(keyId),
     });
@@ -261,11 +299,18 @@ export class Dispatcher {
     return Math.max(0, reserved - pool.runningHigh);
   }
 
-  #take(row: ClaimedRow, { pool, lane, rank }: Turn): void {
+  #take(row: ClaimedRow, { pool, lane, rank }: { pool: Pool; lane: LaneName; rank: number }): void {
     // Claimed again here: what waits under an older fence has lost its lease.
     this.drop(row.id);
-    pool.add(row, { lane: lane.name, rank });
-    this.#count(lane.name, 1);
+    pool.add(row, { lane, rank });
+    this.#count(lane, 1);
+  }
+
+  #roomOf({ keyId, queue }: LaneName, { ofKey, ofQueue }: { ofKey: number; ofQueue: number }) {
+    return {
+      ofKey: ofKey - (this.#underWay.keys.get(keyId) ?? 0),
+      ofQueue: ofQueue - (this.#underWay.queues.get(queue) ?? 0),
+    };
   }
 
   #startReady(pool: Pool): void {
@@ -273,7 +318,7 @@ export class Dispatcher {
     const { slots, start } = this.#deps;
     const keptFree = this.#keptFree(pool);
     for (const one of [...pool.ready]) {
-      const free = slots.free(pool.model);
+      const free = slots.free(pool.model) - pool.coming;
       if (free <= 0) return;
       if (!one.isHigh && free <= keptFree) continue;
       one.isRefused = !start(one.row, one.lane);

@@ -44,6 +44,8 @@ export class Pool {
   readonly lists = new Map<string, ActiveList>();
   /** In the order of their starts. */
   ready: ClaimedAhead[] = [];
+  /** Rows that are being stored as claimed: each will need a slot in a moment. */
+  coming = 0;
   readonly #running = new Map<ClaimedRow, ClaimedAhead>();
 
   constructor(model: string, weightOf: (keyId: string) => number) {

@@ -8,7 +8,7 @@ import type { Logger } from '../../kernel/logger.ts';
 import { services, type Service } from '../../kernel/service.ts';
 import type { Requests } from '../requests/requests.ts';
 import type { CallOutcome, CallTimers, Upstreams } from '../upstreams/upstreams.ts';
-import { Dispatcher } from './dispatcher.ts';
+import { Dispatcher, type Room } from './dispatcher.ts';
 import { Jobs, type Job } from './jobs.ts';
 import { createKeyTerms } from './key-terms.ts';
 import { createLostClaims } from './lost-claims.ts';
@@ -18,6 +18,7 @@ import { handBack } from './settle.ts';
 import { createSweeps, type Sweeps } from './sweeps.ts';
 
 export { callModel } from './call-model.ts';
+export type { Room } from './dispatcher.ts';
 export type { Job } from './jobs.ts';
 
 export interface WorkerDeps {
@@ -50,6 +51,8 @@ export interface WorkerDeps {
 export interface Worker extends Service {
   /** A lane has work; true when it is seen to here. */
   offerLane(lane: Lane, name: LaneName): boolean;
+  /** For a request that would start at once: it may be stored as claimed. Null when it has to stand in line. */
+  makeRoom(name: LaneName): Room | null;
   /** Requests that run here now. */
   readonly running: () => number;
 }
@@ -128,6 +131,7 @@ export function createWorker(deps: WorkerDeps): Worker {
   return {
     name: 'worker',
     running: () => jobs.size,
+    makeRoom: (name) => (isStarted ? dispatcher.makeRoom(name) : null),
     offerLane: (lane, name) => isStarted && dispatcher.offer(lane, name),
     start: async () => {
       requests.onCancel((id) => {

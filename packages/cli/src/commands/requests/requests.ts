@@ -8,7 +8,7 @@ const STATUSES = ['pending', 'processing', 'completed', 'failed', 'cancelled', '
 export function addRequests(program: Command, run: Run): void {
   const requests = program
     .command('requests')
-    .description('send, get, list, watch, cancel: prompts and their answers');
+    .description('send, get, list, watch, cancel, explain: prompts and their answers');
 
   addSend(requests, run);
   requests
@@ -48,6 +48,13 @@ export function addRequests(program: Command, run: Run): void {
     .argument('<id...>', 'ids of requests; - reads them from stdin')
     .action((ids, _options, command) =>
       run(command, async (context) => (await import('./cancel.ts')).cancelRequests(context, ids)),
+    );
+  requests
+    .command('explain')
+    .description('say where a request ran or would run, and what its timers are made of (admin token)')
+    .argument('<id>', 'id of the request, of any key')
+    .action((id, _options, command) =>
+      run(command, async (context) => (await import('./explain.ts')).explainRequest(context, id)),
     );
 }
 

@@ -7,6 +7,7 @@ import {
   type ClaimedRow,
   type LaneName,
   type Ledger,
+  type NewRow,
 } from '../../../engines/ledger/ledger.ts';
 import { newId } from '../../../kernel/ids.ts';
 import { listOf } from '../../../kernel/lanes.ts';
@@ -54,6 +55,8 @@ export interface Bench {
     onUnknown?: (list: string) => void,
     more?: Partial<DispatcherDeps>,
   ): BenchBroker;
+  /** Stores one row as accepting a request does when there may be room at once; whether there was. */
+  arriveInRoom(broker: BenchBroker, where: Where): Promise<boolean>;
   /** Stores rows and offers their lane at the door of this broker; whether it took it. */
   offer(broker: BenchBroker, where: Where, count?: number): Promise<boolean>;
   /** Resolves when nothing has happened for many turns of the event loop; throws when it never comes to rest. */
@@ -84,12 +87,25 @@ export async function openBench(): Promise<Bench> {
   async function insert(where: Where, count = 1): Promise<string[]> {
     const { keyId, ...rest } = lane(where);
     const laneId = await ledger.lanes.idOf({ keyId, ...rest });
-    const empty = { priority: 5, runAt: null, deadlineAt: null, metadata: null, ...PLAIN };
-    const rows = Array.from({ length: count }, () => newId('req')).map((id) => {
-      return { ...empty, id, laneId, keyId, createdAt: Date.now(), body: Buffer.from(id) };
-    });
+    const rows = Array.from({ length: count }, () => newRow(keyId, laneId));
     await Promise.all(rows.map((row) => ledger.insert(row)));
     return rows.map((row) => row.id);
+  }
+
+  function newRow(keyId: string, laneId: number): NewRow {
+    const id = newId('req');
+    const empty = { priority: 5, runAt: null, deadlineAt: null, metadata: null, ...PLAIN };
+    return { ...empty, id, laneId, keyId, createdAt: Date.now(), body: Buffer.from(id) };
+  }
+
+  async function arriveInRoom({ dispatcher }: BenchBroker, where: Where): Promise<boolean> {
+    const name = lane(where);
+    const row = newRow(name.keyId, await ledger.lanes.idOf(name));
+    const room = dispatcher.makeRoom(name);
+    await ledger.insert({ ...row, claimed: room?.claimed });
+    if (room) room.enter({ ...row, fence: 1, attempts: 0 });
+    else await lanes.activate([{ id: row.laneId, list: listOf(name) }]);
+    return room !== null;
   }
 
   async function arrive(where: Where, count = 1): Promise<string[]> {
@@ -204,5 +220,5 @@ export async function openBench(): Promise<Bench> {
     }
   }
 
-  return { ledger, lanes, clock, completed, claims, lane, insert, arrive, offer, broker, rest };
+  return { ledger, lanes, clock, completed, claims, lane, insert, arrive, offer, arriveInRoom, broker, rest };
 }
