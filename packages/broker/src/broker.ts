@@ -130,7 +130,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     deadRuns: dataDir.earlierRuns,
     logMs: settings.webhookLogDays * DAY_MS,
     secretOf: (keyId) => keys.webhookSecretOf(keyId),
-    lookUp: (id) => requests.describe(id),
+    lookUp: (ids) => requests.describe(ids),
     allowCidrs: settings.webhookAllowCidrs,
     timings: { timeoutMs: settings.webhookTimeoutMs, retryDelaysMs: settings.webhookRetryDelays },
   });

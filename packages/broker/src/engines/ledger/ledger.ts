@@ -30,6 +30,8 @@ export interface Ledger {
 
   /** Rows asked for in the same moment are read together. */
   find(id: string): Promise<RequestRow | null>;
+  /** What is told of these requests, in one statement; of those that are gone nothing. */
+  facts(ids: readonly string[]): Promise<FactsRow[]>;
   /** What a request asks, sealed. */
   body(id: string): Promise<Buffer | null>;
   /** Newest first. */
@@ -275,6 +277,21 @@ export interface WaitingIn {
   readonly laneId: number;
   readonly before?: string;
 }
+
+/** Without its content, which may be long. */
+export type FactsRow = Pick<
+  RequestRow,
+  | 'id'
+  | 'laneId'
+  | 'keyId'
+  | 'state'
+  | 'attempts'
+  | 'createdAt'
+  | 'completedAt'
+  | 'errorCode'
+  | 'metadata'
+  | 'callback'
+>;
 
 export interface AttemptRow {
   readonly requestId: string;

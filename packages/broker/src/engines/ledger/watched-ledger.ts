@@ -36,6 +36,7 @@ export function watchedLedger(
     cancel: (id, keyId) => soon(() => ledger.cancel(id, keyId)),
     discard: (id, reason) => soon(() => ledger.discard(id, reason)),
     find: (id) => soon(() => ledger.find(id)),
+    facts: (ids) => watched(() => ledger.facts(ids)),
     body: (id) => soon(() => ledger.body(id)),
     list: (filter) => soon(() => ledger.list(filter)),
     attempts: (id) => soon(() => ledger.attempts(id)),
