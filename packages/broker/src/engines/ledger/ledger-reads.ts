@@ -7,7 +7,6 @@ import {
   type FactsRow,
   type ListFilter,
   type RequestRow,
-  type WaitingIn,
 } from './ledger.ts';
 import type { SqlRunner, SqlValue } from './sql-runner.ts';
 
@@ -122,19 +121,25 @@ export function ledgerReads(sql: SqlRunner) {
       return row?.body ?? null;
     },
 
-    async waiting(lanes: readonly WaitingIn[], most: number): Promise<number[]> {
-      if (lanes.length === 0) return [];
-      const counts = lanes.map(
-        ({ before }, index) =>
+    async waiting(laneIds: readonly number[], most: number): Promise<number[]> {
+      if (laneIds.length === 0) return [];
+      const counts = laneIds.map(
+        (_, index) =>
           `SELECT ${index} AS i, COUNT(*) AS n FROM (SELECT 1 FROM requests ${sql.byLaneAndState}
-           WHERE lane_id = ? AND state = ${STATE.pending} ${before === undefined ? '' : 'AND id < ?'} LIMIT ${Math.trunc(most)}) AS t${index}`,
+           WHERE lane_id = ? AND state = ${STATE.pending} LIMIT ${Math.trunc(most)}) AS t${index}`,
       );
-      const values = lanes.flatMap(({ laneId, before }) =>
-        before === undefined ? [laneId] : [laneId, before],
-      );
-      const rows = await sql.all<{ i: number; n: number }>(counts.join(' UNION ALL '), values);
+      const rows = await sql.all<{ i: number; n: number }>(counts.join(' UNION ALL '), laneIds);
       const found = new Map(rows.map(({ i, n }) => [Number(i), Number(n)]));
-      return lanes.map((_, index) => found.get(index) ?? 0);
+      return laneIds.map((_, index) => found.get(index) ?? 0);
+    },
+
+    async line(laneId: number, most: number): Promise<string[]> {
+      const rows = await sql.all<{ id: string }>(
+        `SELECT id FROM requests ${sql.byLaneAndState}
+         WHERE lane_id = ? AND state = ${STATE.pending} ORDER BY id LIMIT ${Math.trunc(most)}`,
+        [laneId],
+      );
+      return rows.map(({ id }) => id);
     },
 
     async attempts(id: string): Promise<AttemptRow[]> {

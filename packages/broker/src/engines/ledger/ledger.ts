@@ -38,8 +38,10 @@ export interface Ledger {
   list(filter: ListFilter): Promise<RequestRow[]>;
   /** Failed attempts of a request, oldest first. */
   attempts(id: string): Promise<AttemptRow[]>;
-  /** How many rows are pending in each of these lanes, `before` an id if one is named; no more than `most` are counted. */
-  waiting(lanes: readonly WaitingIn[], most: number): Promise<number[]>;
+  /** How many rows are pending in each of these lanes; no more than `most` are counted. */
+  waiting(laneIds: readonly number[], most: number): Promise<number[]>;
+  /** The first `most` that are pending in a lane, the oldest first. */
+  line(laneId: number, most: number): Promise<string[]>;
 
   readonly lanes: LaneBook;
   readonly sweeps: LedgerSweeps;
@@ -271,11 +273,6 @@ export interface RequestRow {
   readonly discardedAt: number | null;
   readonly discardReason: Buffer | null;
   readonly deliveries: number;
-}
-
-export interface WaitingIn {
-  readonly laneId: number;
-  readonly before?: string;
 }
 
 /** Without its content, which may be long. */

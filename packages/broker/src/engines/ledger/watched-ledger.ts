@@ -40,7 +40,8 @@ export function watchedLedger(
     body: (id) => soon(() => ledger.body(id)),
     list: (filter) => soon(() => ledger.list(filter)),
     attempts: (id) => soon(() => ledger.attempts(id)),
-    waiting: (lanes, most) => soon(() => ledger.waiting(lanes, most)),
+    waiting: (laneIds, most) => soon(() => ledger.waiting(laneIds, most)),
+    line: (laneId, most) => soon(() => ledger.line(laneId, most)),
     lanes: {
       idOf: (lane) => soon(() => lanes.idOf(lane)),
       nameOf: (id) => soon(() => lanes.nameOf(id)),

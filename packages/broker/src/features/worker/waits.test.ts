@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Ledger, LaneName } from '../../engines/ledger/ledger.ts';
 import { temporaryLedger } from '../../engines/ledger/testing/temporary-database.ts';
 import { ledgerHands } from '../../engines/ledger/testing/ledger-hands.ts';
@@ -26,7 +26,7 @@ async function room(more: Partial<WaitsDeps> = {}) {
     oldest.set(laneId, Date.now());
     return { id: ids.sort().at(-1)!, laneId, keyId: name.keyId };
   };
-  return { waits, queue };
+  return { waits, queue, ledger };
 }
 
 describe('the wait of a request', () => {
@@ -67,6 +67,19 @@ describe('the wait of a request', () => {
     const paused = await queue(11, { queue: 'paused' });
     expect(await waits.estimate(paused)).toEqual({ position: 11, etaMs: null });
     expect(await waits.estimate(await queue(1))).toEqual({ position: 1, etaMs: 13 });
+  });
+
+  it('is told to a thousand who ask at once from one look at their lane', async () => {
+    const { waits, queue, ledger } = await room();
+    const { laneId, id } = await queue(50);
+    const line = vi.spyOn(ledger, 'line');
+    const ids = (await ledger.line(laneId, 100)).slice(0, 50);
+    line.mockClear();
+    const asked = Array.from({ length: 1_000 }, (_, n) => ids[n % 50]!);
+    const told = await Promise.all(asked.map((one) => waits.estimate({ id: one, laneId })));
+    expect(told.map((estimate) => estimate?.position)).toEqual(asked.map((one) => ids.indexOf(one) + 1));
+    expect(ids.at(-1)).toBe(id);
+    expect(line).toHaveBeenCalledTimes(1);
   });
 
   it('is not told when more stand before it than are counted', async () => {

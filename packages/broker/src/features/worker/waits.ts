@@ -28,7 +28,7 @@ export interface KnownLine {
 }
 
 export interface WaitsDeps {
-  readonly ledger: Pick<Ledger, 'waiting' | 'lanes'>;
+  readonly ledger: Pick<Ledger, 'waiting' | 'line' | 'lanes'>;
   readonly lineOf: (model: string) => KnownLine;
   /** When the oldest row of each lane with work was accepted, as the sweep has seen it. */
   readonly oldest: () => ReadonlyMap<number, number>;
@@ -61,6 +61,8 @@ export interface Waits {
 const MOST_ROWS = 1_000;
 const MOST_LANES = 64;
 const REMEMBERED_MS = 1_000;
+/** Many ask again and again for requests of one lane: its line is read so often at most. */
+const LINE_REMEMBERED_MS = 250;
 const SAMPLE_EVERY_MS = 250;
 const MOST_SAMPLES = 500;
 const KEPT_ERRORS = 100;
@@ -76,21 +78,13 @@ interface Rival extends Waiting {
 
 export function createWaits(deps: WaitsDeps): Waits {
   const { ledger, ageingMs, now = Date.now, capOfQueue = () => Number.POSITIVE_INFINITY } = deps;
-  const remembered = new Map<string, { readonly lanes: Promise<Counted[]>; readonly until: number }>();
   const samples = new Map<string, { readonly at: number; etaMs: number | null }>();
   const errors: number[] = [];
   let nextSampleAt = Number.NEGATIVE_INFINITY;
 
-  /** Counted once a second a model, and only when somebody asks. */
-  function countedOf(model: string): Promise<Counted[]> {
-    const known = remembered.get(model);
-    if (known && known.until > performance.now()) return known.lanes;
-    if (remembered.size > MOST_LANES) remembered.clear();
-    const lanes = count(model);
-    lanes.catch(() => remembered.delete(model));
-    remembered.set(model, { lanes, until: performance.now() + REMEMBERED_MS });
-    return lanes;
-  }
+  /** Only when somebody asks. */
+  const countedOf = remembering(count, REMEMBERED_MS);
+  const lineOfLane = remembering((laneId: number) => ledger.line(laneId, MOST_ROWS + 1), LINE_REMEMBERED_MS);
 
   async function count(model: string): Promise<Counted[]> {
     const all = await Promise.all(
@@ -99,17 +93,18 @@ export function createWaits(deps: WaitsDeps): Waits {
       }),
     );
     const lanes = all.filter(({ name }) => name.model === model).slice(0, MOST_LANES);
-    const rows = await ledger.waiting(lanes, MOST_ROWS);
+    const rows = await ledger.waiting(
+      lanes.map(({ laneId }) => laneId),
+      MOST_ROWS,
+    );
     return lanes.map((lane, index) => ({ ...lane, rows: rows[index]! }));
   }
 
   async function estimate({ id, laneId }: WaitingRequest): Promise<WaitEstimate | null> {
     const { keyId, band, model, queue } = await ledger.lanes.nameOf(laneId);
-    const [[ahead], lanes] = await Promise.all([
-      ledger.waiting([{ laneId, before: id }], MOST_ROWS + 1),
-      countedOf(model),
-    ]);
-    if (ahead! > MOST_ROWS) return null;
+    const [own, lanes] = await Promise.all([lineOfLane(laneId), countedOf(model)]);
+    const ahead = placeIn(own, id);
+    if (ahead > MOST_ROWS) return null;
     const line = deps.lineOf(model);
     const elsewhere = deps.pacesElsewhere(model);
     const paces = line.pace ? [line.pace, ...elsewhere] : elsewhere;
@@ -128,13 +123,13 @@ export function createWaits(deps: WaitsDeps): Waits {
         const of = lane.name.keyId;
         return { laneId: lane.laneId, keyId: of, ...waiting(of, { rank: rank(lane), rows: lane.rows }) };
       });
-    const own = lanes.find((lane) => lane.laneId === laneId);
-    const ownRank = own ? rank(own) : rankOf(band, now() - idTime(id), ageingMs);
+    const counted = lanes.find((lane) => lane.laneId === laneId);
+    const ownRank = counted ? rank(counted) : rankOf(band, now() - idTime(id), ageingMs);
     const { position, etaMs } = estimateWait({
       slots: sum(paces.map(({ slots }) => slots)),
       free: sum(paces.map(({ free }) => free)),
       claimed: line.claimedBefore(ownRank, line.hadMs(keyId)) + sum(elsewhere.map(({ claimed }) => claimed)),
-      mine: { ...waiting(keyId, { rank: ownRank, rows: ahead! }), atOnce: deps.termsOf(keyId).cap },
+      mine: { ...waiting(keyId, { rank: ownRank, rows: ahead }), atOnce: deps.termsOf(keyId).cap },
       siblings: rivals.filter((rival) => rival.keyId === keyId),
       others: byKey(rivals.filter((rival) => rival.keyId !== keyId)),
     });
@@ -172,6 +167,31 @@ export function createWaits(deps: WaitsDeps): Waits {
       const sorted = [...errors].sort((one, other) => one - other);
       return { share: sorted[Math.floor(sorted.length / 2)]!, of: sorted.length };
     },
+  };
+}
+
+/** How many of these stand before it; they are in order. */
+function placeIn(line: readonly string[], id: string): number {
+  let [from, to] = [0, line.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (line[middle]! < id) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}
+
+/** Asks once for all who want to know in the meantime; what failed is asked again. */
+function remembering<Key, Value>(ask: (key: Key) => Promise<Value>, forMs: number) {
+  const remembered = new Map<Key, { readonly value: Promise<Value>; readonly until: number }>();
+  return (key: Key): Promise<Value> => {
+    const known = remembered.get(key);
+    if (known && known.until > performance.now()) return known.value;
+    if (remembered.size > MOST_LANES) remembered.clear();
+    const value = ask(key);
+    value.catch(() => remembered.delete(key));
+    remembered.set(key, { value, until: performance.now() + forMs });
+    return value;
   };
 }
 
