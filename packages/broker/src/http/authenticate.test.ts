@@ -30,7 +30,9 @@ function newApp(adminToken = ADMIN, asked: string[] = [], why: string | null = n
   });
   app.get('/client', { config: { access: 'key' } }, async (request) => ({ id: keyOf(request).id }));
   app.get('/careless', { config: { access: 'key' } }, async () => 'never asks whose key it is');
-  app.get('/admin', { config: { access: 'admin' } }, async (request) => ({ key: request.apiKey }));
+  app.get('/admin', { config: { access: 'admin', permission: 'keys.read' } }, async (request) => ({
+    key: request.apiKey,
+  }));
   app.get('/open', { config: { access: 'anyone' } }, async (request) => ({ key: request.apiKey }));
   app.get('/wrong', { config: { access: 'anyone' } }, async (request) => ({ id: keyOf(request).id }));
   return app;
@@ -56,6 +58,15 @@ describe('a route', () => {
     const app = newApp();
     void app.register(async (inner) => void inner.post('/forgotten', async () => 'secret'));
     await expect(async () => app.ready()).rejects.toThrow('POST /forgotten does not say who may call it.');
+  });
+});
+
+describe('a route for operators without a permission of the table', () => {
+  it.each([undefined, 'keys.nonsense', 'toString'])('stops the start: %s', (permission) => {
+    const config = { access: 'admin', permission } as never;
+    expect(() => newApp().get('/forgotten', { config }, async () => 'secret')).toThrow(
+      'GET /forgotten names no permission of the table.',
+    );
   });
 });
 
@@ -143,7 +154,7 @@ describe('an address that is blocked', () => {
       },
     });
     app.get('/client', { config: { access: 'key' } }, async () => 'in');
-    app.get('/admin', { config: { access: 'admin' } }, async () => 'in');
+    app.get('/admin', { config: { access: 'admin', permission: 'keys.read' } }, async () => 'in');
     app.get('/open', { config: { access: 'anyone' } }, async () => 'in');
     return { app, asked };
   }
