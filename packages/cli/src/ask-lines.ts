@@ -18,8 +18,11 @@ export function askingOn({ input, output }: Terminal): Asking {
   const ahead: string[] = [];
   let isOver = false;
 
-  function next(isHidden: boolean): Promise<string> {
-    if (ahead.length > 0 || isOver) return Promise.resolve(ahead.shift() ?? '');
+  function next(question: string, isHidden: boolean): Promise<string> {
+    if (ahead.length > 0 || isOver) {
+      output.write(question);
+      return Promise.resolve(ahead.shift() ?? '');
+    }
     const lines = createInterface({
       input,
       // A terminal that is left to readline echoes nothing by itself: what goes to nowhere is not seen.
@@ -27,6 +30,8 @@ export function askingOn({ input, output }: Terminal): Asking {
       ...(isHidden ? { terminal: true } : {}),
       historySize: 0,
     });
+    // Asked only now: who answers at once must not see it echoed.
+    output.write(question);
     return new Promise((answered) => {
       lines.on('line', (line) => {
         ahead.push(line);
@@ -40,13 +45,9 @@ export function askingOn({ input, output }: Terminal): Asking {
   }
 
   return {
-    line: async (question) => {
-      output.write(question);
-      return (await next(false)).trim();
-    },
+    line: async (question) => (await next(question, false)).trim(),
     secret: async (question) => {
-      output.write(question);
-      const answer = await next(true);
+      const answer = await next(question, true);
       output.write('\n');
       return answer;
     },
