@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import type { CliContext, GlobalOptions, Host } from './cli-context.ts';
-import { addAccount } from './commands/account/account.ts';
+import { addMe } from './commands/me/me.ts';
 import { addConfig } from './commands/config/config.ts';
 import { addContext } from './commands/context/context.ts';
 import { addDlq } from './commands/dlq/dlq.ts';
@@ -62,7 +62,7 @@ export function buildProgram(host: Host, onExit: (code: ExitCode) => void): Comm
   addLimits(program, run);
   addUpstreams(program, run);
   program.commandsGroup('People:');
-  addAccount(program, run);
+  addMe(program, run);
   addUsers(program, run);
   addSessions(program, run);
   addServiceTokens(program, run);

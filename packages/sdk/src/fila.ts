@@ -2,7 +2,7 @@
 import { invalidArgument } from './errors.ts';
 import type { FilaPromise } from './fila-promise.ts';
 import { createSend, type Attempt, type CallOptions, type FetchLike, type Send } from './http.ts';
-import { createAccount, type Account } from './resources/account.ts';
+import { createMe, type Me } from './resources/me.ts';
 import { createDeadLetters, type DeadLetters } from './resources/dead-letters.ts';
 import { createHealth, type Health } from './resources/health.ts';
 import { createKeys, type Keys } from './resources/keys.ts';
@@ -67,7 +67,7 @@ export class Fila {
   readonly verify: Verify;
   readonly users: Users;
   readonly sessions: Sessions;
-  readonly account: Account;
+  readonly me: Me;
   readonly serviceTokens: ServiceTokens;
   /** Private, and the keys behind it in a closure: printing a client shows none of them. */
   readonly #send: Send;
@@ -100,7 +100,7 @@ export class Fila {
     this.verify = createVerify(this.#send);
     this.users = createUsers(this.#send);
     this.sessions = createSessions(this.#send);
-    this.account = createAccount(this.#send);
+    this.me = createMe(this.#send);
     this.serviceTokens = createServiceTokens(this.#send);
   }
 

@@ -18,7 +18,7 @@ export type { RequestErrorCode } from './error-codes.generated.ts';
 export type { FilaPromise, FilaResponse } from './fila-promise.ts';
 export type { Attempt, CallOptions, FetchLike } from './http.ts';
 export type { Listing } from './listing.ts';
-export type { Account } from './resources/account.ts';
+export type { Me } from './resources/me.ts';
 export type { DeadLetters } from './resources/dead-letters.ts';
 export type { Health, ReadyOptions } from './resources/health.ts';
 export type { CreateKeyOptions, Keys } from './resources/keys.ts';

@@ -2,6 +2,8 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { AcceptedKey } from '../features/keys/keys.ts';
+import type { Limits } from '../features/limits/limits.ts';
+import { ADMIN_TOKEN, type Caller } from '../features/people/permissions.ts';
 import { NO_LIMITS } from '../kernel/key-limits.ts';
 import { fail } from '../kernel/errors.ts';
 import { silentLogger } from '../kernel/logger.ts';
@@ -217,5 +219,50 @@ describe('a route for anyone', () => {
     const app = newApp();
     await statusOf(app, '/client', bearer(CLIENT));
     expect((await app.inject('/open')).json()).toEqual({ key: null });
+  });
+});
+
+describe('people and programs on a route for operators', () => {
+  const SESSION = 'fila_sess_of_ana';
+  const ana: Caller = { ...ADMIN_TOKEN, kind: 'user', id: 'usr_1', name: 'ana', role: 'viewer' };
+
+  function appOf(limits?: Pick<Limits, 'refusalOfAddress' | 'wrongKey'>) {
+    const app = Fastify().setErrorHandler(answerError(silentLogger));
+    apps.push(app);
+    authenticate(app, {
+      ...{ adminToken: ADMIN, acceptKey: async () => key, limits },
+      people: {
+        accept: async (token) => (token === SESSION ? ana : null),
+        knows: (token) => token === SESSION,
+        refusalOf: ({ role }, permission) =>
+          role === 'viewer' && permission !== 'keys.read' ? fail('forbidden') : null,
+      },
+    });
+    const read = { access: 'admin', permission: 'keys.read' } as const;
+    app.get('/read', { config: read }, async ({ caller, apiKey }) => ({ name: caller?.name, apiKey }));
+    app.get('/write', { config: { ...read, permission: 'keys.write' } }, async () => 'written');
+    app.get('/client', { config: { access: 'key' } }, async ({ caller }) => ({ caller }));
+    return app;
+  }
+
+  it('are known to the route, and refused what they may not', async () => {
+    const app = appOf();
+    const { body } = await app.inject({ url: '/read', headers: bearer(SESSION) });
+    expect(JSON.parse(body)).toEqual({ name: 'ana', apiKey: null });
+    expect(await statusOf(app, '/write', bearer(SESSION))).toBe(403);
+    expect(await statusOf(app, '/write', bearer(ADMIN))).toBe(200);
+    expect(await statusOf(app, '/read', bearer('fila_sess_other'))).toBe(401);
+    expect(await statusOf(app, '/read', bearer(CLIENT))).toBe(401);
+  });
+
+  it('are nobody on a route for clients', async () => {
+    const { body } = await appOf().inject({ url: '/client', headers: bearer(SESSION) });
+    expect(JSON.parse(body)).toEqual({ caller: null });
+  });
+
+  it('who are known get through from an address that is blocked, others do not', async () => {
+    const app = appOf({ refusalOfAddress: () => fail('blocked'), wrongKey: async () => null });
+    expect(await statusOf(app, '/read', bearer(SESSION))).toBe(200);
+    expect(await statusOf(app, '/read', bearer('fila_sess_other'))).toBe(429);
   });
 });

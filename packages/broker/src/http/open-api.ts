@@ -117,7 +117,8 @@ const PROBLEM = { 'application/problem+json': { schema: { $ref: '#/components/sc
 /** What holds for every route and is therefore not said by each. */
 function complete(operation: Operation): void {
   const isAdmin = operation.tags?.includes('admin');
-  const isOpen = operation.security?.length === 0;
+  // Signing in needs no key and is refused all the same.
+  const isOpen = operation.security?.length === 0 && !operation.tags?.includes('sessions');
   if (isAdmin) operation.security = [{ admin: [] }];
   const statuses = new Set(
     errors.http.map((one) => one.status).filter((status) => isOpen !== true || status !== 401),

@@ -101,6 +101,12 @@ describe('the permission matrix', () => {
     expect(new Set(routes.map(({ permission }) => permission))).toEqual(new Set(Object.keys(PERMISSIONS)));
   });
 
+  it('lets nobody change anything with a permission to read', () => {
+    for (const { method, url: path, permission } of routes)
+      if (permission !== 'own.session')
+        expect(permission.endsWith('.read'), `${method} ${path} needs ${permission}`).toBe(method === 'GET');
+  });
+
   it('holds for each caller on each route', () => matrix(true));
 
   it('holds five minutes later: what is dangerous needs a fresh proof', async () => {

@@ -43,9 +43,9 @@ describe('fila.users', () => {
 
 describe('fila.sessions', () => {
   it('signs in and sets a password without any token', async () => {
-    const calls = await heard(({ sessions, account }) => [
+    const calls = await heard(({ sessions, me }) => [
       sessions.signIn({ name: 'ana', password: 'p' }),
-      account.setPassword({ reset_token: 'r', password: 'p' }),
+      me.setPassword({ reset_token: 'r', password: 'p' }),
     ]);
     expect(lines(calls).sort()).toEqual([
       'POST /api/v1/sessions {"name":"ana","password":"p"}',
@@ -55,7 +55,7 @@ describe('fila.sessions', () => {
   });
 
   it('has a path for each verb about oneself and about others', async () => {
-    const calls = await heard(({ sessions, account }) => [
+    const calls = await heard(({ sessions, me }) => [
       sessions.whoami(),
       sessions.signOut(),
       sessions.stepUp({ code: '1' }),
@@ -65,11 +65,11 @@ describe('fila.sessions', () => {
       sessions.list({ user: 'usr_a' }),
       sessions.revoke('ses_b'),
       sessions.revokeAll(),
-      account.changePassword({ current_password: 'a', new_password: 'b' }),
-      account.enrolTotp(),
-      account.confirmTotp({ code: '2' }),
-      account.removeTotp(),
-      account.newRecoveryCodes(),
+      me.changePassword({ current_password: 'a', new_password: 'b' }),
+      me.enrolTotp(),
+      me.confirmTotp({ code: '2' }),
+      me.removeTotp(),
+      me.newRecoveryCodes(),
     ]);
     expect(lines(calls).sort()).toEqual(
       [

@@ -25,7 +25,7 @@ describe.each(DATABASES)('lockout on $name', ({ isAvailable, open }) => {
       lockout = createLockout(loginFailureStore(database.sequelize), pepper, clock);
     });
 
-    it('an account waits longer after each failure, wherever they come from', async () => {
+    it('a person waits longer after each failure, wherever they come from', async () => {
       for (let failures = 1; failures <= 10; failures++) {
         await lockout.claim('ana', elsewhere());
         const leftMs = waitSeconds(failures) * 1000;

@@ -1,4 +1,4 @@
-/** Who guesses passwords waits longer and longer, by account and by address, and never for good. */
+/** Who guesses passwords waits longer and longer, by person and by address, and never for good. */
 import { createHmac, type KeyObject } from 'node:crypto';
 import type { Clock } from '../../kernel/clock.ts';
 import { fail, type FilaError } from '../../kernel/errors.ts';
@@ -9,9 +9,9 @@ export interface Lockout {
    * Counts a try as failed before it is made, so that many at once gain nothing. Throws `blocked` while one of the two
    * must wait; a try that was refused lengthens nothing.
    */
-  claim(account: string, address: string): Promise<void>;
-  /** The try was good after all: the account is forgotten, the address has one failure less. */
-  passed(account: string, address: string): Promise<void>;
+  claim(person: string, address: string): Promise<void>;
+  /** The try was good after all: the person is forgotten, the address has one failure less. */
+  passed(person: string, address: string): Promise<void>;
   /** Clean-up; how many there were. */
   forget(): Promise<number>;
 }
@@ -29,7 +29,7 @@ export function waitSeconds(failures: number): number {
 }
 
 export function createLockout(store: LoginFailureStore, pepper: KeyObject, clock: Clock): Lockout {
-  const subjectOf = (kind: 'account' | 'address', text: string): Buffer =>
+  const subjectOf = (kind: 'person' | 'address', text: string): Buffer =>
     createHmac('sha256', pepper).update(`${kind}:${text}`).digest();
 
   async function claimOne(subject: Buffer): Promise<void> {
@@ -53,12 +53,12 @@ export function createLockout(store: LoginFailureStore, pepper: KeyObject, clock
   }
 
   return {
-    claim: async (account, address) => {
+    claim: async (person, address) => {
       await claimOne(subjectOf('address', address));
-      await claimOne(subjectOf('account', account));
+      await claimOne(subjectOf('person', person));
     },
-    passed: async (account, address) => {
-      await store.remove(subjectOf('account', account));
+    passed: async (person, address) => {
+      await store.remove(subjectOf('person', person));
       await giveBack(subjectOf('address', address));
     },
     forget: () => store.forget(clock.now() - REMEMBERED_MS),

@@ -100,7 +100,7 @@ describe.each(DATABASES)('people on $name', ({ isAvailable, open }) => {
         const { name } = await somebody(people, 'viewer');
         const [one, two] = [await signedIn(people, name), await signedIn(people, name)];
         const change = (current_password: string) =>
-          people.account.changePassword(
+          people.me.changePassword(
             one.caller,
             { current_password, new_password: 'quiet-river-lantern' },
             ADDRESS,
@@ -220,10 +220,8 @@ describe.each(DATABASES)('people on $name', ({ isAvailable, open }) => {
 
       it('keeps what was on until the new authenticator has shown a code', async () => {
         const { name, caller, codeNow } = await enrolled();
-        const { secret } = await people.account.enrolTotp(caller);
-        expect(await codeOf(people.account.confirmTotp(caller, { code: '000000' }))).toBe(
-          'validation_failed',
-        );
+        const { secret } = await people.me.enrolTotp(caller);
+        expect(await codeOf(people.me.confirmTotp(caller, { code: '000000' }))).toBe('validation_failed');
         clock.pass(MINUTE);
         expect(await codeOf(tryTo(name, PASSWORD, codeNow()))).toBe('none');
         const [rows] = await engines.database.sequelize.query(
@@ -239,7 +237,7 @@ describe.each(DATABASES)('people on $name', ({ isAvailable, open }) => {
         expect(await codeOf(tryTo(name, PASSWORD))).toBe('none');
       });
 
-      it('can be demanded: without it nothing but the own account is open', async () => {
+      it('can be demanded: without it nothing but what is about oneself is open', async () => {
         const strict = peopleOn(engines, clock, { requireTotp: true });
         const { name } = await somebody(strict, 'super-admin');
         const { caller, token } = await signedIn(strict, name);

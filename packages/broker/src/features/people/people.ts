@@ -6,7 +6,7 @@ import type { FilaError } from '../../kernel/errors.ts';
 import { every } from '../../kernel/every.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Service } from '../../kernel/service.ts';
-import { createAccount, type Account } from './account.ts';
+import { createMe, type Me } from './me.ts';
 import { createCallers, type Callers, type SessionRules } from './callers.ts';
 import { createLockout } from './lockout.ts';
 import { createPasswords } from './passwords.ts';
@@ -23,7 +23,7 @@ export interface People extends Service, Pick<Callers, 'accept' | 'knows'> {
   refusalOf(caller: Caller, permission: Permission): FilaError | null;
   readonly users: Users;
   readonly sessions: Sessions;
-  readonly account: Account;
+  readonly me: Me;
   readonly serviceTokens: ServiceTokens;
   /** Clean-up of sessions that ended by themselves, and of old failures; how many there were. */
   forget(): Promise<number>;
@@ -82,7 +82,7 @@ export function createPeople({ store, vault, clock, logger, settings }: PeopleDe
     sessions: createSessions({
       ...{ users: store.users, store: store.sessions, callers, proof, rules, ...tokens },
     }),
-    account: createAccount({
+    me: createMe({
       ...{ store: store.users, users, sessions: store.sessions, callers, proof, secondFactor, logger },
     }),
     serviceTokens: createServiceTokens({ store: store.serviceTokens, callers, ...tokens }),

@@ -8,7 +8,7 @@ export type Role = (typeof ROLES)[number];
 interface Rule {
   /** The least of the roles that have it; `anyone`: whoever is signed in. */
   readonly least: Role | 'anyone';
-  /** Only a person about their own account, or only whoever holds the admin token. */
+  /** Only a person about themselves, or only whoever holds the admin token. */
   readonly only?: 'user' | 'admin_token';
   /** Never a scope of a service token: it would make itself a person. */
   readonly isForPeople?: true;

@@ -9,7 +9,7 @@ import type {
   StepUp,
 } from '../../kernel/contract.generated.ts';
 import type { People } from './people.ts';
-import { accountRoutes } from './account-routes.ts';
+import { meRoutes } from './me-routes.ts';
 import { callerOf, idOf, type WithId } from './route-parts.ts';
 
 const PATH = '/api/v1/admin/sessions';
@@ -18,7 +18,7 @@ const tags = ['admin'];
 const open = { tags: ['sessions'], security: [] };
 
 interface SessionRouteDeps {
-  readonly people: Pick<People, 'sessions' | 'users' | 'account'>;
+  readonly people: Pick<People, 'sessions' | 'users' | 'me'>;
   /** What counts as one address: those of one network may be one person's. */
   readonly addressOf: (ip: string) => string;
 }
@@ -26,7 +26,7 @@ interface SessionRouteDeps {
 export function sessionRoutes({ people, addressOf }: SessionRouteDeps) {
   return (app: FastifyInstance): void => {
     signInRoutes(app, { people, addressOf });
-    accountRoutes({ people, addressOf })(app);
+    meRoutes({ people, addressOf })(app);
     app.post<{ Body: StepUp }>(`${PATH}/step-up`, {
       config: { access: 'admin', permission: 'own.session' },
       schema: {

@@ -6,7 +6,7 @@ import { usageError } from '../../output/error-text.ts';
 import { printData } from '../../output/formats.ts';
 import { oneLine } from '../../output/plain-text.ts';
 import { relativeTime } from '../../output/units.ts';
-import { withProof } from '../account/prove.ts';
+import { withProof } from '../me/prove.ts';
 import { expiry } from '../expiry.ts';
 import { newSecretFile } from '../new-secret-file.ts';
 

@@ -3,7 +3,7 @@ import type { CliContext } from '../../cli-context.ts';
 import { usageError } from '../../output/error-text.ts';
 import type { ExitCode } from '../../output/exit-codes.ts';
 import { printData } from '../../output/formats.ts';
-import { withProof } from '../account/prove.ts';
+import { withProof } from '../me/prove.ts';
 import { forEachId } from '../for-each-id.ts';
 import { userId } from '../users/find-user.ts';
 

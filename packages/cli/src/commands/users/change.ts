@@ -4,7 +4,7 @@ import type { CliContext } from '../../cli-context.ts';
 import { usageError } from '../../output/error-text.ts';
 import { EXIT, type ExitCode } from '../../output/exit-codes.ts';
 import { oneLine } from '../../output/plain-text.ts';
-import { withProof } from '../account/prove.ts';
+import { withProof } from '../me/prove.ts';
 import { forEachId } from '../for-each-id.ts';
 import { userId } from './find-user.ts';
 

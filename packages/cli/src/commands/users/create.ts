@@ -4,7 +4,7 @@ import type { CliContext } from '../../cli-context.ts';
 import { printData } from '../../output/formats.ts';
 import { oneLine } from '../../output/plain-text.ts';
 import { relativeTime } from '../../output/units.ts';
-import { withProof } from '../account/prove.ts';
+import { withProof } from '../me/prove.ts';
 import { userId } from './find-user.ts';
 
 export async function createUser(context: CliContext, name: string, role: User['role']): Promise<void> {

@@ -49,9 +49,9 @@ export async function signedIn(people: People, name: string, code?: string) {
 
 /** Switches the second factor on; the authenticator, and the recovery codes. */
 export async function withTotp(people: People, caller: Caller, clock: MovingClock) {
-  const { secret } = await people.account.enrolTotp(caller);
+  const { secret } = await people.me.enrolTotp(caller);
   const codeNow = (): string => generateSync({ secret, epoch: Math.floor(clock.now() / 1000) });
-  const { codes } = await people.account.confirmTotp(caller, { code: codeNow() });
+  const { codes } = await people.me.confirmTotp(caller, { code: codeNow() });
   return { secret, codeNow, codes };
 }
 

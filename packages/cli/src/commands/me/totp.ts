@@ -12,7 +12,7 @@ export async function enableTotp(context: CliContext): Promise<void> {
   if (!context.canAsk)
     throw usageError('A second factor is switched on at a terminal: its first code is asked for');
   const fila = await context.sdk('admin');
-  const { uri, secret } = await withProof(context, fila, () => fila.account.enrolTotp());
+  const { uri, secret } = await withProof(context, fila, () => fila.me.enrolTotp());
   const { renderUnicodeCompact } = await import('uqr');
   out.mustSay('Scan this with an authenticator app:\n');
   out.mustSay(renderUnicodeCompact(uri));
@@ -20,7 +20,7 @@ export async function enableTotp(context: CliContext): Promise<void> {
   out.mustSay(uri);
   for (let left = TRIES; left > 0; left--) {
     const code = (await context.ask('Code that it shows now: ')).replaceAll(' ', '');
-    const confirmed = /^\d{6}$/.test(code) && (await confirm(() => fila.account.confirmTotp({ code })));
+    const confirmed = /^\d{6}$/.test(code) && (await confirm(() => fila.me.confirmTotp({ code })));
     if (confirmed) return showCodes(context, confirmed.codes);
     out.mustSay('That is not the present code.');
   }
@@ -44,13 +44,13 @@ async function confirm<T>(call: () => Promise<T>): Promise<T | null> {
 
 export async function disableTotp(context: CliContext): Promise<void> {
   const fila = await context.sdk('admin');
-  await withProof(context, fila, () => fila.account.removeTotp());
+  await withProof(context, fila, () => fila.me.removeTotp());
   context.out.notice('✔ The second factor is off, and its recovery codes are gone.');
 }
 
 export async function newCodes(context: CliContext): Promise<void> {
   const fila = await context.sdk('admin');
-  const { codes } = await withProof(context, fila, () => fila.account.newRecoveryCodes());
+  const { codes } = await withProof(context, fila, () => fila.me.newRecoveryCodes());
   await showCodes(context, codes);
 }
 

@@ -4,7 +4,7 @@ import type { Run } from '../../program.ts';
 
 const STDIN = 'take it from stdin instead of asking';
 
-export function addAccount(program: Command, run: Run): void {
+export function addMe(program: Command, run: Run): void {
   program
     .command('setup')
     .description('make the first super-admin; needs the admin token')

@@ -1,4 +1,4 @@
-/** What people do about their own account: password, second factor, recovery codes. */
+/** What people do about themselves: password, second factor, recovery codes. */
 import type {
   ChangePassword,
   ConfirmTotp,
@@ -17,7 +17,7 @@ import type { StoredUser, UserStore } from './user-store.ts';
 import type { Users } from './users.ts';
 import { userOnWire } from './user-view.ts';
 
-export interface Account {
+export interface Me {
   /** Ends all other sessions of the person. */
   changePassword(caller: Caller, input: ChangePassword, address: string): Promise<User>;
   enrolTotp(caller: Caller): Promise<TotpEnrolment>;
@@ -26,7 +26,7 @@ export interface Account {
   newRecoveryCodes(caller: Caller): Promise<RecoveryCodes>;
 }
 
-interface AccountDeps {
+interface MeDeps {
   readonly store: UserStore;
   readonly users: Pick<Users, 'newPassword'>;
   readonly sessions: SessionStore;
@@ -36,7 +36,7 @@ interface AccountDeps {
   readonly logger: Logger;
 }
 
-export function createAccount(deps: AccountDeps): Account {
+export function createMe(deps: MeDeps): Me {
   const { store, users, sessions, callers, proof, secondFactor, logger } = deps;
 
   async function personOf(caller: Caller): Promise<StoredUser> {

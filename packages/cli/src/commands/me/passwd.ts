@@ -16,7 +16,7 @@ export async function passwd(context: CliContext, flags: PasswdFlags): Promise<v
     const reset_token = await resetToken(context, flags);
     const password = await newPassword(context, flags);
     const fila = await context.sdk('anyone');
-    await printOne(context.out, await fila.account.setPassword({ reset_token, password }), view);
+    await printOne(context.out, await fila.me.setPassword({ reset_token, password }), view);
     return context.out.notice('✔ The password is set. Sign in:  fila login');
   }
   const fila = await context.sdk('admin');
@@ -24,7 +24,7 @@ export async function passwd(context: CliContext, flags: PasswdFlags): Promise<v
   const [current_password, new_password] = flags.passwordStdin
     ? ((await passwordLines(context, 2)) as [string, string])
     : [await context.askSecret('Present password: '), await newPassword(context, flags)];
-  const user = await fila.account.changePassword({ current_password, new_password });
+  const user = await fila.me.changePassword({ current_password, new_password });
   await printOne(context.out, user, view);
   context.out.notice('✔ The password is changed, and the other sessions have ended.');
 }

@@ -11,12 +11,12 @@ const session = { access: 'admin', permission: 'own.session' } as const;
 const secure = { access: 'admin', permission: 'own.secure' } as const;
 const ended = { 200: { description: 'They have ended.', $ref: 'EndedSessions#' } };
 
-interface AccountRouteDeps {
-  readonly people: Pick<People, 'sessions' | 'account'>;
+interface MeRouteDeps {
+  readonly people: Pick<People, 'sessions' | 'me'>;
   readonly addressOf: (ip: string) => string;
 }
 
-export function accountRoutes({ people, addressOf }: AccountRouteDeps) {
+export function meRoutes({ people, addressOf }: MeRouteDeps) {
   return (app: FastifyInstance): void => {
     ownSessions(app, people.sessions);
     app.get(PATH, {
@@ -35,10 +35,9 @@ export function accountRoutes({ people, addressOf }: AccountRouteDeps) {
         body: { $ref: 'ChangePassword#' },
         response: { 200: { description: 'Whose it is.', $ref: 'User#' } },
       },
-      handler: (request) =>
-        people.account.changePassword(callerOf(request), request.body, addressOf(request.ip)),
+      handler: (request) => people.me.changePassword(callerOf(request), request.body, addressOf(request.ip)),
     });
-    secondFactor(app, people.account);
+    secondFactor(app, people.me);
   };
 }
 
@@ -87,7 +86,7 @@ function ownSessions(app: FastifyInstance, sessions: People['sessions']): void {
   });
 }
 
-function secondFactor(app: FastifyInstance, account: People['account']): void {
+function secondFactor(app: FastifyInstance, me: People['me']): void {
   const codes = { 200: { description: 'Ten codes, shown this once.', $ref: 'RecoveryCodes#' } };
   app.post(`${PATH}/totp`, {
     config: secure,
@@ -96,7 +95,7 @@ function secondFactor(app: FastifyInstance, account: People['account']): void {
       description: 'It counts once its first code was confirmed; until then what was on stays on.',
       response: { 200: { description: 'Its secret, shown this once.', $ref: 'TotpEnrolment#' } },
     },
-    handler: (request) => account.enrolTotp(callerOf(request)),
+    handler: (request) => me.enrolTotp(callerOf(request)),
   });
   app.post<{ Body: ConfirmTotp }>(`${PATH}/totp/confirm`, {
     config: secure,
@@ -104,7 +103,7 @@ function secondFactor(app: FastifyInstance, account: People['account']): void {
       ...{ tags, operationId: 'confirmTotp', summary: 'Switch the second factor on' },
       ...{ body: { $ref: 'ConfirmTotp#' }, response: codes },
     },
-    handler: (request) => account.confirmTotp(callerOf(request), request.body),
+    handler: (request) => me.confirmTotp(callerOf(request), request.body),
   });
   app.delete(`${PATH}/totp`, {
     config: secure,
@@ -112,7 +111,7 @@ function secondFactor(app: FastifyInstance, account: People['account']): void {
       ...{ tags, operationId: 'removeTotp', summary: 'Switch the second factor off' },
       response: { 200: { description: 'Whose it was.', $ref: 'User#' } },
     },
-    handler: (request) => account.removeTotp(callerOf(request)),
+    handler: (request) => me.removeTotp(callerOf(request)),
   });
   app.post(`${PATH}/recovery-codes`, {
     config: secure,
@@ -120,6 +119,6 @@ function secondFactor(app: FastifyInstance, account: People['account']): void {
       ...{ tags, operationId: 'newRecoveryCodes', summary: 'Make new recovery codes; the old ones end' },
       response: codes,
     },
-    handler: (request) => account.newRecoveryCodes(callerOf(request)),
+    handler: (request) => me.newRecoveryCodes(callerOf(request)),
   });
 }

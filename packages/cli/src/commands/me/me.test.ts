@@ -13,7 +13,7 @@ import {
 
 let dir: string;
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'fila-account-'));
+  dir = mkdtempSync(join(tmpdir(), 'fila-me-'));
 });
 afterEach(() => rmSync(dir, { recursive: true }));
 
