@@ -48,6 +48,7 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const STEP_UP_MS = 5 * MINUTE_MS;
 const NOTE_USE_EVERY_MS = 10_000;
+const NOTED_AFTER_MS = MINUTE_MS;
 
 export function createPeople({ store, vault, clock, logger, settings }: PeopleDeps): People {
   const pepper = createSecretKey(vault.derive('people pepper 1'));
@@ -88,7 +89,9 @@ export function createPeople({ store, vault, clock, logger, settings }: PeopleDe
     serviceTokens: createServiceTokens({ store: store.serviceTokens, callers, ...tokens }),
     forget: async () => {
       const now = clock.now();
-      const ended = await store.sessions.forget({ lastUsedAt: now - rules.idleMs, now });
+      // Another broker may know of a later use and not have written it yet.
+      const lastUsedAt = now - rules.idleMs - NOTED_AFTER_MS;
+      const ended = await store.sessions.forget({ lastUsedAt, now });
       return ended + (await lockout.forget());
     },
   };
