@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateSync } from 'otplib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { CLI, daemonEnvironment, startDaemon, type Daemon } from '../helpers/daemon.ts';
 import { ENGINE_SETS } from '../helpers/engine-sets.ts';
 import { inTerminal, terminalAvailable, type Terminal } from '../helpers/terminal.ts';
@@ -20,6 +20,8 @@ const BIAS = 'seven-kettles-on-a-hill';
 describe.each(ENGINE_SETS)('people on $name', ({ isAvailable, environment }) => {
   describe.skipIf(!isAvailable || !terminalAvailable)('with its engines', () => {
     let daemon: Daemon;
+    /** Another broker on the same engines, where they can be shared. */
+    let other: Daemon | undefined;
     let codes: string[] = [];
     const configOf = (who: string): string => join(daemon.dataDir, `config-of-${who}`);
 
@@ -41,13 +43,21 @@ describe.each(ENGINE_SETS)('people on $name', ({ isAvailable, environment }) => 
     }
     const atTerminal = (who: string, words: readonly string[]): Terminal =>
       inTerminal([process.execPath, CLI, ...words], environmentOf(who));
+    async function sessionOf(who: string): Promise<{ token: string }> {
+      const folder = join(configOf(who), 'sessions');
+      const [file] = await readdir(folder);
+      return JSON.parse(await readFile(join(folder, file!), 'utf8')) as { token: string };
+    }
     const whoIs = async (who: string): Promise<{ name: string; role: string; kind: string }> =>
       JSON.parse((await fila(who, ['whoami', '--json'])).stdout);
 
     beforeAll(async () => {
-      daemon = await startDaemon(await environment());
+      const engines = await environment();
+      daemon = await startDaemon(engines);
+      if (engines['FILA_DATABASE_URL']) other = await startDaemon(engines);
     });
     afterAll(async () => {
+      await other?.stop();
       expect(await daemon.stop()).toBe(0);
     });
 
@@ -125,10 +135,17 @@ describe.each(ENGINE_SETS)('people on $name', ({ isAvailable, environment }) => 
       expect(await call('GET', 'users')).toBe(403);
     });
 
-    it('who is suspended is out at once, and the last super-admin stays', async () => {
+    it('who is suspended is out at once, on every broker, and the last super-admin stays', async () => {
       expect((await fila('bia', ['whoami'])).code).toBe(0);
+      const { token } = await sessionOf('bia');
+      const elsewhere = async (): Promise<number> => {
+        const headers = { authorization: `Bearer ${token}` };
+        return (await fetch(`${(other ?? daemon).url}/api/v1/admin/me`, { headers })).status;
+      };
+      expect(await elsewhere()).toBe(200);
       expect((await fila('ana', ['users', 'suspend', 'bia'])).stdout).toBe('user/bia suspended\n');
       expect((await fila('bia', ['whoami'])).code).toBe(4);
+      await vi.waitFor(async () => expect(await elsewhere()).toBe(401), { timeout: 5_000 });
       expect((await fila('bia', ['login', 'bia', '--password-stdin'], `${BIAS}\n`)).code).toBe(4);
       for (const words of [
         ['suspend', 'ana'],
@@ -139,12 +156,7 @@ describe.each(ENGINE_SETS)('people on $name', ({ isAvailable, environment }) => 
     });
 
     it('no password, token or code is in the log', async () => {
-      const session = JSON.parse(
-        await readFile(
-          join(configOf('ana'), 'sessions', (await readdir(join(configOf('ana'), 'sessions')))[0]!),
-          'utf8',
-        ),
-      ) as { token: string };
+      const session = await sessionOf('ana');
       for (const secret of [PASSWORD, BIAS, session.token, ...codes])
         expect(daemon.log()).not.toContain(secret);
     });

@@ -10,7 +10,7 @@ import { fail } from '../../kernel/errors.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Callers } from './callers.ts';
 import type { Caller } from './permissions.ts';
-import type { Proof } from './proof.ts';
+import { notRight, type Proof } from './proof.ts';
 import type { SecondFactor } from './second-factor.ts';
 import type { SessionStore } from './session-store.ts';
 import type { StoredUser, UserStore } from './user-store.ts';
@@ -54,10 +54,9 @@ export function createMe(deps: MeDeps): Me {
 
   return {
     changePassword: async (caller, { current_password, new_password }, address) => {
-      const user = await personOf(caller);
-      await proof.ofPassword(user, current_password, address);
+      const user = await proof.ofPassword(await personOf(caller), current_password, address);
       const passwordHash = await users.newPassword(new_password, user.name, '/new_password');
-      await store.change(user.id, { passwordHash, resetHash: null, resetExpiresAt: null });
+      if (!(await store.replacePassword(user.id, user.passwordHash, passwordHash))) throw notRight();
       await sessions.end({ userId: user.id, except: caller.sessionId! });
       return changed(caller, 'password changed');
     },

@@ -1,6 +1,8 @@
 /** People on real databases: signing in, lockout, second factor, sessions, roles, and tokens of programs. */
+import { hash } from '@node-rs/argon2';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DATABASES, type Engines } from '../../testing/databases.ts';
+import { peopleStore } from './people-store.ts';
 import type { People } from './people.ts';
 import { refusalOf } from './permissions.ts';
 import {
@@ -111,6 +113,31 @@ describe.each(DATABASES)('people on $name', ({ isAvailable, open }) => {
         expect(await people.accept(two.token)).toBeNull();
         expect(await codeOf(tryTo(name, PASSWORD))).toBe('unauthorized');
         expect((await tryTo(name, 'quiet-river-lantern')).user.name).toBe(name);
+      });
+
+      it('that is taken away while somebody signs in or changes it with the old one stays away', async () => {
+        const { id, name } = await somebody(people, 'viewer');
+        const { caller } = await signedIn(people, name);
+        const input = { current_password: PASSWORD, new_password: 'quiet-river-lantern' };
+        const outcomes = await Promise.all([
+          codeOf(tryTo(name, PASSWORD)),
+          codeOf(people.me.changePassword(caller, input, ADDRESS)),
+          people.users.resetPassword(id),
+        ]);
+        expect(outcomes.slice(0, 2)).toEqual(['unauthorized', 'unauthorized']);
+        expect((await people.users.get(id)).has_password).toBe(false);
+        expect(await people.sessions.list(ADMIN_TOKEN, id)).toEqual([]);
+      });
+
+      it('of cheaper times is made anew when it is next used', async () => {
+        const { id, name } = await somebody(people, 'viewer');
+        const cheap = await hash(PASSWORD, { memoryCost: 8192, timeCost: 1, parallelism: 1 });
+        const hashOf = async (): Promise<string> =>
+          (await peopleStore(engines.database.sequelize).users.byId(id))!.passwordHash!;
+        await peopleStore(engines.database.sequelize).users.change(id, { passwordHash: cheap });
+        expect(await codeOf(tryTo(name, PASSWORD))).toBe('none');
+        expect(await hashOf()).toMatch(/m=65536,t=3,p=1/);
+        expect(await codeOf(tryTo(name, PASSWORD))).toBe('none');
       });
 
       it('is kept as argon2id and nothing else is kept of it, nor of any token', async () => {

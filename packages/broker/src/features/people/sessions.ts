@@ -15,7 +15,7 @@ import { newId } from '../../kernel/ids.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import { endOf, type Callers, type SessionRules } from './callers.ts';
 import { permissionsOf, type Caller } from './permissions.ts';
-import type { Proof } from './proof.ts';
+import { notRight, type Proof } from './proof.ts';
 import type { SessionStore, StoredSession } from './session-store.ts';
 import { hashToken, newToken } from './token-secret.ts';
 import type { StoredUser, UserStore } from './user-store.ts';
@@ -64,6 +64,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
       ...{ createdAt: now, lastUsedAt: now, expiresAt: now + longestMs, provedAt: now },
     };
     await store.insert(session, MOST_OF_ONE);
+    await stillGood(user, session.id);
     await users.change(user.id, { lastLoginAt: now });
     logger.info({ userId: user.id, sessionId: session.id }, 'signed in');
     return {
@@ -71,6 +72,14 @@ export function createSessions(deps: SessionsDeps): Sessions {
       session: onWire(session, user, session.id),
       user: userOnWire({ ...user, lastLoginAt: now }),
     };
+  }
+
+  /** Whoever was suspended or reset while signing in: what ended their sessions has not seen this one. */
+  async function stillGood({ id, passwordHash }: StoredUser, sessionId: string): Promise<void> {
+    const now = await users.byId(id);
+    if (now?.status === 'active' && now.passwordHash === passwordHash) return;
+    await store.end({ id: sessionId });
+    throw notRight();
   }
 
   async function personOf(caller: Caller): Promise<StoredUser> {

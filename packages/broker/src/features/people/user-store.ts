@@ -42,6 +42,8 @@ export interface UserStore {
   /** By name. */
   all(): Promise<StoredUser[]>;
   change(id: string, change: UserChange): Promise<void>;
+  /** False when the password is another one by now. */
+  replacePassword(id: string, from: string | null, to: string): Promise<boolean>;
   /** Null removes. Never takes the last super-admin away who can sign in. */
   changeGuarded(id: string, change: Pick<UserChange, 'role' | 'status'> | null): Promise<Guarded>;
   /** Sets a password once for a token that is still good; the id of whose it is. */
@@ -100,6 +102,11 @@ export function userStore(sequelize: Sequelize): UserStore {
       (await users.findAll({ raw: true, order: [['name', 'ASC']] })).map((row) => asUser(row)!),
     change: async (id, change) => {
       await users.update(change, { where: { id } });
+    },
+    replacePassword: async (id, from, to) => {
+      const change = { passwordHash: to, resetHash: null, resetExpiresAt: null };
+      const [changed] = await users.update(change, { where: { id, passwordHash: from } });
+      return changed === 1;
     },
     changeGuarded: (id, change) =>
       alone(async (transaction) => {

@@ -1,7 +1,7 @@
 /** People at a terminal: setting up, signing in and out, proving who one is, contexts; against a scripted broker. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runCli, type CliRun, type CliSetup } from '../../testing/run-cli.ts';
 import {
@@ -279,6 +279,14 @@ describe('fila context', () => {
       '\tlocal\thttp://127.0.0.1:7433\t',
       'yes\tprod\thttps://fila.example\t',
     ]);
+    expect((await run('add', 'lab', 'http://lab:1', '--token-file', 'lab.token')).code).toBe(0);
+    expect(JSON.parse(readFileSync(join(dir, 'contexts.json'), 'utf8'))).toEqual({
+      current: 'prod',
+      contexts: {
+        prod: { url: 'https://fila.example' },
+        lab: { url: 'http://lab:1', tokenFile: resolve('lab.token') },
+      },
+    });
     expect((await run('use', 'nonsense')).code).toBe(5);
     expect((await run('add', 'local', 'http://a')).code).toBe(2);
     expect((await run('add', 'x', 'nonsense')).code).toBe(2);
