@@ -27,9 +27,15 @@ import { createPeople } from './features/people/people.ts';
 import { serviceTokenRoutes } from './features/people/service-token-routes.ts';
 import { sessionRoutes } from './features/people/session-routes.ts';
 import { userRoutes } from './features/people/user-routes.ts';
+import { queueRoutes } from './features/queues/queue-routes.ts';
+import { queueStore } from './features/queues/queue-store.ts';
+import { createQueues, type Queues } from './features/queues/queues.ts';
+import { createExplainRequest } from './features/requests/explain-request.ts';
+import { explainRoutes } from './features/requests/explain-routes.ts';
 import { requestContent } from './features/requests/request-content.ts';
 import { requestRoutes } from './features/requests/request-routes.ts';
 import { createRequests } from './features/requests/requests.ts';
+import { modelRoutes } from './features/upstreams/model-routes.ts';
 import { createUpstreamRegistry } from './features/upstreams/upstream-registry.ts';
 import { upstreamRoutes } from './features/upstreams/upstream-routes.ts';
 import { upstreamStore } from './features/upstreams/upstream-store.ts';
@@ -69,6 +75,9 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     upstreams: settings.ollamaUrls,
     allowCloudModels: settings.allowCloudModels,
     client: { defaultMaxTokens: settings.maxTokens },
+    adaptiveTimeouts: settings.adaptiveTimeouts,
+    preloadModels: settings.preloadModels,
+    swapBounds: { requests: settings.swapAfterRequests, ms: settings.swapAfterMs },
     logger,
     clock,
   });
@@ -85,11 +94,19 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     countKeys: (plan) => keys.countWithPlan(plan),
   });
   const people = createPeople({ store: peopleStore(database.sequelize), vault, clock, logger, settings });
-  const limits = createLimits({ limiter: engines.limiter, keys, ledger, settings, clock, logger });
+  const queues: Queues = createQueues({
+    ...{ store: queueStore(database.sequelize), clock, logger },
+    workOf: (queue, most) => ledger.sweeps.workOf(queue, most),
+  });
+  const limits = createLimits({
+    ...{ limiter: engines.limiter, keys, ledger, settings, isPaused: queues.isPaused, clock, logger },
+  });
   const models = createModels({ allowCloudModels: settings.allowCloudModels, isCloudModel });
   const requests = createRequests({
     ...{ ledger, activeLanes, vault, clock, logger, defaultModel: settings.defaultModel },
     offerLane: (lane, name) => worker.offerLane(lane, name),
+    hasQueue: queues.has,
+    makeRoom: (name) => worker.makeRoom(name),
     hasReceivers: (keyId) => webhooks.hasReceivers(keyId),
     problemOfCallback: (url) => webhooks.problemOfUrl(url),
   });
@@ -112,12 +129,14 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   });
   requests.onEnded(() => webhooks.wake());
   requests.onEnded((id, facts) => limits.ended(id, facts));
+  requests.onEnded((_id, facts) => queues.ended(facts));
   const worker: Worker = createWorker({
-    ...{ ledger, activeLanes, requests, upstreams, clock, logger, owner: run },
+    ...{ ledger, activeLanes, requests, queues, upstreams, clock, logger, owner: run },
     spoolFile: join(settings.dataDir, 'outcomes.spool'),
     ...{ earlierRuns: dataDir.earlierRuns, forgetEarlierRuns: () => dataDir.forgetEarlierRuns() },
     ...{ leaseMs: settings.leaseMs, stopGraceMs: settings.stopGraceMs },
     ...{ ageingMs: settings.ageingMs, reservedSlots: settings.reservedSlots },
+    sessionWaitMs: settings.sessionWaitMs,
     isAlone: () => engines.limiter.brokers().count === 1,
     limitsOf: (keyId) => keys.limitsOf(keyId),
     execute: inOrder(execution({ requests, worker: { callModel: callModel(settings) } })),
@@ -157,14 +176,22 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       userRoutes(people),
       sessionRoutes({ people, addressOf: clientAddress }),
       serviceTokenRoutes(people),
+      queueRoutes(queues),
       upstreamRoutes(upstreamRegistry),
+      explainRoutes(
+        createExplainRequest({
+          ...{ ledger, vault, upstreams, clock, timers: timersOf(settings) },
+          totalMsOf: (queue) => queues.policyOf(queue).totalTimeoutMs,
+        }),
+      ),
+      modelRoutes(upstreams),
       webhookRoutes({ webhooks, keyOf }),
       verifyRoutes(verify),
       deadLetterRoutes({ deadLetters, operations }),
       operationRoutes(operations),
       requestRoutes({
         requests,
-        arrive: inOrder(arrival({ models, requests })),
+        arrive: inOrder(arrival({ models, queues, requests })),
         keyOf,
         maxWaitSeconds: settings.maxWaitSeconds,
       }),
@@ -182,6 +209,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       upstreamRegistry,
       keys,
       people,
+      queues,
       limits,
       webhooks,
       worker,

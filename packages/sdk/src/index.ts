@@ -23,8 +23,10 @@ export type { DeadLetters } from './resources/dead-letters.ts';
 export type { Health, ReadyOptions } from './resources/health.ts';
 export type { CreateKeyOptions, Keys } from './resources/keys.ts';
 export type { Limits } from './resources/limits.ts';
+export type { Models } from './resources/models.ts';
 export type { Operations, WaitForOperationOptions } from './resources/operations.ts';
 export type { Plans } from './resources/plans.ts';
+export type { Queues } from './resources/queues.ts';
 export type {
   CreateAndWaitOptions,
   CreateRequestOptions,
@@ -46,12 +48,15 @@ export type { Verify } from './resources/verify.ts';
 export type { WaitOptions } from './resources/wait.ts';
 export type {
   ApiKey,
+  AttemptExplanation,
   AppliedLimit,
   ApiKeyList,
   Authentication,
+  CallTimer,
   CreateApiKey,
   CreatedApiKey,
   CreatePlan,
+  CreateQueue,
   CreateRequest,
   DeadLetter,
   DeadLetterDetails,
@@ -61,6 +66,8 @@ export type {
   DeadLetterRetry,
   DiscardDeadLetter,
   ExplainLimitsQuery,
+  InstalledModel,
+  InstalledModelList,
   LiftedPenalty,
   LimitExplanation,
   ListApiKeysQuery,
@@ -68,15 +75,20 @@ export type {
   ListOperationsQuery,
   ListRequestsQuery,
   Liveness,
+  ModelPreload,
   Operation,
   OperationList,
   Penalty,
   PenaltyList,
   Plan,
   PlanList,
+  PreloadModel,
   Problem,
+  Queue,
+  QueueList,
   Readiness,
   Request,
+  RequestExplanation,
   RequestList,
   RequestStatus,
   RetryDeadLetter,
@@ -86,8 +98,10 @@ export type {
   UpdateUpstream,
   Upstream,
   UpstreamList,
+  TimerTerm,
   UpdateApiKey,
   UpdatePlan,
+  UpdateQueue,
   Verification,
   CreatedWebhook,
   CreateWebhook,

@@ -14,6 +14,7 @@ export interface Change<T> {
     | 'upstream'
     | 'webhook'
     | 'plan'
+    | 'queue'
     | 'penalty'
     | 'user'
     | 'session'

@@ -167,6 +167,51 @@ export function describeLedgerOutcomes(
       expect(await list({ keyId: newId('key') })).toEqual([]);
     });
 
+    it('moves a request to another lane for its next attempt, and remembers the lane it came from', async () => {
+      const [from, to] = [await lane(), await lane()];
+      for (let n = 0; n < 3; n++) await insert(from);
+      const rows = await claim(from);
+      expect(rows.map((row) => row.firstLaneId)).toEqual([null, null, null]);
+      const error = { code: 'upstream_failed', sealed: Buffer.from('why') };
+      const delayed = { to: 'delayed', delayMs: -1, result: undefined, error } as const;
+      // Together in one flush: one moves, one stays, one is too late.
+      const written = await Promise.all([
+        ledger.settle(completed(rows[0]!, { ...delayed, laneId: to })),
+        ledger.settle(completed(rows[1]!, delayed)),
+        ledger.settle(completed(rows[2]!, { ...delayed, laneId: to, fence: 99 })),
+      ]);
+      expect(written).toEqual([true, true, false]);
+      await ledger.sweeps.wake();
+      expect(await ledger.find(rows[0]!.id)).toMatchObject({ laneId: to, firstLaneId: from, attempts: 1 });
+      expect(await ledger.find(rows[1]!.id)).toMatchObject({ laneId: from, firstLaneId: null });
+      expect(await ledger.find(rows[2]!.id)).toMatchObject({ laneId: from, firstLaneId: null });
+      const [moved] = await claim(to);
+      expect(moved).toMatchObject({ id: rows[0]!.id, laneId: to, firstLaneId: from });
+      await ledger.settle(completed(moved!));
+      expect(await ledger.find(moved!.id)).toMatchObject({
+        ...{ state: 'completed', laneId: to, firstLaneId: from, attempts: 2 },
+      });
+    });
+
+    it('counts what of a queue has not ended, up to a number, and since when its oldest waits', async () => {
+      const [queue, other] = ['counted', 'counted-not'];
+      const laneOf = (name: string, band: number) =>
+        ledger.lanes.idOf({ queue: name, keyId: KEY, band, model: 'm' });
+      const [low, high, foreign] = [await laneOf(queue, 1), await laneOf(queue, 4), await laneOf(other, 4)];
+      const none = { pending: 0, delayed: 0, processing: 0, oldestAt: null };
+      expect(await ledger.sweeps.workOf(queue, 10)).toEqual(none);
+      for (let n = 0; n < 3; n++) await insert(low, { createdAt: 5_000 + n });
+      for (let n = 0; n < 2; n++) await insert(high, { createdAt: 6_000 });
+      await insert(low, { runAt: Date.now() + 3_600_000 });
+      await insert(foreign, { createdAt: 1_000 });
+      const [first] = await claim(low, 1);
+      const counts = { pending: 4, delayed: 1, processing: 1, oldestAt: 5_001 };
+      expect(await ledger.sweeps.workOf(queue, 10)).toEqual(counts);
+      expect(await ledger.sweeps.workOf(queue, 2)).toEqual({ ...counts, pending: 3 });
+      await ledger.settle(completed(first!));
+      expect(await ledger.sweeps.workOf(queue, 10)).toEqual({ ...counts, processing: 0 });
+    });
+
     async function deadLetter(laneId: number): Promise<string> {
       const id = await insert(laneId);
       const rows = await claim(laneId);

@@ -4,7 +4,7 @@ import { STATE, stateOf, type AttemptRow, type ListFilter, type RequestRow } fro
 import type { SqlRunner, SqlValue } from './sql-runner.ts';
 
 const COLUMNS =
-  'id, lane_id, key_id, state, priority, attempts, created_at, started_at, completed_at, run_at, deadline_at, ' +
+  'id, lane_id, first_lane_id, key_id, state, priority, attempts, created_at, started_at, completed_at, run_at, deadline_at, ' +
   'processing_ms, prompt_tokens, completion_tokens, upstream, error_code, metadata, result, error, ' +
   'callback, retry_of, retried_as, retry_note, discarded_at, discard_reason, deliveries';
 
@@ -13,6 +13,7 @@ const MAX_IDS = 200;
 const WINDOW = 500;
 
 const OF_MODEL = 'lane_id IN (SELECT id FROM lanes WHERE model = ?)';
+const OF_QUEUE = 'lane_id IN (SELECT id FROM lanes WHERE queue = ?)';
 
 type StoredRow = Record<string, number | string | Buffer | null>;
 
@@ -135,6 +136,7 @@ function conditions(filter: ListFilter): Conditions {
   add(all, 'created_at >= ?', filter.createdAfter);
   add(all, 'created_at < ?', filter.createdBefore);
   add(all, OF_MODEL, filter.model);
+  add(all, OF_QUEUE, filter.queue);
   if (filter.states) all.where.push(`state IN (${filter.states.map((state) => STATE[state]).join(',')})`);
   if (filter.isDeadLetter)
     all.where.push(`state = ${STATE.failed} AND discarded_at IS NULL AND retried_as IS NULL`);
@@ -152,6 +154,7 @@ function toRow(row: StoredRow): RequestRow {
   return {
     id: String(row['id']),
     laneId: Number(row['lane_id']),
+    firstLaneId: number('first_lane_id'),
     keyId: String(row['key_id']),
     state: stateOf(Number(row['state'])),
     priority: Number(row['priority']),

@@ -55,6 +55,8 @@ export interface LaneBook {
 export interface LedgerSweeps {
   /** Lanes that have pending rows, with the oldest of them: all lanes, or those named. One index dive a lane. */
   lanesWithWork(laneIds?: readonly number[]): Promise<{ laneId: number; oldest: string }[]>;
+  /** What of a queue has not ended, each state counted up to `most` and one more. One index dive a lane. */
+  workOf(queue: string, most: number): Promise<QueueWork>;
   /** How many requests of each lane have not ended. Reads that part of an index, so it is not for every call. */
   unfinished(): Promise<{ laneId: number; count: number }[]>;
   /** What each key sent since then and when, and the tokens of what ended since then; to the second, oldest first. */
@@ -67,6 +69,14 @@ export interface LedgerSweeps {
   heldBy(owner: string): Promise<Held[]>;
   /** Forgets a batch of the idempotency keys older than this, the oldest first; how many. */
   forgetIdempotencyKeys(olderThanMs: number): Promise<number>;
+}
+
+export interface QueueWork {
+  readonly pending: number;
+  readonly delayed: number;
+  readonly processing: number;
+  /** Since when the pending request may run that waits longest, among the first of each lane; null when none does. */
+  readonly oldestAt: number | null;
 }
 
 export interface Lately {
@@ -134,7 +144,11 @@ export interface NewRow {
   readonly retryOf: string | null;
   /** Why the dead letter is tried again, sealed; kept with the dead letter. */
   readonly retryNote?: Buffer | null;
+  /** A number below 2^32 that requests share which should run at the same upstream. */
+  readonly affinity?: number | null;
   readonly idempotency: Idempotency | null;
+  /** Stored as claimed, under fence 1: whoever stores it starts it at once, and there is nothing to claim. */
+  readonly claimed?: { readonly owner: string; readonly leaseMs: number };
 }
 
 /** Both 32 bytes: of the client's Idempotency-Key, and of what it sent with it. */
@@ -165,6 +179,9 @@ export interface ClaimedRow {
   readonly attempts: number;
   readonly deadlineAt: number | null;
   readonly notify: boolean;
+  /** The lane it was accepted into, when it has left that for the lane of another model. */
+  readonly firstLaneId: number | null;
+  readonly affinity: number | null;
   readonly body: Buffer;
 }
 
@@ -182,6 +199,8 @@ export interface Settlement extends Held {
   readonly notify: boolean;
   /** For delayed: milliseconds from now. */
   readonly delayMs?: number;
+  /** For delayed: it goes on in this lane; the one it leaves becomes its first. */
+  readonly laneId?: number;
   readonly result?: Buffer;
   readonly error?: { readonly code: string; readonly sealed: Buffer };
   readonly processingMs?: number;
@@ -193,6 +212,8 @@ export interface Settlement extends Held {
 export interface RequestRow {
   readonly id: string;
   readonly laneId: number;
+  /** The lane it was accepted into, when it has left that for the lane of another model. */
+  readonly firstLaneId: number | null;
   readonly keyId: string;
   readonly state: State;
   readonly priority: number;
@@ -239,6 +260,7 @@ export interface ListFilter {
   readonly before?: string;
   readonly states?: readonly State[];
   readonly model?: string;
+  readonly queue?: string;
   readonly createdAfter?: number;
   readonly createdBefore?: number;
 }

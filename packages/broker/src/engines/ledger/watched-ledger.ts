@@ -60,6 +60,7 @@ export function watchedLedger(
     },
     sweeps: {
       lanesWithWork: (laneIds) => watched(() => sweeps.lanesWithWork(laneIds)),
+      workOf: (queue, most) => watched(() => sweeps.workOf(queue, most)),
       lately: (sinceMs) => watched(() => sweeps.lately(sinceMs)),
       unfinished: () => watched(() => sweeps.unfinished()),
       wake: () => watched(() => sweeps.wake()),

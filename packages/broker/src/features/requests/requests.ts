@@ -43,6 +43,8 @@ export interface Arrival {
   readonly input: CreateRequest;
   /** The client's own name for this call: the same again within 24 hours is the same request. */
   readonly idempotencyKey: string | null;
+  /** As its queue says; absent or null as everywhere else. */
+  readonly defaultPriority?: number | null;
 }
 
 export interface Accepted {
@@ -67,6 +69,7 @@ export interface RequestSummary {
 /** What whoever ended a request knows of it anyway. */
 export interface EndedFacts {
   readonly keyId: string;
+  readonly queue?: string;
   /** Of prompt and answer. */
   readonly tokens: number;
 }
@@ -163,6 +166,7 @@ export function createRequests(deps: RequestsDeps): Requests {
       before: query.cursor,
       states: query.status && statesOf(query.status),
       model: query.model && modelInFull(query.model),
+      queue: query.queue,
       createdAfter: query.created_after === undefined ? undefined : Date.parse(query.created_after),
       createdBefore: query.created_before === undefined ? undefined : Date.parse(query.created_before),
     });
@@ -171,11 +175,12 @@ export function createRequests(deps: RequestsDeps): Requests {
   }
 
   async function cancel(keyId: string, id: string): Promise<Request> {
-    await rowOf(keyId, id);
+    const { laneId } = await rowOf(keyId, id);
+    const { queue } = await ledger.lanes.nameOf(laneId);
     await failpoint('cancel.before_write');
     const cancelled = await ledger.cancel(id, keyId);
     await failpoint('cancel.after_write');
-    if (cancelled) tellCancelled(id, { keyId, tokens: 0 });
+    if (cancelled) tellCancelled(id, { keyId, queue, tokens: 0 });
     const row = await rowOf(keyId, id);
     if (row.state !== 'cancelled')
       throw fail('conflict', { detail: `The request is ${statusOf(row.state)} already.` });

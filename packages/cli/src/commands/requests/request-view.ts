@@ -37,7 +37,8 @@ export function requestColumns(nowMs: number): Column<Request>[] {
   return [
     { header: 'ID', cell: (request) => ({ exact: request.id }) },
     { header: 'STATUS', cell: statusCell },
-    { header: 'MODEL', yields: true, cell: (request) => ({ exact: request.model }) },
+    { header: 'MODEL', yields: true, cell: modelCell },
+    { header: 'QUEUE', wide: true, cell: (request) => ({ exact: request.queue }) },
     { header: 'PRIORITY', wide: true, cell: (request) => ({ exact: String(request.priority) }) },
     { header: 'ATTEMPTS', cell: (request) => ({ exact: String(request.attempts) }) },
     { header: 'TOOK', cell: tookCell },
@@ -60,7 +61,9 @@ export function requestView(nowMs: number): View<Request> {
     fields: (request) => [
       ['id', { exact: request.id }],
       ['status', statusCell(request)],
-      ['model', { exact: request.model }],
+      ['model', modelCell(request)],
+      ['queue', { exact: request.queue }],
+      ['degraded', { exact: request.degraded ? 'yes' : '' }],
       ['priority', { exact: String(request.priority) }],
       ['attempts', { exact: String(request.attempts) }],
       ['error', errorCell(request)],
@@ -80,6 +83,11 @@ export function requestView(nowMs: number): View<Request> {
 function statusCell({ status }: Request): Cell {
   const look = LOOKS[status];
   return { exact: status, shown: `${look?.glyph ?? '?'} ${status}`, tone: look?.tone };
+}
+
+/** The fallback of its queue is named as such. */
+function modelCell({ model, degraded }: Request): Cell {
+  return degraded ? { exact: model, shown: `${model} (fallback)`, tone: 'warn' } : { exact: model };
 }
 
 function errorCell({ error }: Request): Cell {
