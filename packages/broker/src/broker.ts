@@ -39,10 +39,15 @@ import { modelRoutes } from './features/upstreams/model-routes.ts';
 import { createUpstreamRegistry } from './features/upstreams/upstream-registry.ts';
 import { upstreamRoutes } from './features/upstreams/upstream-routes.ts';
 import { upstreamStore } from './features/upstreams/upstream-store.ts';
-import { createUpstreams, isCloudModel, type Upstreams } from './features/upstreams/upstreams.ts';
+import {
+  createUpstreams,
+  isCloudModel,
+  type DispatchedUpstream,
+  type Upstreams,
+} from './features/upstreams/upstreams.ts';
 import { createVerify } from './features/verify/verify.ts';
 import { verifyRoutes } from './features/verify/verify-routes.ts';
-import { callModel, createWorker, type Worker } from './features/worker/worker.ts';
+import { callModel, createWorker, type Pace, type Worker } from './features/worker/worker.ts';
 import { webhookRoutes } from './features/webhooks/webhook-routes.ts';
 import { webhookStore } from './features/webhooks/webhook-store.ts';
 import { createWebhooks, type Webhooks } from './features/webhooks/webhooks.ts';
@@ -63,6 +68,9 @@ export interface Parts {
   readonly adminToken: string;
 }
 
+/** By model: what brokers tell each other. */
+type Paces = Record<string, Pace>;
+
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** As the contract promises. */
@@ -75,6 +83,10 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     upstreams: settings.ollamaUrls,
     allowCloudModels: settings.allowCloudModels,
     client: { defaultMaxTokens: settings.maxTokens },
+    leases: {
+      ...{ book: ledger.leases, run, deadRuns: dataDir.earlierRuns },
+      tell: (): Paces => worker.paces(),
+    },
     adaptiveTimeouts: settings.adaptiveTimeouts,
     preloadModels: settings.preloadModels,
     swapBounds: { requests: settings.swapAfterRequests, ms: settings.swapAfterMs },
@@ -105,6 +117,8 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   const requests = createRequests({
     ...{ ledger, activeLanes, vault, clock, logger, defaultModel: settings.defaultModel },
     offerLane: (lane, name) => worker.offerLane(lane, name),
+    onAccepted: (request) => worker.waits.accepted(request),
+    estimateWait: (row) => worker.waits.estimate(row),
     hasQueue: queues.has,
     makeRoom: (name) => worker.makeRoom(name),
     hasReceivers: (keyId) => webhooks.hasReceivers(keyId),
@@ -123,7 +137,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     deadRuns: dataDir.earlierRuns,
     logMs: settings.webhookLogDays * DAY_MS,
     secretOf: (keyId) => keys.webhookSecretOf(keyId),
-    lookUp: (id) => requests.describe(id),
+    lookUp: (ids) => requests.describe(ids),
     allowCidrs: settings.webhookAllowCidrs,
     timings: { timeoutMs: settings.webhookTimeoutMs, retryDelaysMs: settings.webhookRetryDelays },
   });
@@ -137,8 +151,9 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     ...{ leaseMs: settings.leaseMs, stopGraceMs: settings.stopGraceMs },
     ...{ ageingMs: settings.ageingMs, reservedSlots: settings.reservedSlots },
     sessionWaitMs: settings.sessionWaitMs,
-    isAlone: () => engines.limiter.brokers().count === 1,
+    isAlone: () => engines.limiter.brokers().count === 1 && upstreams.brokers() === 1,
     limitsOf: (keyId) => keys.limitsOf(keyId),
+    pacesElsewhere: (model) => (upstreams.heard() as Paces[]).flatMap((paces) => paces[model] ?? []),
     execute: inOrder(execution({ requests, worker: { callModel: callModel(settings) } })),
     policy: { maxAttempts: settings.maxAttempts, baseMs: settings.retryBaseMs, capMs: settings.retryCapMs },
     timers: timersOf(settings),
@@ -162,7 +177,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       { what: 'operations', forget: () => operationRows.forget(settings.operationLogDays * DAY_MS) },
     ],
   });
-  const health = createHealth(() => checksOf(engines, upstreams));
+  const health = createHealth(() => [...checksOf(engines, upstreams), ...estimateChecks(worker)]);
   const server = createServer({
     ...{ host: settings.host, port: settings.port, maxBodyBytes: settings.maxBodyBytes, adminToken, logger },
     ...{ acceptKey: (secret: string) => keys.accept(secret), knowsKey: keys.knows },
@@ -199,6 +214,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     onStopping: () => {
       health.stopping();
       requests.releaseWaiting();
+      void upstreams.handOver();
     },
   });
   return {
@@ -220,6 +236,19 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   };
 }
 
+function whoDispatches(by: DispatchedUpstream['dispatchedBy']): string {
+  if (by === null) return 'no broker';
+  return by.isHere ? 'this broker' : `${by.run} at ${by.host}`;
+}
+
+/** None until there is something to say. */
+function estimateChecks({ waits }: Worker): HealthCheck[] {
+  const error = waits.medianError();
+  if (error === null) return [];
+  const detail = `off by ${Math.round(error.share * 100)} % in the median of the last ${error.of}`;
+  return [{ name: 'wait estimates', needed: false, run: async () => ({ status: 'ok', detail }) }];
+}
+
 function timersOf(settings: Settings) {
   return {
     connectMs: settings.connectTimeoutMs,
@@ -232,11 +261,13 @@ function timersOf(settings: Settings) {
 function checksOf(engines: Engines, upstreams: Upstreams): HealthCheck[] {
   return [
     ...engineChecks(engines.states),
-    ...upstreams.states().map(({ id, status, lastError }): HealthCheck => ({
+    ...upstreams.states().map(({ id, status, lastError, dispatchedBy }): HealthCheck => ({
       name: `upstream ${id}`,
       needed: false,
       run: async () =>
-        status === 'up' ? { status: 'ok' } : { status: 'down', detail: lastError ?? 'not heard of yet' },
+        status === 'up'
+          ? { status: 'ok', detail: `dispatched by ${whoDispatches(dispatchedBy)}` }
+          : { status: 'down', detail: lastError ?? 'not heard of yet' },
     })),
   ];
 }

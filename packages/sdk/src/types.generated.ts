@@ -1800,6 +1800,14 @@ export interface Request {
    */
   degraded: boolean;
   priority: number;
+  /**
+   * How many start before it as things stand, and it: 1 is next. Only where one pending request is looked at; absent while more than 1,000 of its own kind wait before it.
+   */
+  position?: number;
+  /**
+   * Estimated milliseconds until it starts; there with position. null: not known yet, or nothing can start now.
+   */
+  eta_ms?: number | null;
   result: {
     /**
      * What the model wrote.
@@ -2018,6 +2026,23 @@ export interface Upstream {
    * true: running calls end, none start; also while it is being removed.
    */
   draining: boolean;
+  /**
+   * The broker that starts calls there; the others accept and answer. null: none does now.
+   */
+  dispatched_by: {
+    /**
+     * Id of the run of that broker.
+     */
+    run: string;
+    /**
+     * Name of its machine.
+     */
+    host: string;
+    /**
+     * It is the broker that answers.
+     */
+    here: boolean;
+  } | null;
   /**
    * Forced by an operator, or auto.
    */

@@ -18,6 +18,7 @@ const UPSTREAM: Upstream = {
     running: 0,
   },
   ...{ enabled: true, draining: false, breaker: 'auto', breakers: [], created_at: null },
+  dispatched_by: null,
 };
 
 describe('fila.upstreams', () => {

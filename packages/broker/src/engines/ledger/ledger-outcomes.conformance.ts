@@ -33,6 +33,25 @@ export function describeLedgerOutcomes(
         .sort();
     };
 
+    it('says what is told of many requests at once, without their content, and nothing of those that are gone', async () => {
+      const laneId = await lane();
+      const [callback, metadata] = [Buffer.from([0, 255, 1]), Buffer.from('meta')];
+      const told = await insert(laneId, { callback, metadata });
+      const [claimed] = await claim(laneId, 1, { owner: OWNER });
+      await ledger.settle(completed(claimed!));
+      const waiting = await insert(laneId);
+      const facts = await ledger.facts([told, newId('req'), waiting]);
+      const byId = new Map(facts.map((one) => [one.id, one]));
+      const row = await ledger.find(told);
+      expect(byId.get(told)).toEqual({
+        ...{ id: told, laneId, keyId: KEY, state: 'completed', attempts: 1, errorCode: null },
+        ...{ createdAt: row!.createdAt, completedAt: row!.completedAt, metadata, callback },
+      });
+      expect(byId.get(waiting)).toMatchObject({ state: 'pending', completedAt: null, callback: null });
+      expect(facts).toHaveLength(2);
+      expect(await ledger.facts([])).toEqual([]);
+    });
+
     it('leaves one event in the outbox for every way a request can end, if somebody wants to know', async () => {
       const laneId = await lane();
       const ids: string[] = [];

@@ -74,6 +74,24 @@ export function describeLedger(name: string, make: () => Promise<Ledger>): void 
       expect((await ledger.find(ids[0]!))?.state).toBe('processing');
     });
 
+    it('counts what is pending in lanes, before an id and up to a limit', async () => {
+      const [full, empty] = [await lane(), await lane()];
+      const ids = await Promise.all(Array.from({ length: 12 }, () => insert(full)));
+      const [claimed, next] = [...ids].sort();
+      await insert(full, { runAt: Date.now() + 60_000 });
+      expect(await claim(full, 1)).toMatchObject([{ id: claimed }]);
+      const last = [...ids].sort().at(-1)!;
+      const lanes = [
+        { laneId: full },
+        { laneId: empty },
+        { laneId: full, before: last },
+        { laneId: full, before: next },
+      ];
+      expect(await ledger.waiting(lanes, 100)).toEqual([11, 0, 10, 0]);
+      expect(await ledger.waiting(lanes, 4)).toEqual([4, 0, 4, 0]);
+      expect(await ledger.waiting([], 4)).toEqual([]);
+    });
+
     it('never gives one row to two claimers', async () => {
       const laneId = await lane();
       const other = await make();

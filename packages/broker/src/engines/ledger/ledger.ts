@@ -30,15 +30,20 @@ export interface Ledger {
 
   /** Rows asked for in the same moment are read together. */
   find(id: string): Promise<RequestRow | null>;
+  /** What is told of these requests, in one statement; of those that are gone nothing. */
+  facts(ids: readonly string[]): Promise<FactsRow[]>;
   /** What a request asks, sealed. */
   body(id: string): Promise<Buffer | null>;
   /** Newest first. */
   list(filter: ListFilter): Promise<RequestRow[]>;
   /** Failed attempts of a request, oldest first. */
   attempts(id: string): Promise<AttemptRow[]>;
+  /** How many rows are pending in each of these lanes, `before` an id if one is named; no more than `most` are counted. */
+  waiting(lanes: readonly WaitingIn[], most: number): Promise<number[]>;
 
   readonly lanes: LaneBook;
   readonly sweeps: LedgerSweeps;
+  readonly leases: LeaseBook;
   readonly checks: LedgerChecks;
   /** For rooms whose rows change with every request: statements on the ledger's own connections. */
   readonly sql: SqlRunner;
@@ -49,6 +54,34 @@ export interface Ledger {
 export interface LaneBook {
   idOf(lane: LaneName): Promise<number>;
   nameOf(id: number): Promise<LaneName>;
+}
+
+/**
+ * What only one broker at a time may do. A lease is valid until it is over or given up, by the database's clock; only its
+ * owner can change one that is. Who measures its time from before he asked for it is never the last to know.
+ */
+export interface LeaseBook {
+  /** All at once: takes those that are free, renews and gives up those of this owner, and leaves those of others alone. */
+  write(owner: string, leases: readonly WantedLease[]): Promise<void>;
+  /** All leases that are valid now, with what was written before this was asked. */
+  valid(): Promise<Lease[]>;
+  /** Ends the leases of owners who are dead for certain, and deletes what has been over for long. */
+  forget(owners: readonly string[]): Promise<void>;
+}
+
+export interface WantedLease {
+  readonly name: string;
+  /** 0: is given up. */
+  readonly leaseMs: number;
+  /** What the others may read; ASCII. */
+  readonly note?: string;
+}
+
+export interface Lease {
+  readonly name: string;
+  readonly owner: string;
+  readonly note: string;
+  readonly leftMs: number;
 }
 
 /** Idempotent and safe to run on every broker at once. */
@@ -239,6 +272,26 @@ export interface RequestRow {
   readonly discardReason: Buffer | null;
   readonly deliveries: number;
 }
+
+export interface WaitingIn {
+  readonly laneId: number;
+  readonly before?: string;
+}
+
+/** Without its content, which may be long. */
+export type FactsRow = Pick<
+  RequestRow,
+  | 'id'
+  | 'laneId'
+  | 'keyId'
+  | 'state'
+  | 'attempts'
+  | 'createdAt'
+  | 'completedAt'
+  | 'errorCode'
+  | 'metadata'
+  | 'callback'
+>;
 
 export interface AttemptRow {
   readonly requestId: string;

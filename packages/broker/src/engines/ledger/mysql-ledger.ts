@@ -3,6 +3,7 @@ import mysql, { type Connection, type Pool, type PoolConnection, type ResultSetH
 import { failpoint } from '../../kernel/failpoints.ts';
 import { isOutOfReach } from '../connections/mysql.ts';
 import { laneBook } from './lane-book.ts';
+import { leaseBook } from './lease-book.ts';
 import { ledgerChecks } from './ledger-checks.ts';
 import { ledgerReads } from './ledger-reads.ts';
 import { ledgerSweeps } from './ledger-sweeps.ts';
@@ -98,6 +99,7 @@ export function openMysqlLedger(url: string): Ledger {
     ...ledgerReads(sql),
     lanes: laneBook(sql),
     sweeps: ledgerSweeps(sql),
+    leases: leaseBook(sql),
     checks: ledgerChecks(poolRunner(pool, CHECKS_TIMEOUT_MS)),
     sql,
     close: async () => {

@@ -3,6 +3,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { failpoint, failpointSync } from '../../kernel/failpoints.ts';
 import { SQLITE_PRAGMAS } from '../database/database.ts';
 import { laneBook } from './lane-book.ts';
+import { leaseBook } from './lease-book.ts';
 import { ledgerChecks } from './ledger-checks.ts';
 import { ledgerReads } from './ledger-reads.ts';
 import { ledgerSweeps } from './ledger-sweeps.ts';
@@ -74,6 +75,7 @@ export function openSqliteLedger(file: string): Ledger {
     ...ledgerReads(sql),
     lanes: laneBook(sql),
     sweeps: ledgerSweeps(sql),
+    leases: leaseBook(sql),
     checks: ledgerChecks(sql),
     sql,
     close: async () => {

@@ -21,6 +21,8 @@ export interface AcceptDeps {
   readonly activeLanes: ActiveLanes;
   /** Whether who dispatches here sees to a lane himself; then it need not be made active for all. */
   readonly offerLane: (lane: Lane, name: LaneName) => boolean;
+  /** A request stands in line; to be told at no cost. */
+  readonly onAccepted?: (request: { readonly id: string; readonly laneId: number }) => void;
   /** For a request that would start at once: it is stored as claimed. Null when it has to stand in line. */
   readonly makeRoom: (name: LaneName) => Room | null;
   readonly vault: Vault;
@@ -77,7 +79,10 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
       return repeated(inserted);
     }
     if (room) room.enter({ ...row, fence: 1, attempts: 0, firstLaneId: null, affinity });
-    else if (times.runAt === null) void activate(laneId, lane);
+    else if (times.runAt === null) {
+      void activate(laneId, lane);
+      deps.onAccepted?.(row);
+    }
     const known = {
       model,
       queue,

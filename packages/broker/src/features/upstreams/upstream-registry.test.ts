@@ -70,6 +70,7 @@ describe('an operator', () => {
       running: 0,
       enabled: true,
       draining: false,
+      dispatched_by: null,
       breaker: 'auto',
       breakers: [],
       created_at: expect.stringMatching(/Z$/),

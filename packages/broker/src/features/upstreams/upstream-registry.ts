@@ -8,7 +8,7 @@ import type { Service } from '../../kernel/service.ts';
 import { SLOTS } from './adapt-slots.ts';
 import { upstreamUrl } from './configured-upstreams.ts';
 import type { StoredUpstream, UpstreamChange, UpstreamStore } from './upstream-store.ts';
-import type { UpstreamState, Upstreams } from './upstreams.ts';
+import type { DispatchedUpstream, Upstreams } from './upstreams.ts';
 import { hostAndPort } from './watch-upstream.ts';
 
 /** What an operator can switch at every upstream, wherever it comes from. */
@@ -73,7 +73,7 @@ export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegi
     noteAway,
   );
 
-  function stateOf(id: string): UpstreamState {
+  function stateOf(id: string): DispatchedUpstream {
     const state = upstreams.states().find((one) => one.id === id);
     if (!state) throw fail('not_found', { detail: 'There is no upstream of this id.' });
     return state;
@@ -137,7 +137,7 @@ export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegi
   };
 }
 
-function asUpstream(state: UpstreamState): Upstream {
+function asUpstream(state: DispatchedUpstream): Upstream {
   const time = (ms: number | null | undefined): string | null =>
     ms === null || ms === undefined ? null : new Date(ms).toISOString();
   return {
@@ -155,6 +155,7 @@ function asUpstream(state: UpstreamState): Upstream {
     running: state.running,
     enabled: state.isEnabled,
     draining: state.isDraining,
+    dispatched_by: dispatcherOf(state),
     breaker: state.breaker,
     breakers: state.byModel.map(({ model, running, slots, slotsChange, breaker, since, lastError }) => ({
       model,
@@ -169,7 +170,11 @@ function asUpstream(state: UpstreamState): Upstream {
   };
 }
 
+function dispatcherOf({ dispatchedBy }: DispatchedUpstream): Upstream['dispatched_by'] {
+  return dispatchedBy && { run: dispatchedBy.run, host: dispatchedBy.host, here: dispatchedBy.isHere };
+}
+
 /** Where nobody fixed them, those of the model that has most. */
-function slotsOf({ slots, byModel }: UpstreamState): number {
+function slotsOf({ slots, byModel }: DispatchedUpstream): number {
   return slots === 'auto' ? Math.max(SLOTS.start, ...byModel.map((one) => one.slots)) : slots;
 }

@@ -98,6 +98,8 @@ export interface UpstreamServerDeps {
   readonly onFree: () => void;
   /** It answers a probe for the first time, or again. */
   readonly onUp?: (server: UpstreamServer) => void;
+  /** Calls that other brokers still have at an upstream; null while this one may start none there. */
+  readonly othersAt?: (id: string) => number | null;
 }
 
 /** As the settings have them unless told otherwise. */
@@ -107,7 +109,7 @@ const FIRST_LOOK_MS = 20;
 const LAST_LOOK_MS = 1_000;
 
 export function createUpstreamServer(deps: UpstreamServerDeps, first: ConfiguredUpstream): UpstreamServer {
-  const { logger, clock, allowCloudModels, recoveryStepMs, onFree, attempts } = deps;
+  const { logger, clock, allowCloudModels, recoveryStepMs, onFree, attempts, othersAt = () => 0 } = deps;
   const {
     adaptiveTimeouts: isAdaptive = true,
     timerFloors: floors = FLOORS,
@@ -169,6 +171,10 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
     else if (loads.loading !== loading) onFree();
   }
 
+  function mayBeDispatched(): boolean {
+    return config.isEnabled && !config.isDraining && onEmpty === null;
+  }
+
   function hasModel(key: string): boolean {
     return watched.has(key) || (allowCloudModels && watched.passesOn(key));
   }
@@ -204,10 +210,12 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
 
   /** How many slots calls of the model may use now. */
   function limitOf(record: ModelRecord | undefined): number {
-    if (!config.isEnabled || config.isDraining || onEmpty || config.breaker === 'open') return 0;
+    if (!mayBeDispatched() || config.breaker === 'open') return 0;
+    const others = othersAt(id);
+    if (others === null) return 0;
     const slots = slotsOf(record);
     const limit = recovery?.limit(slots) ?? slots;
-    return record?.limit(limit) ?? limit;
+    return Math.max(0, (record?.limit(limit) ?? limit) - others);
   }
 
   /** `running`: calls of all models, this one included. */

@@ -19,6 +19,7 @@ import {
   type UpstreamServerDeps,
   type UpstreamState,
 } from './upstream-server.ts';
+import { createUpstreamLeases, type DispatchedBy, type UpstreamLeasesDeps } from './upstream-leases.ts';
 import type { StoredUpstream } from './upstream-store.ts';
 
 export { isCloudModel } from './model-names.ts';
@@ -34,6 +35,12 @@ export interface Session {
   readonly isPatient: boolean;
 }
 
+export interface DispatchedUpstream extends UpstreamState {
+  /** Null: nobody starts calls there. */
+  readonly dispatchedBy: DispatchedBy | null;
+}
+
+/** Only upstreams that this broker dispatches count for `free`, `capacity` and `take`. */
 export interface Upstreams extends Service {
   /** How many calls of this model could start now; 0 when every upstream is down. */
   free(model: string): number;
@@ -51,7 +58,15 @@ export interface Upstreams extends Service {
   demand(waiting: ReadonlyMap<string, number>): void;
   /** Told when a call may start that could not before. The answer ends the telling. */
   onFree(listener: () => void): () => void;
-  states(): UpstreamState[];
+  /** Told when another broker is to start the calls of an upstream. */
+  onLost(listener: () => void): void;
+  states(): DispatchedUpstream[];
+  /** Brokers that share the upstreams, this one included. */
+  brokers(): number;
+  /** What other brokers told last (`leases.tell`). */
+  heard(): unknown[];
+  /** No call starts here any more; other brokers may take over at once. */
+  handOver(): Promise<void>;
   /** The last attempt of a request as far as this process knows; `settings` are the most its timers may be. */
   explainLast(requestId: string, settings: CallTimers): AttemptExplanation | null;
   /** Where a call would go now, with `leftMs` until its deadline. */
@@ -67,10 +82,12 @@ export interface Upstreams extends Service {
   apply(stored: readonly StoredUpstream[]): Promise<void>;
 }
 
-export interface UpstreamsDeps extends Omit<UpstreamServerDeps, 'onFree' | 'attempts' | 'onUp'> {
+export interface UpstreamsDeps extends Omit<UpstreamServerDeps, 'onFree' | 'othersAt' | 'attempts' | 'onUp'> {
   readonly upstreams: readonly UpstreamSettings[];
   /** Models that each upstream which has them loads when it comes up. */
   readonly preloadModels?: readonly string[];
+  /** Absent: nobody else dispatches them. */
+  readonly leases?: Omit<UpstreamLeasesDeps, 'logger'>;
 }
 
 const CLOUD_REFUSED: CallOutcome = {
@@ -83,13 +100,24 @@ const LONGEST_PAUSE_MS = 60_000;
 export function createUpstreams(deps: UpstreamsDeps): Upstreams {
   const { allowCloudModels, clock, logger } = deps;
   const listeners = new Set<() => void>();
+  const lostListeners: (() => void)[] = [];
   const budget = createRetryBudget(clock);
   const attempts = createAttemptLog(() => clock.now());
   const newServer = (config: ReturnType<typeof configuredUpstreams>[number]): UpstreamServer =>
     createUpstreamServer(
-      { ...deps, attempts, onFree: tellFree, onUp: (server) => void preloadAll(server) },
+      {
+        ...deps,
+        ...{ attempts, onFree: tellFree, othersAt: leases?.othersAt },
+        onUp: (server) => void preloadAll(server),
+      },
       config,
     );
+  const leases = deps.leases
+    ? createUpstreamLeases(
+        { ...deps.leases, logger },
+        { upstreams: leasable, onGained: tellFree, onLost: tellLost },
+      )
+    : null;
   let servers = configuredUpstreams(deps.upstreams, []).map(newServer);
   let isRunning = false;
   let turn = 0;
@@ -121,6 +149,17 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
       ))
         if (error === null) logger.info({ upstream, model, tookMs }, 'model preloaded');
         else logger.warn({ upstream, model, reason: error }, 'a model could not be preloaded');
+  }
+
+  function tellLost(): void {
+    for (const listener of lostListeners) listener();
+  }
+
+  function leasable() {
+    return servers.map((server) => {
+      const { id, isEnabled, isDraining, status, running } = server.state();
+      return { id, isWanted: isEnabled && !isDraining, isUp: status === 'up', running };
+    });
   }
 
   function candidates(key: string): Candidate[] {
@@ -227,7 +266,9 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     for (const server of known.values()) server.leave(() => void forget(server));
     for (const { id } of added) logger.info({ upstream: id }, 'upstream added');
     if (isChanged) tellFree();
-    if (isRunning) await Promise.all(added.map((server) => server.start()));
+    if (!isRunning) return;
+    await Promise.all(added.map((server) => server.start()));
+    if (isChanged || added.length > 0 || known.size > 0) await leases?.review();
   }
 
   async function forget(server: UpstreamServer): Promise<void> {
@@ -241,10 +282,12 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     start: async () => {
       isRunning = true;
       await Promise.all(servers.map((server) => server.start()));
+      await leases?.start();
     },
     stop: async () => {
       isRunning = false;
       clearTimeout(look);
+      await leases?.stop();
       await Promise.all(servers.map((server) => server.stop()));
     },
     free: (model) => freeSlots(candidates(modelKey(model))),
@@ -269,7 +312,15 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
           (one, other) => one.model.localeCompare(other.model) || one.upstream.localeCompare(other.upstream),
         ),
     preload: (order) => preload(order, { servers: () => servers, nextFree }),
-    states: () => servers.map((server) => server.state()),
+    onLost: (listener) => void lostListeners.push(listener),
+    states: () =>
+      servers.map((server) => ({
+        ...server.state(),
+        dispatchedBy: leases ? leases.dispatcherOf(server.id) : null,
+      })),
+    brokers: () => leases?.brokers() ?? 1,
+    heard: () => leases?.heard() ?? [],
+    handOver: async () => leases?.handOver(),
     explainLast: (requestId, settings) => {
       const attempt = attempts.last(requestId);
       return attempt ? explainAttempt(attempt, settings) : null;

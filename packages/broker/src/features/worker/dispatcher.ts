@@ -11,9 +11,11 @@ import { failpoint } from '../../kernel/failpoints.ts';
 import { idTime } from '../../kernel/ids.ts';
 import { listOf } from '../../kernel/lanes.ts';
 import type { Logger } from '../../kernel/logger.ts';
-import { HIGH_BAND, pickTurns, rankOf } from './pick-turns.ts';
+import { HIGH_BAND, isBefore, pickTurns, rankOf } from './pick-turns.ts';
 import { Hands } from './hands.ts';
 import { type ClaimedAhead, type HeldLane, Pool } from './pool.ts';
+import { SlotUse } from './slot-use.ts';
+import type { KnownLine, Pace } from './waits.ts';
 
 export interface DispatcherDeps {
   readonly ledger: Ledger;
@@ -68,6 +70,8 @@ const REST_MS = 1_000;
 const MOST_WAITING = 4;
 const UNLIMITED = { ofKey: Number.POSITIVE_INFINITY, ofQueue: Number.POSITIVE_INFINITY };
 const NEWEST = 0.2;
+/** Keys whose use of the slots is told; the others have too little to matter. */
+const MOST_TOLD = 64;
 
 /**
  * Claiming happens in `round`, one at a time: fill the hands with tokens, decide who is next, claim from all their lanes
@@ -80,6 +84,7 @@ export class Dispatcher {
   readonly #lists = new Map<string, Pool>();
   readonly #underWay = { keys: new Map<string, number>(), queues: new Map<string, number>() };
   readonly #hands: Hands;
+  readonly #slotUse = new SlotUse();
   #claimMs = 5;
   #running: Promise<void> | null = null;
   #again = false;
@@ -169,6 +174,41 @@ export class Dispatcher {
     this.#hands.saw(oldest);
   }
 
+  oldest(): ReadonlyMap<number, number> {
+    return this.#hands.oldest;
+  }
+
+  /** What is known here of a model's line. */
+  lineOf(model: string): KnownLine {
+    const pool = this.#pools.get(model);
+    const account = pool?.account;
+    return {
+      pace: this.#paceOf(model),
+      claimedBefore: (rank, hadMs) =>
+        pool?.ready.filter((one) => !isBefore({ rank, hadMs }, one)).length ?? 0,
+      hadMs: (keyId) => account?.hadMs(keyId) ?? 0,
+      costMs: (keyId) => account?.costMs(keyId) ?? 0,
+    };
+  }
+
+  /** How fast each model goes that can start here. */
+  paces(): Record<string, Pace> {
+    const all = [...this.#pools.keys()].flatMap((model) => {
+      const pace = this.#paceOf(model);
+      return pace ? [[model, pace] as const] : [];
+    });
+    return Object.fromEntries(all);
+  }
+
+  #paceOf(model: string): Pace | undefined {
+    const { slots } = this.#deps;
+    const pool = this.#pools.get(model);
+    const [capacity, meanMs] = [slots.capacity(model), pool?.account.meanMs];
+    if (!pool || capacity <= 0 || meanMs === undefined) return undefined;
+    const uses = this.#slotUse.most(model, MOST_TOLD);
+    return { slots: capacity, free: slots.free(model), claimed: pool.ready.length, meanMs, uses };
+  }
+
   isHeld(laneId: number): boolean {
     return this.#hands.has(laneId);
   }
@@ -185,6 +225,7 @@ export class Dispatcher {
 
   /** A row that started here has left its slot after so long. To be called before the slot is free for others. */
   ended(row: ClaimedRow, lane: LaneName, slotMs: number): void {
+    this.#slotUse.add(lane.model, lane.keyId, slotMs);
     if (this.#pools.get(lane.model)?.ended(row, slotMs)) this.#count(lane, -1);
   }
 

@@ -38,7 +38,7 @@ async function openWorker(slots: number, more: Partial<WorkerDeps> = {}) {
   let onFree = (): void => {};
   let onCancel = (_id: string): void => {};
   const queue = { cap: Number.POSITIVE_INFINITY, changed: (): void => {} };
-  const upstreams: Pick<Upstreams, 'free' | 'capacity' | 'take' | 'onFree'> = {
+  const upstreams: Pick<Upstreams, 'free' | 'capacity' | 'take' | 'onFree' | 'onLost'> = {
     free: () => slots - taken,
     capacity: () => slots,
     take: (_model, session): Slot | null => {
@@ -50,6 +50,7 @@ async function openWorker(slots: number, more: Partial<WorkerDeps> = {}) {
       };
       return { upstream: 'gpu:11434', run: async () => ANSWER, release };
     },
+    onLost: () => undefined,
     onFree: (listener) => {
       onFree = listener;
       return () => {};
@@ -69,7 +70,13 @@ async function openWorker(slots: number, more: Partial<WorkerDeps> = {}) {
     ...{ ledger: bench.ledger, activeLanes: bench.lanes, clock: { now: () => Date.now() }, owner },
     ...{ requests: requests as Requests, upstreams: upstreams as Upstreams, logger: silentLogger },
     ...{ earlierRuns: [], forgetEarlierRuns: () => {}, leaseMs: 30_000, stopGraceMs: 20 },
-    ...{ ageingMs: 60_000, reservedSlots: 0, sessionWaitMs: 50, isAlone: () => false },
+    ...{
+      ageingMs: 60_000,
+      reservedSlots: 0,
+      sessionWaitMs: 50,
+      isAlone: () => false,
+      pacesElsewhere: () => [],
+    },
     limitsOf: async () => ({ maxConcurrent: 0, weight: 0 }),
     queues: {
       policyOf: () => NO_POLICY,

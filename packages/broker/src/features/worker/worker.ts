@@ -18,10 +18,13 @@ import type { RetryPolicy } from './retry-delay.ts';
 import { handBack } from './settle.ts';
 import { createSessionWait } from './session-wait.ts';
 import { createSweeps, type Sweeps } from './sweeps.ts';
+import { createWaits, type Pace, type Waits } from './waits.ts';
 
 export { callModel } from './call-model.ts';
 export type { Room } from './dispatcher.ts';
 export type { Job } from './jobs.ts';
+export type { WaitEstimate } from './estimate-wait.ts';
+export type { Pace } from './waits.ts';
 
 export interface WorkerDeps {
   readonly ledger: Ledger;
@@ -51,6 +54,8 @@ export interface WorkerDeps {
   readonly reservedSlots: number;
   /** How long a request of a session waits for the upstream of that session. */
   readonly sessionWaitMs: number;
+  /** How fast other brokers say that a model goes. */
+  readonly pacesElsewhere: (model: string) => readonly Pace[];
 }
 
 export interface Worker extends Service {
@@ -60,6 +65,9 @@ export interface Worker extends Service {
   makeRoom(name: LaneName): Room | null;
   /** Requests that run here now. */
   readonly running: () => number;
+  readonly waits: Waits;
+  /** How fast each model goes here. */
+  paces(): Record<string, Pace>;
 }
 
 const KEEP_TOKENS_EVERY_MS = 1_000;
@@ -91,6 +99,7 @@ export function createWorker(deps: WorkerDeps): Worker {
       const { affinity } = row;
       const session = affinity === null ? undefined : { affinity, isPatient: sessionWait.isPatient(row) };
       const slot = upstreams.take(lane.model, session);
+      if (slot) waits.started(row.id);
       if (slot) jobs.start(row, lane, slot);
       else if (session) sessionWait.refused(row);
       return slot !== null;
@@ -102,6 +111,12 @@ export function createWorker(deps: WorkerDeps): Worker {
     weightOf: (keyId) => termsOf(keyId).weight,
     ...{ ageingMs: deps.ageingMs, reservedSlots: deps.reservedSlots },
     onFailed: () => sweeps.doubtClaims(),
+  });
+  const waits: Waits = createWaits({
+    ...{ ledger, termsOf, ageingMs: deps.ageingMs, pacesElsewhere: deps.pacesElsewhere },
+    lineOf: (model) => dispatcher.lineOf(model),
+    oldest: () => dispatcher.oldest(),
+    capOfQueue: (queue) => queues.capOf(queue),
   });
   const held = (): Held[] => [...jobs.held(), ...dispatcher.waiting()];
   const sweeps: Sweeps = createSweeps({
@@ -140,6 +155,8 @@ export function createWorker(deps: WorkerDeps): Worker {
   return {
     name: 'worker',
     running: () => jobs.size,
+    waits,
+    paces: () => dispatcher.paces(),
     makeRoom: (name) => (isStarted ? dispatcher.makeRoom(name) : null),
     offerLane: (lane, name) => isStarted && dispatcher.offer(lane, name),
     start: async () => {
@@ -151,6 +168,7 @@ export function createWorker(deps: WorkerDeps): Worker {
         if (!dispatcher.heard(list)) sweeps.within(0);
       });
       upstreams.onFree(() => dispatcher.wake());
+      upstreams.onLost(() => void dispatcher.keepTokens().catch(failed('passing lanes on')));
       queues.onChange(() => dispatcher.wake());
       await tickers.start();
       isStarted = true;

@@ -65,6 +65,8 @@ export function requestView(nowMs: number): View<Request> {
       ['queue', { exact: request.queue }],
       ['degraded', { exact: request.degraded ? 'yes' : '' }],
       ['priority', { exact: String(request.priority) }],
+      ['position', { exact: String(request.position ?? '') }],
+      ['starts', startsCell(request)],
       ['attempts', { exact: String(request.attempts) }],
       ['error', errorCell(request)],
       ['took', tookCell(request)],
@@ -83,6 +85,12 @@ export function requestView(nowMs: number): View<Request> {
 function statusCell({ status }: Request): Cell {
   const look = LOOKS[status];
   return { exact: status, shown: `${look?.glyph ?? '?'} ${status}`, tone: look?.tone };
+}
+
+/** Milliseconds in a pipe; nothing while it is not known. */
+function startsCell({ eta_ms }: Request): Cell {
+  if (typeof eta_ms !== 'number') return { exact: '' };
+  return { exact: String(eta_ms), shown: `in about ${shortDuration(eta_ms)}` };
 }
 
 /** The fallback of its queue is named as such. */

@@ -152,6 +152,17 @@ describe('send', () => {
 });
 
 describe('get', () => {
+  it('of one that waits says where it stands and when it should start', async () => {
+    const waiting = { ...someRequest(), position: 12, eta_ms: 4_000 };
+    const shown = await requests(['get', ID], () => ({ body: waiting }), { columns: 100 });
+    expect(shown.stdout).toMatch(/position +12\n/);
+    expect(shown.stdout).toMatch(/starts +in about 4/);
+    const piped = await requests(['get', ID], () => ({ body: { ...waiting, eta_ms: null } }));
+    expect(piped.stdout).toContain('position\t12\nattempts');
+    const unknown = await requests(['get', ID], () => ({ body: someRequest() }));
+    expect(unknown.stdout).not.toContain('position');
+  });
+
   it('shows what is known and the answer, made safe', async () => {
     const { code, stdout } = await requests(['get', ID], () => ({ body: COMPLETED }), { columns: 100 });
     expect(code).toBe(0);

@@ -22,6 +22,7 @@ export function upstreamColumns(nowMs: number): Column<Upstream>[] {
     { header: 'MODELS', cell: ({ models }) => ({ exact: String(models.length) }) },
     { header: 'VERSION', cell: ({ version }) => textCell(version) },
     { header: 'BREAKERS', yields: true, cell: breakersCell },
+    { header: 'BROKER', yields: true, cell: brokerCell },
     { header: 'SOURCE', wide: true, cell: ({ source }) => ({ exact: source }) },
     { header: 'ERROR', wide: true, yields: true, cell: (upstream) => textCell(upstream.last_error) },
   ];
@@ -44,11 +45,18 @@ export function upstreamView(nowMs: number): View<Upstream> {
       ['models', { exact: upstream.models.join(',') }],
       ['breakers', breakersCell(upstream)],
       ['breaker error', { exact: notClosed(upstream)[0]?.last_error ?? '' }],
+      ['dispatched by', brokerCell(upstream)],
       ['source', { exact: upstream.source }],
       ['checked', time(upstream.checked_at)],
       ['created', upstream.created_at === null ? { exact: '' } : time(upstream.created_at)],
     ],
   };
+}
+
+/** Who starts calls there. */
+function brokerCell({ dispatched_by: by }: Upstream): Cell {
+  if (!by) return { exact: 'none', tone: 'dim' };
+  return { exact: by.here ? 'this' : `${by.host}/${by.run}` };
 }
 
 /** "up", or "up,draining": whether it answers, and what an operator has switched off. */

@@ -18,6 +18,7 @@ function someUpstream(changes: Partial<Upstream> = {}): Upstream {
     ...{ since: '2026-11-20T08:00:00.000Z', checked_at: '2026-11-20T09:59:58.000Z', last_error: null },
     ...{ version: '0.12.3', models: ['llama3:8b', 'gemma2:2b'], slots: 4, slots_auto: false, running: 3 },
     ...{ enabled: true, draining: false, breaker: 'auto', breakers: [] },
+    dispatched_by: { run: 'run_1', host: 'gpu-1', here: true },
     created_at: '2026-11-19T08:00:00.000Z',
     ...changes,
   };
@@ -45,12 +46,16 @@ describe('list', () => {
         someUpstream({ id: 'gpu-2:11434', draining: true }),
         someUpstream({
           ...{ id: 'gpu-3:11434', status: 'down', enabled: false, last_error: 'It is gone.', version: null },
+          dispatched_by: null,
           breakers: [
             { model: 'llama3:8b', running: 0, ...FIXED, state: 'open', since, last_error: 'It failed.' },
             { model: 'gemma2:2b', running: 0, ...FIXED, state: 'closed', since, last_error: null },
           ],
         }),
-        someUpstream({ id: 'gpu-4:11434', breaker: 'open' }),
+        someUpstream({
+          ...{ id: 'gpu-4:11434', breaker: 'open' },
+          dispatched_by: { run: 'run_2', host: 'web-2', here: false },
+        }),
       ],
       next_cursor: null,
     },
@@ -59,11 +64,11 @@ describe('list', () => {
   it('on a terminal shows how each is, what is switched off, and which breakers are open', async () => {
     const { stdout, stderr, calls } = await upstreams(['list'], () => page, { columns: 120 });
     const [header, ...rows] = stdout.trimEnd().split('\n');
-    expect(header).toMatch(/^ID +STATUS +SINCE +RUNNING +SLOTS +MODELS +VERSION +BREAKERS$/);
-    expect(rows[0]).toMatch(/● up +2h ago +3 +4 +2 +0\.12\.3 +closed$/);
+    expect(header).toMatch(/^ID +STATUS +SINCE +RUNNING +SLOTS +MODELS +VERSION +BREAKERS +BROKER$/);
+    expect(rows[0]).toMatch(/● up +2h ago +3 +4 +2 +0\.12\.3 +closed +this$/);
     expect(rows[1]).toContain('◐ up,draining');
-    expect(rows[2]).toMatch(/✖ down,disabled .* - +llama3:8b open$/);
-    expect(rows[3]).toMatch(/forced open$/);
+    expect(rows[2]).toMatch(/✖ down,disabled .* - +llama3:8b open +none$/);
+    expect(rows[3]).toMatch(/forced open +web-2\/run_2$/);
     expect(stderr).toBe('');
     expect(calls[0]).toMatchObject({
       route: `GET ${PATH}`,
@@ -74,7 +79,7 @@ describe('list', () => {
   it('in a pipe is tab separated, and -o name gives ids', async () => {
     const { stdout } = await upstreams(['list'], () => page);
     expect(stdout.split('\n')[2]).toBe(
-      'gpu-3:11434\tdown,disabled\t2026-11-20T08:00:00.000Z\t3\t4\t2\t\tllama3:8b open',
+      'gpu-3:11434\tdown,disabled\t2026-11-20T08:00:00.000Z\t3\t4\t2\t\tllama3:8b open\tnone',
     );
     expect((await upstreams(['list', '-o', 'name'], () => page)).stdout).toBe(
       'gpu-1:11434\ngpu-2:11434\ngpu-3:11434\ngpu-4:11434\n',
