@@ -2,8 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { createHmac } from 'node:crypto';
-import { Fila } from '@fila/sdk';
+import { Fila, type SignedIn } from '@fila/sdk';
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import { generateSync } from 'otplib';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -135,6 +136,10 @@ describe('errors', () => {
     await new Fila({ url: daemon.url, apiKey: key }).requests.create({ prompt: 'the only one' });
     keys['exhausted'] = key;
     keys['admin'] = daemon.adminToken;
+    keys['viewer'] = (await person(admin, 'vera')).token;
+    const guarded = new Fila({ url: daemon.url, adminToken: (await person(admin, 'guarded')).token });
+    const { secret } = await guarded.me.enrolTotp();
+    await guarded.me.confirmTotp({ code: generateSync({ secret }) });
   });
   afterAll(() => daemon.stop());
 
@@ -179,6 +184,14 @@ describe('errors', () => {
     expect(daemon.log()).not.toContain('"level":"error"');
   });
 });
+
+/** A viewer, signed in. */
+async function person({ users, me, sessions }: Fila, name: string): Promise<SignedIn> {
+  const password = 'tangled-otter-bicycle-9';
+  const { reset_token } = await users.create({ name, role: 'viewer' });
+  await me.setPassword({ reset_token, password });
+  return sessions.signIn({ name, password });
+}
 
 interface RawAnswer {
   readonly status: number;

@@ -74,6 +74,7 @@ export function daemonEnvironment(dataDir: string, more: Environment): NodeJS.Pr
   return {
     ...Object.fromEntries(inherited),
     FILA_DATA_DIR: dataDir,
+    FILA_CONFIG_DIR: join(dataDir, 'config'),
     FILA_PORT: '0',
     FILA_MASTER_KEY: MASTER_KEY,
     ...more,

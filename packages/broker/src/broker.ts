@@ -15,12 +15,18 @@ import { createKeys, type Keys } from './features/keys/keys.ts';
 import { limitRoutes } from './features/limits/limit-routes.ts';
 import { createLimits } from './features/limits/limits.ts';
 import { planRoutes } from './features/limits/plan-routes.ts';
+import { clientAddress } from './features/limits/client-address.ts';
 import { planStore } from './features/limits/plan-store.ts';
 import { createPlans, type PlanRoom } from './features/limits/plans.ts';
 import { createModels } from './features/models/models.ts';
 import { operationRoutes } from './features/operations/operation-routes.ts';
 import { operationStore } from './features/operations/operation-store.ts';
 import { createOperations } from './features/operations/operations.ts';
+import { peopleStore } from './features/people/people-store.ts';
+import { createPeople } from './features/people/people.ts';
+import { serviceTokenRoutes } from './features/people/service-token-routes.ts';
+import { sessionRoutes } from './features/people/session-routes.ts';
+import { userRoutes } from './features/people/user-routes.ts';
 import { queueRoutes } from './features/queues/queue-routes.ts';
 import { queueStore } from './features/queues/queue-store.ts';
 import { createQueues, type Queues } from './features/queues/queues.ts';
@@ -99,6 +105,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     ...{ store: planStore(database.sequelize), clock, logger },
     countKeys: (plan) => keys.countWithPlan(plan),
   });
+  const people = createPeople({ store: peopleStore(database.sequelize), vault, clock, logger, settings });
   const queues: Queues = createQueues({
     ...{ store: queueStore(database.sequelize), clock, logger },
     workOf: (queue, most) => ledger.sweeps.workOf(queue, most),
@@ -166,6 +173,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
         what: 'webhook deliveries',
         forget: () => webhookRows.deliveries.forget(settings.webhookLogDays * DAY_MS),
       },
+      { what: 'sessions and failed sign-ins', forget: () => people.forget() },
       { what: 'operations', forget: () => operationRows.forget(settings.operationLogDays * DAY_MS) },
     ],
   });
@@ -174,12 +182,15 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     ...{ host: settings.host, port: settings.port, maxBodyBytes: settings.maxBodyBytes, adminToken, logger },
     ...{ acceptKey: (secret: string) => keys.accept(secret), knowsKey: keys.knows },
     whyUnavailable: () => whyUnavailable(engines.states()),
-    ...{ limits, trustedProxies: settings.trustedProxies },
+    ...{ people, limits, trustedProxies: settings.trustedProxies },
     routes: [
       healthRoutes(health),
       keyRoutes({ keys, keyOf }),
       planRoutes(plans),
       limitRoutes(limits),
+      userRoutes(people),
+      sessionRoutes({ people, addressOf: clientAddress }),
+      serviceTokenRoutes(people),
       queueRoutes(queues),
       upstreamRoutes(upstreamRegistry),
       explainRoutes(
@@ -213,6 +224,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       upstreams,
       upstreamRegistry,
       keys,
+      people,
       queues,
       limits,
       webhooks,

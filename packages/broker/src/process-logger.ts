@@ -18,8 +18,8 @@ const MASKED = new Set([
 const MASK = '[masked]';
 /** Without one of these no pattern below can match; almost no text has one. */
 const SUSPICIOUS = /fila_|whsec_|:\/\//;
-/** API keys, admin tokens, webhook secrets. */
-const SECRET = /(fila_(?:live|test|admin)_|whsec_)[\w+/=-]+/g;
+/** API keys, admin tokens, tokens of people and programs, webhook secrets. */
+const SECRET = /(fila_(?:live|test|admin|sess|svc|reset)_|whsec_)[\w+/=-]+/g;
 /** Up to the last @, because passwords are not always encoded as they should be. */
 const PASSWORD_IN_URL = /(\w+:\/\/[^:/@\s]*):\S+@/g;
 const LONGEST_TEXT = 2_000;

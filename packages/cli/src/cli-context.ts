@@ -1,9 +1,10 @@
 /** What a command gets: the daemon through the SDK, where its words go, the clock, and somebody to ask. */
 import type { Fila } from '@fila/sdk';
+import type { Asking } from './ask-lines.ts';
 import type { Format } from './options.ts';
 import { usageError } from './output/error-text.ts';
 import { createOut, type Out, type OutStream } from './output/out.ts';
-import { findProfile, type ConnectionOptions, type Environment } from './profile.ts';
+import { findProfile, type ConnectionOptions, type Environment, type Profile } from './profile.ts';
 
 /** What the process lends to the program; tests lend something else. */
 export interface Host {
@@ -35,10 +36,14 @@ export interface CliContext {
   /** Whether there is a person to ask: a terminal, without --no-input. */
   readonly canAsk: boolean;
   now(): number;
-  /** The daemon, with the admin token (keys, dlq, operations) or an API key (requests). */
-  sdk(as: 'admin' | 'client'): Promise<Fila>;
+  /** Where the daemon is, and what opens it. */
+  profile(): Profile;
+  /** The daemon, with a session or the admin token (keys, dlq, operations), an API key (requests), or nothing. */
+  sdk(as: 'admin' | 'client' | 'anyone'): Promise<Fila>;
   /** One line, from the terminal. */
   ask(question: string): Promise<string>;
+  /** One line that is not shown while it is typed. */
+  askSecret(question: string): Promise<string>;
   /** All of stdin. */
   readInput(): Promise<string>;
 }
@@ -46,6 +51,10 @@ export interface CliContext {
 export function createContext(host: Host, options: GlobalOptions): CliContext {
   const { stdin, stdout, stderr, env, now } = host;
   const canAsk = options.input && !env['FILA_NO_INPUT'] && stdin.isTTY === true && stderr.isTTY === true;
+  const profile = (): Profile => findProfile(options, env, now);
+  let opened: Promise<Asking> | undefined;
+  const asking = (): Promise<Asking> =>
+    (opened ??= import('./ask-lines.ts').then(({ askingOn }) => askingOn({ input: stdin, output: stderr })));
   return {
     host,
     out: createOut({
@@ -60,23 +69,20 @@ export function createContext(host: Host, options: GlobalOptions): CliContext {
     isSure: options.yes === true,
     canAsk,
     now,
+    profile,
     sdk: async (as) => {
-      const profile = findProfile(options, env);
-      const credential = as === 'admin' ? { adminToken: profile.adminToken() } : { apiKey: profile.apiKey() };
+      const found = profile();
+      const credential =
+        as === 'admin'
+          ? { adminToken: found.adminToken() }
+          : as === 'client'
+            ? { apiKey: found.apiKey() }
+            : {};
       const { Fila } = await import('@fila/sdk');
-      return new Fila({ url: profile.url, ...credential, userAgent: 'fila-cli' });
+      return new Fila({ url: found.url, ...credential, userAgent: 'fila-cli' });
     },
-    ask: async (question) => {
-      const { createInterface } = await import('node:readline');
-      const lines = createInterface({ input: stdin, output: stderr as unknown as NodeJS.WritableStream });
-      const answer = await new Promise<string>((answered) => {
-        lines.question(question, answered);
-        // Ctrl-D and Ctrl-C close it without an answer: that is an empty one.
-        lines.once('close', () => answered(''));
-      });
-      lines.close();
-      return answer.trim();
-    },
+    ask: async (question) => (await asking()).line(question),
+    askSecret: async (question) => (await asking()).secret(question),
     readInput: async () => {
       if (stdin.isTTY) throw usageError('Nothing was piped in: stdin is a terminal');
       const chunks: Buffer[] = [];

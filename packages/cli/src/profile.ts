@@ -2,11 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { LOCAL, readContexts, readSession, type Context } from './contexts.ts';
 import { CliError, usageError, type Trouble } from './output/error-text.ts';
 import { EXIT } from './output/exit-codes.ts';
 
 export interface ConnectionOptions {
   readonly url?: string;
+  readonly context?: string;
   readonly tokenFile?: string;
   readonly apiKeyFile?: string;
 }
@@ -15,6 +17,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Profile {
   readonly url: string;
+  /** Name of the broker the URL is of; null when it was given, or is this machine's. */
+  readonly context: string | null;
   /** For keys. */
   adminToken(): string;
   /** For requests. */
@@ -23,32 +27,59 @@ export interface Profile {
 
 const DEFAULT_PORT = '7433';
 
-export function findProfile(options: ConnectionOptions, env: Environment): Profile {
+/** A flag is stronger than a variable, a variable than a context, a context than what lies on this machine. */
+export function findProfile(
+  options: ConnectionOptions,
+  env: Environment,
+  now: () => number = Date.now,
+): Profile {
   const dataDir = findDataDir(env);
-  const url = options.url ?? (env['FILA_URL'] || urlOfDaemon(dataDir, env));
+  const chosen = findContext(options, env);
+  const url = options.url ?? chosen?.url ?? (env['FILA_URL'] || urlOfDaemon(dataDir, env));
   if (!URL.canParse(url)) throw usageError('The URL of the daemon (--url or FILA_URL) is not a URL');
   // What lies in the data folder opens this machine's daemon: it goes nowhere else.
   const ofThisMachine = (file: string): string | undefined =>
     isLoopback(url) ? readIfPresent(join(dataDir, file)) : undefined;
   return {
     url,
+    context: chosen?.name ?? null,
     adminToken: () =>
       secretFile('--token-file', options.tokenFile) ??
       (env['FILA_TOKEN']?.trim() || undefined) ??
+      readSession(env, url, now())?.token ??
+      secretFile(`context ${chosen?.name}`, chosen?.tokenFile) ??
       ofThisMachine('admin.token') ??
       missing('admin token', [
-        ['Give one', 'FILA_TOKEN=… or --token-file FILE'],
+        ['Sign in', 'fila login'],
+        ['Or give a token', 'FILA_TOKEN=… or --token-file FILE'],
         ['Or start a daemon here, which makes one', 'fila serve   (or: fila dev)'],
       ]),
     apiKey: () =>
       secretFile('--api-key-file', options.apiKeyFile) ??
       (env['FILA_API_KEY']?.trim() || undefined) ??
+      secretFile(`context ${chosen?.name}`, chosen?.apiKeyFile) ??
       ofThisMachine('dev.key') ??
       missing('API key', [
         ['Make one', 'fila keys create --name shop --out shop.key'],
         ['Then give it', '--api-key-file shop.key or FILA_API_KEY=…'],
       ]),
   };
+}
+
+/** Absent: a URL was given with the same strength or more, or it is this machine. */
+function findContext(
+  options: ConnectionOptions,
+  env: Environment,
+): (Context & { readonly name: string }) | undefined {
+  if (options.url !== undefined || (options.context === undefined && env['FILA_URL'])) return undefined;
+  const { current, contexts } = readContexts(env);
+  const name = options.context ?? (env['FILA_CONTEXT'] || current);
+  if (name === null || name === LOCAL) return undefined;
+  if (Object.hasOwn(contexts, name)) return { name, ...contexts[name]! };
+  throw usageError(`There is no context "${name}"`, [
+    ['See which there are', 'fila context list'],
+    ['Add it', `fila context add ${name} https://host:7433`],
+  ]);
 }
 
 /**
@@ -106,7 +137,10 @@ function readIfPresent(path: string): string | undefined {
 }
 
 function secretFile(flag: string, path: string | undefined): string | undefined {
-  if (path === undefined) return undefined;
+  return path === undefined ? undefined : readSecretFile(flag, path);
+}
+
+export function readSecretFile(flag: string, path: string): string {
   const secret = readIfPresent(path);
   if (!secret) throw usageError(`${flag} names a file that is empty or cannot be read: ${path}`);
   return secret;

@@ -2,13 +2,18 @@
 import { Command } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import type { CliContext, GlobalOptions, Host } from './cli-context.ts';
+import { addMe } from './commands/me/me.ts';
 import { addConfig } from './commands/config/config.ts';
+import { addContext } from './commands/context/context.ts';
 import { addDlq } from './commands/dlq/dlq.ts';
 import { addKeys } from './commands/keys/keys.ts';
 import { addLimits } from './commands/limits/limits.ts';
 import { addModels } from './commands/models/models.ts';
 import { addOperations } from './commands/operations/operations.ts';
 import { addPlans } from './commands/plans/plans.ts';
+import { addServiceTokens } from './commands/service-tokens/service-tokens.ts';
+import { addSessions } from './commands/sessions/sessions.ts';
+import { addUsers } from './commands/users/users.ts';
 import { addQueues } from './commands/queues/queues.ts';
 import { addWebhooks } from './commands/webhooks/webhooks.ts';
 import { addUpstreams } from './commands/upstreams/upstreams.ts';
@@ -60,6 +65,12 @@ export function buildProgram(host: Host, onExit: (code: ExitCode) => void): Comm
   addQueues(program, run);
   addUpstreams(program, run);
   addModels(program, run);
+  program.commandsGroup('People:');
+  addMe(program, run);
+  addUsers(program, run);
+  addSessions(program, run);
+  addServiceTokens(program, run);
+  addContext(program, run);
   program.commandsGroup('Repair:');
   addDlq(program, run);
   addOperations(program, run);
@@ -81,7 +92,8 @@ function addGlobalOptions(program: Command): void {
     .option('--no-input', 'never ask')
     .optionsGroup('Connection:')
     .option('--url <url>', 'where the daemon is (FILA_URL)')
-    .option('--token-file <file>', 'file with the admin token (or FILA_TOKEN)')
+    .option('--context <name>', 'the broker of this name: see fila context (FILA_CONTEXT)')
+    .option('--token-file <file>', 'file with the admin or a service token (or FILA_TOKEN)')
     .option('--api-key-file <file>', 'file with an API key (or FILA_API_KEY)')
     .optionsGroup('Options:');
 }

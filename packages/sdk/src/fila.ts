@@ -2,6 +2,7 @@
 import { invalidArgument } from './errors.ts';
 import type { FilaPromise } from './fila-promise.ts';
 import { createSend, type Attempt, type CallOptions, type FetchLike, type Send } from './http.ts';
+import { createMe, type Me } from './resources/me.ts';
 import { createDeadLetters, type DeadLetters } from './resources/dead-letters.ts';
 import { createHealth, type Health } from './resources/health.ts';
 import { createKeys, type Keys } from './resources/keys.ts';
@@ -11,7 +12,10 @@ import { createOperations, type Operations } from './resources/operations.ts';
 import { createPlans, type Plans } from './resources/plans.ts';
 import { createQueues, type Queues } from './resources/queues.ts';
 import { createRequests, type Requests } from './resources/requests.ts';
+import { createServiceTokens, type ServiceTokens } from './resources/service-tokens.ts';
+import { createSessions, type Sessions } from './resources/sessions.ts';
 import { createUpstreams, type Upstreams } from './resources/upstreams.ts';
+import { createUsers, type Users } from './resources/users.ts';
 import { createWebhooks, type Webhooks } from './resources/webhooks.ts';
 import { createVerify, type Verify } from './resources/verify.ts';
 import { sleep, type Sleep } from './sleep.ts';
@@ -26,7 +30,7 @@ export interface FilaOptions {
   url?: string;
   /** For `authenticate` and `requests`. Default: FILA_API_KEY. */
   apiKey?: string;
-  /** For `keys`, `deadLetters` and `operations`. Default: FILA_TOKEN. */
+  /** For all that is not `requests`: the admin token, a session's or a service token. Default: FILA_TOKEN. */
   adminToken?: string;
   /** How often a failed attempt is repeated. Default: 2. */
   maxRetries?: number;
@@ -65,6 +69,10 @@ export class Fila {
   readonly models: Models;
   readonly webhooks: Webhooks;
   readonly verify: Verify;
+  readonly users: Users;
+  readonly sessions: Sessions;
+  readonly me: Me;
+  readonly serviceTokens: ServiceTokens;
   /** Private, and the keys behind it in a closure: printing a client shows none of them. */
   readonly #send: Send;
 
@@ -96,6 +104,10 @@ export class Fila {
     this.models = createModels(this.#send);
     this.webhooks = createWebhooks(this.#send);
     this.verify = createVerify(this.#send);
+    this.users = createUsers(this.#send);
+    this.sessions = createSessions(this.#send);
+    this.me = createMe(this.#send);
+    this.serviceTokens = createServiceTokens(this.#send);
   }
 
   /**

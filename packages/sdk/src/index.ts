@@ -18,6 +18,7 @@ export type { RequestErrorCode } from './error-codes.generated.ts';
 export type { FilaPromise, FilaResponse } from './fila-promise.ts';
 export type { Attempt, CallOptions, FetchLike } from './http.ts';
 export type { Listing } from './listing.ts';
+export type { Me } from './resources/me.ts';
 export type { DeadLetters } from './resources/dead-letters.ts';
 export type { Health, ReadyOptions } from './resources/health.ts';
 export type { CreateKeyOptions, Keys } from './resources/keys.ts';
@@ -32,7 +33,10 @@ export type {
   GetRequestOptions,
   Requests,
 } from './resources/requests.ts';
+export type { ServiceTokens } from './resources/service-tokens.ts';
+export type { Sessions } from './resources/sessions.ts';
 export type { Upstreams } from './resources/upstreams.ts';
+export type { Users } from './resources/users.ts';
 export {
   InvalidWebhook,
   type InvalidWebhookReason,
@@ -116,4 +120,29 @@ export type {
   WebhookList,
   WebhookRedelivery,
   WebhookTestEvent,
+  ChangePassword,
+  ConfirmTotp,
+  CreatedServiceToken,
+  CreateServiceToken,
+  CreateUser,
+  EndedSessions,
+  ListSessionsQuery,
+  PasswordReset,
+  RecoveryCodes,
+  RevokeSessions,
+  ServiceToken,
+  ServiceTokenList,
+  Session,
+  SessionList,
+  SetPassword,
+  SetUp,
+  SignedIn,
+  SignIn,
+  StepUp,
+  SteppedUp,
+  TotpEnrolment,
+  UpdateUser,
+  User,
+  UserList,
+  Whoami,
 } from './types.generated.ts';

@@ -121,6 +121,8 @@ function readConfigFile(sources: SettingSources, problems: string[]): Record<str
 const ALSO_KNOWN = new Set([
   'FILA_URL',
   'FILA_TOKEN',
+  'FILA_CONTEXT',
+  'FILA_CONFIG_DIR',
   'FILA_API_KEY',
   'FILA_LANG',
   'FILA_FORCE_TTY',

@@ -100,6 +100,33 @@ export const SETTINGS = {
     kind: text,
     about: 'Bearer token of the admin routes, 32 characters or more. Absent: a 0600 file in the data folder.',
   }),
+  sessionIdleMinutes: row({
+    env: 'FILA_SESSION_IDLE_MINUTES',
+    fallback: 30,
+    unit: 'min',
+    kind: integer(1, 1440),
+    about: 'A session of a person ends when it was not used for so long.',
+  }),
+  sessionHours: row({
+    env: 'FILA_SESSION_HOURS',
+    fallback: 12,
+    unit: 'h',
+    kind: integer(1, 720),
+    about: 'A session of a person ends after so long in any case.',
+  }),
+  superAdminSessionHours: row({
+    env: 'FILA_SUPER_ADMIN_SESSION_HOURS',
+    fallback: 4,
+    unit: 'h',
+    kind: integer(1, 720),
+    about: 'The same for sessions of super-admins.',
+  }),
+  requireTotp: row({
+    env: 'FILA_REQUIRE_TOTP',
+    fallback: false,
+    kind: toggle,
+    about: 'Whether people may do nothing before they have switched a second factor on.',
+  }),
   logLevel: row({
     env: 'FILA_LOG_LEVEL',
     fallback: 'info',

@@ -2,6 +2,8 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { AcceptedKey } from '../features/keys/keys.ts';
+import type { Limits } from '../features/limits/limits.ts';
+import { ADMIN_TOKEN, type Caller } from '../features/people/permissions.ts';
 import { NO_LIMITS } from '../kernel/key-limits.ts';
 import { fail } from '../kernel/errors.ts';
 import { silentLogger } from '../kernel/logger.ts';
@@ -30,7 +32,9 @@ function newApp(adminToken = ADMIN, asked: string[] = [], why: string | null = n
   });
   app.get('/client', { config: { access: 'key' } }, async (request) => ({ id: keyOf(request).id }));
   app.get('/careless', { config: { access: 'key' } }, async () => 'never asks whose key it is');
-  app.get('/admin', { config: { access: 'admin' } }, async (request) => ({ key: request.apiKey }));
+  app.get('/admin', { config: { access: 'admin', permission: 'keys.read' } }, async (request) => ({
+    key: request.apiKey,
+  }));
   app.get('/open', { config: { access: 'anyone' } }, async (request) => ({ key: request.apiKey }));
   app.get('/wrong', { config: { access: 'anyone' } }, async (request) => ({ id: keyOf(request).id }));
   return app;
@@ -56,6 +60,15 @@ describe('a route', () => {
     const app = newApp();
     void app.register(async (inner) => void inner.post('/forgotten', async () => 'secret'));
     await expect(async () => app.ready()).rejects.toThrow('POST /forgotten does not say who may call it.');
+  });
+});
+
+describe('a route for operators without a permission of the table', () => {
+  it.each([undefined, 'keys.nonsense', 'toString'])('stops the start: %s', (permission) => {
+    const config = { access: 'admin', permission } as never;
+    expect(() => newApp().get('/forgotten', { config }, async () => 'secret')).toThrow(
+      'GET /forgotten names no permission of the table.',
+    );
   });
 });
 
@@ -143,7 +156,7 @@ describe('an address that is blocked', () => {
       },
     });
     app.get('/client', { config: { access: 'key' } }, async () => 'in');
-    app.get('/admin', { config: { access: 'admin' } }, async () => 'in');
+    app.get('/admin', { config: { access: 'admin', permission: 'keys.read' } }, async () => 'in');
     app.get('/open', { config: { access: 'anyone' } }, async () => 'in');
     return { app, asked };
   }
@@ -206,5 +219,50 @@ describe('a route for anyone', () => {
     const app = newApp();
     await statusOf(app, '/client', bearer(CLIENT));
     expect((await app.inject('/open')).json()).toEqual({ key: null });
+  });
+});
+
+describe('people and programs on a route for operators', () => {
+  const SESSION = 'fila_sess_of_ana';
+  const ana: Caller = { ...ADMIN_TOKEN, kind: 'user', id: 'usr_1', name: 'ana', role: 'viewer' };
+
+  function appOf(limits?: Pick<Limits, 'refusalOfAddress' | 'wrongKey'>) {
+    const app = Fastify().setErrorHandler(answerError(silentLogger));
+    apps.push(app);
+    authenticate(app, {
+      ...{ adminToken: ADMIN, acceptKey: async () => key, limits },
+      people: {
+        accept: async (token) => (token === SESSION ? ana : null),
+        knows: (token) => token === SESSION,
+        refusalOf: ({ role }, permission) =>
+          role === 'viewer' && permission !== 'keys.read' ? fail('forbidden') : null,
+      },
+    });
+    const read = { access: 'admin', permission: 'keys.read' } as const;
+    app.get('/read', { config: read }, async ({ caller, apiKey }) => ({ name: caller?.name, apiKey }));
+    app.get('/write', { config: { ...read, permission: 'keys.write' } }, async () => 'written');
+    app.get('/client', { config: { access: 'key' } }, async ({ caller }) => ({ caller }));
+    return app;
+  }
+
+  it('are known to the route, and refused what they may not', async () => {
+    const app = appOf();
+    const { body } = await app.inject({ url: '/read', headers: bearer(SESSION) });
+    expect(JSON.parse(body)).toEqual({ name: 'ana', apiKey: null });
+    expect(await statusOf(app, '/write', bearer(SESSION))).toBe(403);
+    expect(await statusOf(app, '/write', bearer(ADMIN))).toBe(200);
+    expect(await statusOf(app, '/read', bearer('fila_sess_other'))).toBe(401);
+    expect(await statusOf(app, '/read', bearer(CLIENT))).toBe(401);
+  });
+
+  it('are nobody on a route for clients', async () => {
+    const { body } = await appOf().inject({ url: '/client', headers: bearer(SESSION) });
+    expect(JSON.parse(body)).toEqual({ caller: null });
+  });
+
+  it('who are known get through from an address that is blocked, others do not', async () => {
+    const app = appOf({ refusalOfAddress: () => fail('blocked'), wrongKey: async () => null });
+    expect(await statusOf(app, '/read', bearer(SESSION))).toBe(200);
+    expect(await statusOf(app, '/read', bearer('fila_sess_other'))).toBe(429);
   });
 });

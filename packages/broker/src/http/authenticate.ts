@@ -1,8 +1,10 @@
-/** Who calls: an API key for clients, the admin token for operators. Every route says which it asks for. */
+/** Who calls: an API key for clients; the admin token, a session or a service token for operators. Every route says what it asks for. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AcceptedKey } from '../features/keys/keys.ts';
 import type { Limits } from '../features/limits/limits.ts';
+import type { People } from '../features/people/people.ts';
+import { ADMIN_TOKEN, isPermission, type Caller, type Permission } from '../features/people/permissions.ts';
 import { fail, type FilaError } from '../kernel/errors.ts';
 import { UNAVAILABLE_RETRY_S } from './error-answer.ts';
 
@@ -10,16 +12,22 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may call this route. */
     access?: 'key' | 'admin' | 'anyone';
+    /** What a caller of a route with access `admin` must be allowed to do. */
+    permission?: Permission;
   }
   interface FastifyRequest {
     /** Set on routes with access `key`. */
     apiKey: AcceptedKey | null;
+    /** Set on routes with access `admin`. */
+    caller: Caller | null;
   }
 }
 
 interface Authenticators {
   acceptKey(secret: string): Promise<AcceptedKey | null>;
   readonly adminToken: string;
+  /** People and programs; absent: only the admin token opens. */
+  readonly people?: Pick<People, 'accept' | 'knows' | 'refusalOf'>;
   /** Why no call can be answered now, or null. */
   readonly whyUnavailable?: () => string | null;
   /** Whether the key was good when it was last seen here; looks nothing up. */
@@ -28,31 +36,51 @@ interface Authenticators {
   readonly limits?: Pick<Limits, 'refusalOfAddress' | 'wrongKey'>;
 }
 
-/** Deny by default: a route that does not say who may call it stops the start. */
+/** Deny by default: a route that does not say who may call it, and with which permission, stops the start. */
 export function authenticate(
   app: FastifyInstance,
-  { acceptKey, adminToken, whyUnavailable, knowsKey, limits }: Authenticators,
+  { acceptKey, adminToken, people, whyUnavailable, knowsKey, limits }: Authenticators,
 ): void {
   const adminDigest = digest(adminToken);
   app.decorateRequest('apiKey', null);
+  app.decorateRequest('caller', null);
 
   app.addHook('onRoute', (route) => {
-    if (!route.config?.access)
-      throw new Error(`${String(route.method)} ${route.url} does not say who may call it.`);
+    const { access, permission } = route.config ?? {};
+    const name = `${String(route.method)} ${route.url}`;
+    if (!access) throw new Error(`${name} does not say who may call it.`);
+    if (access === 'admin' && !isPermission(permission ?? ''))
+      throw new Error(`${name} names no permission of the table.`);
   });
 
   async function wrong({ ip }: FastifyRequest): Promise<FilaError> {
     return (await limits?.wrongKey(ip)) ?? fail('unauthorized');
   }
 
+  async function operatorOf(secret: string): Promise<Caller | null> {
+    if (timingSafeEqual(digest(secret), adminDigest)) return ADMIN_TOKEN;
+    return (await people?.accept(secret)) ?? null;
+  }
+
+  /** One client with an old key must not shut out the others of its address. */
+  function isKnown(secret: string, access: 'key' | 'admin'): boolean {
+    if (access === 'key') return knowsKey?.(secret) === true;
+    return timingSafeEqual(digest(secret), adminDigest) || people?.knows(secret) === true;
+  }
+
   async function check(request: FastifyRequest, access: 'key' | 'admin'): Promise<void> {
     const secret = secretOf(request) || null;
-    const isAdmin = access === 'admin' && secret !== null && timingSafeEqual(digest(secret), adminDigest);
     const refusal = limits?.refusalOfAddress(request.ip) ?? null;
-    // One client with an old key must not shut out the others of its address.
-    if (refusal && !(isAdmin || (access === 'key' && secret !== null && knowsKey?.(secret)))) throw refusal;
+    if (refusal && !(secret !== null && isKnown(secret, access))) throw refusal;
     if (access === 'key') request.apiKey = secret ? await acceptKey(secret) : null;
-    if (!isAdmin && !request.apiKey) throw await wrong(request);
+    else request.caller = secret ? await operatorOf(secret) : null;
+    if (!request.apiKey && !request.caller) throw await wrong(request);
+    if (request.caller) mayCall(request.caller, request.routeOptions.config.permission!);
+  }
+
+  function mayCall(caller: Caller, permission: Permission): void {
+    const refusal = people?.refusalOf(caller, permission);
+    if (refusal) throw refusal;
   }
 
   app.addHook('onRequest', (request, _reply, done) => {

@@ -63,6 +63,31 @@ import penaltyList from '@fila/php-bridge-spec/schemas/responses/penalty-list.js
 import liftedPenalty from '@fila/php-bridge-spec/schemas/responses/lifted-penalty.json' with { type: 'json' };
 import appliedLimit from '@fila/php-bridge-spec/schemas/responses/applied-limit.json' with { type: 'json' };
 import limitExplanation from '@fila/php-bridge-spec/schemas/responses/limit-explanation.json' with { type: 'json' };
+import signIn from '@fila/php-bridge-spec/schemas/requests/sign-in.json' with { type: 'json' };
+import setPassword from '@fila/php-bridge-spec/schemas/requests/set-password.json' with { type: 'json' };
+import changePassword from '@fila/php-bridge-spec/schemas/requests/change-password.json' with { type: 'json' };
+import stepUp from '@fila/php-bridge-spec/schemas/requests/step-up.json' with { type: 'json' };
+import confirmTotp from '@fila/php-bridge-spec/schemas/requests/confirm-totp.json' with { type: 'json' };
+import setUp from '@fila/php-bridge-spec/schemas/requests/set-up.json' with { type: 'json' };
+import createUser from '@fila/php-bridge-spec/schemas/requests/create-user.json' with { type: 'json' };
+import updateUser from '@fila/php-bridge-spec/schemas/requests/update-user.json' with { type: 'json' };
+import listSessionsQuery from '@fila/php-bridge-spec/schemas/requests/list-sessions-query.json' with { type: 'json' };
+import revokeSessions from '@fila/php-bridge-spec/schemas/requests/revoke-sessions.json' with { type: 'json' };
+import createServiceToken from '@fila/php-bridge-spec/schemas/requests/create-service-token.json' with { type: 'json' };
+import user from '@fila/php-bridge-spec/schemas/responses/user.json' with { type: 'json' };
+import userList from '@fila/php-bridge-spec/schemas/responses/user-list.json' with { type: 'json' };
+import passwordReset from '@fila/php-bridge-spec/schemas/responses/password-reset.json' with { type: 'json' };
+import session from '@fila/php-bridge-spec/schemas/responses/session.json' with { type: 'json' };
+import sessionList from '@fila/php-bridge-spec/schemas/responses/session-list.json' with { type: 'json' };
+import signedIn from '@fila/php-bridge-spec/schemas/responses/signed-in.json' with { type: 'json' };
+import whoami from '@fila/php-bridge-spec/schemas/responses/whoami.json' with { type: 'json' };
+import endedSessions from '@fila/php-bridge-spec/schemas/responses/ended-sessions.json' with { type: 'json' };
+import steppedUp from '@fila/php-bridge-spec/schemas/responses/stepped-up.json' with { type: 'json' };
+import totpEnrolment from '@fila/php-bridge-spec/schemas/responses/totp-enrolment.json' with { type: 'json' };
+import recoveryCodes from '@fila/php-bridge-spec/schemas/responses/recovery-codes.json' with { type: 'json' };
+import serviceToken from '@fila/php-bridge-spec/schemas/responses/service-token.json' with { type: 'json' };
+import createdServiceToken from '@fila/php-bridge-spec/schemas/responses/created-service-token.json' with { type: 'json' };
+import serviceTokenList from '@fila/php-bridge-spec/schemas/responses/service-token-list.json' with { type: 'json' };
 import createQueue from '@fila/php-bridge-spec/schemas/requests/create-queue.json' with { type: 'json' };
 import updateQueue from '@fila/php-bridge-spec/schemas/requests/update-queue.json' with { type: 'json' };
 import queue from '@fila/php-bridge-spec/schemas/responses/queue.json' with { type: 'json' };
@@ -110,6 +135,35 @@ export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
   ...[plan, planList, createPlan, updatePlan],
   ...[queue, queueList, createQueue, updateQueue],
   ...[penalty, penaltyList, liftPenalty, liftedPenalty, appliedLimit, limitExplanation, explainLimitsQuery],
+  ...[
+    user,
+    userList,
+    passwordReset,
+    session,
+    sessionList,
+    signedIn,
+    whoami,
+    endedSessions,
+    steppedUp,
+    totpEnrolment,
+    recoveryCodes,
+    serviceToken,
+    createdServiceToken,
+    serviceTokenList,
+  ],
+  ...[
+    signIn,
+    setPassword,
+    changePassword,
+    stepUp,
+    confirmTotp,
+    setUp,
+    createUser,
+    updateUser,
+    listSessionsQuery,
+    revokeSessions,
+    createServiceToken,
+  ],
   ...[authentication, liveness, readiness, verification, problem],
 ];
 

@@ -7,6 +7,9 @@ import { keyRoutes } from '../features/keys/key-routes.ts';
 import { limitRoutes } from '../features/limits/limit-routes.ts';
 import { planRoutes } from '../features/limits/plan-routes.ts';
 import { operationRoutes } from '../features/operations/operation-routes.ts';
+import { serviceTokenRoutes } from '../features/people/service-token-routes.ts';
+import { sessionRoutes } from '../features/people/session-routes.ts';
+import { userRoutes } from '../features/people/user-routes.ts';
 import { queueRoutes } from '../features/queues/queue-routes.ts';
 import { explainRoutes } from '../features/requests/explain-routes.ts';
 import { requestRoutes } from '../features/requests/request-routes.ts';
@@ -17,7 +20,7 @@ import { webhookRoutes } from '../features/webhooks/webhook-routes.ts';
 import { silentLogger } from '../kernel/logger.ts';
 import { keyOf } from './authenticate.ts';
 import { SCHEMAS } from './contract.ts';
-import { buildApp } from './server.ts';
+import { buildApp, type Routes } from './server.ts';
 
 type Operation = { security?: object[]; responses: Record<string, object>; tags?: string[] };
 type Document = {
@@ -39,31 +42,39 @@ const TAGS = [
   { name: 'requests', description: 'Prompts and their answers; with an API key.' },
   { name: 'keys', description: 'About the own API key.' },
   { name: 'webhooks', description: 'Who is told when requests of the key end; with an API key.' },
-  { name: 'admin', description: 'For operators; with the admin token.' },
+  { name: 'admin', description: 'For operators; with the admin token, a session or a service token.' },
+  { name: 'sessions', description: 'Signing in.' },
   { name: 'health', description: 'For load balancers and supervisors.' },
 ];
 
-/** The rooms are not there: only what they say about their routes is needed. */
+/** All routes without the rooms behind them: only what they say about themselves. */
+export function allRoutes(): readonly Routes[] {
+  return [
+    healthRoutes(NO_ROOM),
+    keyRoutes({ keys: NO_ROOM, keyOf }),
+    planRoutes(NO_ROOM),
+    limitRoutes(NO_ROOM),
+    userRoutes(NO_ROOM),
+    sessionRoutes({ people: NO_ROOM, addressOf: NO_ROOM }),
+    serviceTokenRoutes(NO_ROOM),
+    verifyRoutes(NO_ROOM),
+    webhookRoutes({ webhooks: NO_ROOM, keyOf }),
+    upstreamRoutes(NO_ROOM),
+    explainRoutes(NO_ROOM),
+    modelRoutes(NO_ROOM),
+    deadLetterRoutes({ deadLetters: NO_ROOM, operations: NO_ROOM }),
+    operationRoutes(NO_ROOM),
+    queueRoutes(NO_ROOM),
+    requestRoutes({ requests: NO_ROOM, arrive: NO_ROOM, keyOf, maxWaitSeconds: 0 }),
+  ];
+}
+
 export async function openApiDocument(): Promise<object> {
   const app = buildApp(
     {
       ...{ host: '127.0.0.1', port: 0, maxBodyBytes: 1_048_576, adminToken: '', logger: silentLogger },
       acceptKey: async () => null,
-      routes: [
-        healthRoutes(NO_ROOM),
-        keyRoutes({ keys: NO_ROOM, keyOf }),
-        planRoutes(NO_ROOM),
-        limitRoutes(NO_ROOM),
-        verifyRoutes(NO_ROOM),
-        webhookRoutes({ webhooks: NO_ROOM, keyOf }),
-        upstreamRoutes(NO_ROOM),
-        explainRoutes(NO_ROOM),
-        modelRoutes(NO_ROOM),
-        deadLetterRoutes({ deadLetters: NO_ROOM, operations: NO_ROOM }),
-        operationRoutes(NO_ROOM),
-        queueRoutes(NO_ROOM),
-        requestRoutes({ requests: NO_ROOM, arrive: NO_ROOM, keyOf, maxWaitSeconds: 0 }),
-      ],
+      routes: allRoutes(),
     },
     (inner) => {
       for (const schema of SCHEMAS) inner.addSchema(schema);
@@ -81,7 +92,12 @@ export async function openApiDocument(): Promise<object> {
                 scheme: 'bearer',
                 description: 'An API key (fila_live_…). Also taken from X-API-Key.',
               },
-              admin: { type: 'http', scheme: 'bearer', description: 'The admin token.' },
+              admin: {
+                type: 'http',
+                scheme: 'bearer',
+                description:
+                  'The admin token, the token of a session (fila_sess_…) or a service token (fila_svc_…).',
+              },
             },
           },
         },
@@ -107,7 +123,8 @@ const PROBLEM = { 'application/problem+json': { schema: { $ref: '#/components/sc
 /** What holds for every route and is therefore not said by each. */
 function complete(operation: Operation): void {
   const isAdmin = operation.tags?.includes('admin');
-  const isOpen = operation.security?.length === 0;
+  // Signing in needs no key and is refused all the same.
+  const isOpen = operation.security?.length === 0 && !operation.tags?.includes('sessions');
   if (isAdmin) operation.security = [{ admin: [] }];
   const statuses = new Set(
     errors.http.map((one) => one.status).filter((status) => isOpen !== true || status !== 401),

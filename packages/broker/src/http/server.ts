@@ -14,6 +14,7 @@ import { parseJsonBody } from './json-body.ts';
 import { limitCalls } from './limit-calls.ts';
 import type { AcceptedKey } from '../features/keys/keys.ts';
 import type { Limits } from '../features/limits/limits.ts';
+import type { People } from '../features/people/people.ts';
 
 /** What a room adds: its routes. */
 export type Routes = (app: FastifyInstance) => void;
@@ -23,6 +24,8 @@ export interface ServerDeps {
   readonly port: number;
   readonly maxBodyBytes: number;
   readonly adminToken: string;
+  /** People and programs that may administer; absent: only the admin token may. */
+  readonly people?: Pick<People, 'accept' | 'knows' | 'refusalOf'>;
   readonly knowsKey?: (secret: string) => boolean;
   readonly acceptKey: (secret: string) => Promise<AcceptedKey | null>;
   /** Why no call but those for anyone can be answered now, or null. */
@@ -236,6 +239,7 @@ function logCalls(app: FastifyInstance, logger: Logger): void {
         status: reply.statusCode,
         ms: Math.round(reply.elapsedTime * 10) / 10,
         keyId: request.apiKey?.id,
+        callerId: request.caller?.id ?? request.caller?.kind,
       },
       'call',
     );

@@ -10,6 +10,28 @@ export type RequestStatus = 'pending' | 'processing' | 'completed' | 'failed' | 
 export type WebhookEvent = RequestEvent | EndpointDisabledEvent | WebhookTestEvent;
 
 /**
+ * The own password, anew.
+ */
+export interface ChangePassword {
+  /**
+   * The password.
+   */
+  current_password: string;
+  /**
+   * 12 to 128 characters, neither common words nor the own name.
+   */
+  new_password: string;
+}
+/**
+ * The first code of a new authenticator.
+ */
+export interface ConfirmTotp {
+  /**
+   * 6 digits.
+   */
+  code: string;
+}
+/**
  * A new key for a client system.
  */
 export interface CreateApiKey {
@@ -229,6 +251,26 @@ export interface CreateRequest {
   callback_url?: string;
 }
 /**
+ * A token for a program, which may do what its scopes name and ends by itself.
+ */
+export interface CreateServiceToken {
+  /**
+   * What people call the program.
+   */
+  name: string;
+  /**
+   * Permissions, such as keys.read.
+   *
+   * @minItems 1
+   * @maxItems 64
+   */
+  scopes: string[];
+  /**
+   * From when on it is refused; at most 366 days from now.
+   */
+  expires_at: string;
+}
+/**
  * An Ollama server to add.
  */
 export interface CreateUpstream {
@@ -240,6 +282,19 @@ export interface CreateUpstream {
    * Calls of one model that run there at once, as its OLLAMA_NUM_PARALLEL says; auto, which it is unless given: 1 to 16, as many as it turns out to carry.
    */
   slots?: number | 'auto';
+}
+/**
+ * A person who may administer the broker.
+ */
+export interface CreateUser {
+  /**
+   * Who it is: lower-case letters, digits and . _ @ -
+   */
+  name: string;
+  /**
+   * What the person may do; each may do what the one before may.
+   */
+  role: 'viewer' | 'operator' | 'admin' | 'super-admin';
 }
 /**
  * An endpoint that hears when requests of the key end.
@@ -389,6 +444,15 @@ export interface ListRequestsQuery {
   created_before?: string;
 }
 /**
+ * Whose sessions.
+ */
+export interface ListSessionsQuery {
+  /**
+   * Id of a person; absent: of everybody.
+   */
+  user?: string;
+}
+/**
  * Which deliveries; all conditions hold at once.
  */
 export interface ListWebhookDeliveriesQuery {
@@ -468,11 +532,46 @@ export interface RetryDeadLetters {
    */
   dry_run?: boolean;
 }
+/**
+ * Whose sessions end.
+ */
+export interface RevokeSessions {
+  /**
+   * Id of a person; absent: of everybody.
+   */
+  user?: string;
+}
 export interface RotateWebhookQuery {
   /**
    * How long calls are also signed with the secret before.
    */
   overlap_seconds?: number;
+}
+/**
+ * A first or a new password, with the token that a super-admin handed over.
+ */
+export interface SetPassword {
+  /**
+   * fila_reset_…, good once.
+   */
+  reset_token: string;
+  /**
+   * 12 to 128 characters, neither common words nor the own name.
+   */
+  password: string;
+}
+/**
+ * The first super-admin.
+ */
+export interface SetUp {
+  /**
+   * Who it is: lower-case letters, digits and . _ @ -
+   */
+  name: string;
+  /**
+   * 12 to 128 characters, neither common words nor the own name.
+   */
+  password: string;
 }
 /**
  * How the circuit breakers of an upstream behave, for all its models.
@@ -482,6 +581,40 @@ export interface SetUpstreamBreaker {
    * open: no call starts; closed: calls start whatever happens; auto: they judge by themselves, anew.
    */
   state: 'open' | 'closed' | 'auto';
+}
+/**
+ * Who signs in, and how that is shown.
+ */
+export interface SignIn {
+  /**
+   * Who it is. Capitals do not matter.
+   */
+  name: string;
+  /**
+   * The password.
+   */
+  password: string;
+  /**
+   * 6 digits of the authenticator, or a recovery code.
+   */
+  code?: string;
+  /**
+   * What the session is called on the list.
+   */
+  client?: string;
+}
+/**
+ * Shows again that the person of the session is there: with a code where a second factor is on, else with the password.
+ */
+export interface StepUp {
+  /**
+   * The password.
+   */
+  password?: string;
+  /**
+   * 6 digits of the authenticator, or a recovery code.
+   */
+  code?: string;
 }
 /**
  * What changes about a key; what is absent stays.
@@ -612,6 +745,16 @@ export interface UpdateUpstream {
    * Calls of one model that run there at once; auto: 1 to 16, as many as it turns out to carry.
    */
   slots: number | 'auto';
+}
+/**
+ * What changes about a person; what is absent stays.
+ */
+export interface UpdateUser {
+  /**
+   * What the person may do; each may do what the one before may.
+   */
+  role?: 'viewer' | 'operator' | 'admin' | 'super-admin';
+  status?: 'active' | 'suspended';
 }
 /**
  * What changes about an endpoint; what is absent stays.
@@ -904,6 +1047,33 @@ export interface CreatedApiKey {
   webhook_secret: string;
 }
 /**
+ * A new token, shown this once.
+ */
+export interface CreatedServiceToken {
+  /**
+   * Time-ordered id of the token.
+   */
+  id: string;
+  name: string;
+  /**
+   * First characters of the token, to recognise it by.
+   */
+  prefix: string;
+  scopes: string[];
+  /**
+   * Name of who made it.
+   */
+  created_by: string;
+  expires_at: string;
+  /**
+   * To within a minute.
+   */
+  last_used_at: string | null;
+  created_at: string;
+  revoked_at: string | null;
+  token: string;
+}
+/**
  * An endpoint with its new secret, which is shown this once.
  */
 export interface CreatedWebhook {
@@ -1149,6 +1319,12 @@ export interface DeadLetterRetry {
   id: string;
 }
 /**
+ * How many sessions were ended.
+ */
+export interface EndedSessions {
+  ended: number;
+}
+/**
  * An endpoint of the same key gets nothing any more.
  */
 export interface EndpointDisabledEvent {
@@ -1312,6 +1488,42 @@ export interface Operation {
    * When it was completed or cancelled.
    */
   ended_at: string | null;
+}
+/**
+ * A person without a password, and the token with which they set one.
+ */
+export interface PasswordReset {
+  user: User;
+  /**
+   * Shown this once, good once.
+   */
+  reset_token: string;
+  expires_at: string;
+}
+/**
+ * A person who may administer the broker.
+ */
+export interface User {
+  /**
+   * Time-ordered id of the person.
+   */
+  id: string;
+  name: string;
+  /**
+   * What the person may do; each may do what the one before may.
+   */
+  role: 'viewer' | 'operator' | 'admin' | 'super-admin';
+  status: 'active' | 'suspended';
+  /**
+   * False until the first one is set, or after a reset.
+   */
+  has_password: boolean;
+  /**
+   * Whether a second factor is on.
+   */
+  totp: boolean;
+  last_login_at: string | null;
+  created_at: string;
 }
 export interface PenaltyList {
   items: Penalty[];
@@ -1501,6 +1713,12 @@ export interface Readiness {
   }[];
 }
 /**
+ * Codes instead of the authenticator, each good once, shown this once.
+ */
+export interface RecoveryCodes {
+  codes: string[];
+}
+/**
  * A request has ended. Neither its prompt nor its answer is in here.
  */
 export interface RequestEvent {
@@ -1644,6 +1862,106 @@ export interface Request {
    */
   retried_as: string | null;
 }
+export interface ServiceTokenList {
+  items: ServiceToken[];
+  next_cursor: string | null;
+}
+/**
+ * A token for a program.
+ */
+export interface ServiceToken {
+  /**
+   * Time-ordered id of the token.
+   */
+  id: string;
+  name: string;
+  /**
+   * First characters of the token, to recognise it by.
+   */
+  prefix: string;
+  scopes: string[];
+  /**
+   * Name of who made it.
+   */
+  created_by: string;
+  expires_at: string;
+  /**
+   * To within a minute.
+   */
+  last_used_at: string | null;
+  created_at: string;
+  revoked_at: string | null;
+}
+export interface SessionList {
+  items: Session[];
+  next_cursor: string | null;
+}
+/**
+ * One sign-in of a person.
+ */
+export interface Session {
+  /**
+   * Time-ordered id of the session.
+   */
+  id: string;
+  user_id: string;
+  /**
+   * Name of the person.
+   */
+  user: string;
+  /**
+   * What the client calls itself.
+   */
+  client: string;
+  /**
+   * Where it signed in from.
+   */
+  address: string;
+  created_at: string;
+  /**
+   * To within ten seconds.
+   */
+  last_used_at: string;
+  /**
+   * When it ends unless it is used before.
+   */
+  idle_until: string;
+  /**
+   * When it ends in any case.
+   */
+  expires_at: string;
+  /**
+   * Whether it is the session of this call.
+   */
+  is_current: boolean;
+}
+/**
+ * A new session, with its token, which is shown this once.
+ */
+export interface SignedIn {
+  token: string;
+  session: Session;
+  user: User;
+}
+/**
+ * Until when dangerous things are allowed.
+ */
+export interface SteppedUp {
+  proved_until: string;
+}
+/**
+ * A secret for an authenticator; it counts once a code of it was sent.
+ */
+export interface TotpEnrolment {
+  /**
+   * Base32, to be typed in.
+   */
+  secret: string;
+  /**
+   * otpauth://…, for a QR code.
+   */
+  uri: string;
+}
 /**
  * All upstreams, those of the settings first.
  */
@@ -1768,6 +2086,10 @@ export interface Upstream {
    * null for those of the settings.
    */
   created_at: string | null;
+}
+export interface UserList {
+  items: User[];
+  next_cursor: string | null;
 }
 /**
  * Whether everything that is stored fits together.
@@ -1997,4 +2319,30 @@ export interface Webhook {
  */
 export interface WebhookRedelivery {
   count: number;
+}
+/**
+ * Who calls, and what they may do.
+ */
+export interface Whoami {
+  kind: 'admin_token' | 'user' | 'service_token';
+  id: string | null;
+  name: string;
+  /**
+   * Null for service tokens.
+   */
+  role: string | null;
+  permissions: string[];
+  /**
+   * Whether a second factor is on: what a step-up asks for.
+   */
+  totp: boolean;
+  session: Session | null;
+  /**
+   * Until then what is dangerous asks for no second proof.
+   */
+  proved_until: string | null;
+  /**
+   * Nothing else is allowed until a second factor is on.
+   */
+  must_enrol_totp: boolean;
 }

@@ -7,7 +7,18 @@ import { oneLine } from '../output/plain-text.ts';
 
 export interface Change<T> {
   readonly noun:
-    'key' | 'request' | 'dead-letter' | 'operation' | 'upstream' | 'webhook' | 'plan' | 'queue' | 'penalty';
+    | 'key'
+    | 'request'
+    | 'dead-letter'
+    | 'operation'
+    | 'upstream'
+    | 'webhook'
+    | 'plan'
+    | 'queue'
+    | 'penalty'
+    | 'user'
+    | 'session'
+    | 'service-token';
   /** How a person reads it: "key/key_… suspended". */
   readonly done: string | ((item: T) => string);
   readonly change: (id: string) => Promise<T>;

@@ -23,8 +23,10 @@ as pictures. In json, jsonl and yaml they are escaped, so a parser gets them exa
   environment: () => `What fila reads, beside the settings of the daemon (fila config show -o wide):
 
   FILA_URL        where the daemon is; --url is stronger
-  FILA_TOKEN      the admin token, for fila keys, plans, limits, queues, dlq and so on; --token-file FILE is stronger
+  FILA_CONTEXT    which broker of fila context list; --context and FILA_URL are stronger
+  FILA_TOKEN      the admin or a service token, for all but fila requests; --token-file FILE is stronger
   FILA_API_KEY    an API key, for fila requests; --api-key-file FILE is stronger
+  FILA_CONFIG_DIR where contexts and sessions are kept; default XDG_CONFIG_HOME/fila, then ~/.config/fila
   FILA_NO_INPUT   never ask, as --no-input
   FILA_FORCE_TTY  treat stdout as a terminal; a number is its width
   NO_COLOR, FORCE_COLOR, CLICOLOR_FORCE, CLICOLOR, TERM=dumb

@@ -59,8 +59,21 @@ const START: Trouble['next'] = [['Start it', 'fila serve   (or: fila dev)']];
 const REACH: Trouble['next'] = [...START, ['Or name another', 'FILA_URL=http://host:7433 fila …']];
 const CREDENTIALS: Trouble['next'] = [
   ['Requests need a key', 'FILA_API_KEY=… or --api-key-file FILE'],
-  ['Keys need the admin token', 'FILA_TOKEN=… or --token-file FILE'],
+  ['The rest needs a person', 'fila login'],
+  ['Or a token', 'FILA_TOKEN=… or --token-file FILE'],
 ];
+
+/** Codes that say more than their kind does. */
+const CODES: Readonly<Record<string, { what: string; next: Trouble['next'] } | undefined>> = {
+  forbidden: {
+    what: 'You may not do this',
+    next: [['Who you are, and what you may', 'fila whoami -o wide']],
+  },
+  step_up_required: {
+    what: 'This is dangerous and needs a fresh proof that it is you',
+    next: [['Sign in again', 'fila login   (then within 5 minutes)']],
+  },
+};
 
 /** Kinds of the SDK's errors by name, so that saying what is wrong does not load the SDK. */
 const KINDS: Readonly<
@@ -152,6 +165,7 @@ function sdkTrouble(error: FilaError): Trouble {
   const isMistake = error.code === 'internal_error' || error.code === 'invalid_answer';
   return {
     ...kind,
+    ...CODES[error.code],
     exitCode: isMistake ? EXIT.failed : kind.exitCode,
     code: error.code,
     why: [error.detail, ...(error.errors ?? []).map(({ pointer, detail }) => `${pointer || '/'}: ${detail}`)],

@@ -26,7 +26,11 @@ export interface CliRun {
 }
 
 /** An empty folder's worth of environment: no daemon, no secrets, no colours. */
-const NOTHING = { FILA_DATA_DIR: '/nonexistent/fila', NO_COLOR: '1' };
+const NOTHING = {
+  FILA_DATA_DIR: '/nonexistent/fila',
+  FILA_CONFIG_DIR: '/nonexistent/fila-config',
+  NO_COLOR: '1',
+};
 
 export async function runCli(words: readonly string[], setup: CliSetup = {}): Promise<CliRun> {
   const isTty = setup.typed !== undefined || setup.columns !== undefined;

@@ -25,7 +25,8 @@ const ID = {
   properties: { id: { type: 'string', description: 'Id of the request that failed.' } },
 };
 const DEFAULT_RATE = 50;
-const config = { access: 'admin' } as const;
+const read = { access: 'admin', permission: 'dead_letters.read' } as const;
+const config = { access: 'admin', permission: 'dead_letters.write' } as const;
 const tags = ['admin'];
 
 /** Nothing asked for must not mean everything. */
@@ -44,7 +45,7 @@ function checkFilter({ all, ...conditions }: DeadLetterFilter): void {
 export function deadLetterRoutes({ deadLetters, operations }: DeadLetterRouteDeps) {
   function readRoutes(app: FastifyInstance): void {
     app.get<{ Querystring: ListDeadLettersQuery }>(PATH, {
-      config,
+      config: read,
       schema: {
         tags,
         operationId: 'listDeadLetters',
@@ -56,7 +57,7 @@ export function deadLetterRoutes({ deadLetters, operations }: DeadLetterRouteDep
       handler: (request) => deadLetters.list(request.query),
     });
     app.get<WithId>(`${PATH}/:id`, {
-      config,
+      config: read,
       schema: {
         tags,
         operationId: 'getDeadLetter',

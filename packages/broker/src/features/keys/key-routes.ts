@@ -26,7 +26,8 @@ const ID = {
   properties: { id: { type: 'string', description: 'Id of the key.' } },
 };
 const DEFAULT_PAGE = 50;
-const config = { access: 'admin' } as const;
+const read = { access: 'admin', permission: 'keys.read' } as const;
+const config = { access: 'admin', permission: 'keys.write' } as const;
 const key = (description: string) => ({ 200: { description, $ref: 'ApiKey#' } });
 
 export function keyRoutes({ keys, keyOf }: KeyRouteDeps) {
@@ -80,7 +81,7 @@ export function keyRoutes({ keys, keyOf }: KeyRouteDeps) {
       },
     });
     app.get<{ Querystring: ListApiKeysQuery }>(PATH, {
-      config,
+      config: read,
       schema: {
         tags,
         operationId: 'listApiKeys',
@@ -91,7 +92,7 @@ export function keyRoutes({ keys, keyOf }: KeyRouteDeps) {
       handler: (request) => list(request.query),
     });
     app.get<WithId>(`${PATH}/:id`, {
-      config,
+      config: read,
       schema: {
         tags,
         operationId: 'getApiKey',

@@ -9,13 +9,14 @@ import type {
 import type { Limits } from './limits.ts';
 
 const PATH = '/api/v1/admin/limits';
-const config = { access: 'admin' } as const;
+const read = { access: 'admin', permission: 'limits.read' } as const;
+const config = { access: 'admin', permission: 'limits.lift' } as const;
 const tags = ['admin'];
 
 export function limitRoutes(limits: Limits) {
   return (app: FastifyInstance): void => {
     app.get<{ Querystring: ExplainLimitsQuery }>(`${PATH}/explain`, {
-      config,
+      config: read,
       schema: {
         ...{
           tags,
@@ -28,7 +29,7 @@ export function limitRoutes(limits: Limits) {
       handler: (request) => limits.explain(request.query),
     });
     app.get(`${PATH}/penalties`, {
-      config,
+      config: read,
       schema: {
         ...{ tags, operationId: 'listPenalties', summary: 'List who is blocked, or was of late' },
         response: { 200: { description: 'Those blocked for longest first.', $ref: 'PenaltyList#' } },

@@ -11,14 +11,15 @@ const NAME = {
   required: ['name'],
   properties: { name: { type: 'string', description: 'Name of the plan.' } },
 };
-const config = { access: 'admin' } as const;
+const read = { access: 'admin', permission: 'plans.read' } as const;
+const config = { access: 'admin', permission: 'plans.write' } as const;
 const tags = ['admin'];
 const plan = (description: string) => ({ 200: { description, $ref: 'Plan#' } });
 
 export function planRoutes(plans: PlanRoom) {
   return (app: FastifyInstance): void => {
     app.get(PATH, {
-      config,
+      config: read,
       schema: {
         ...{ tags, operationId: 'listPlans', summary: 'List all plans' },
         response: { 200: { description: 'All of them, by name.', $ref: 'PlanList#' } },
@@ -39,7 +40,7 @@ export function planRoutes(plans: PlanRoom) {
       },
     });
     app.get<WithName>(`${PATH}/:name`, {
-      config,
+      config: read,
       schema: {
         ...{ tags, operationId: 'getPlan', summary: 'Look at a plan', params: NAME },
         response: plan('The plan.'),

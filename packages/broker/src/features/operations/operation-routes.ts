@@ -11,13 +11,14 @@ const ID = {
   required: ['id'],
   properties: { id: { type: 'string', description: 'Id of the operation.' } },
 };
-const config = { access: 'admin' } as const;
+const read = { access: 'admin', permission: 'operations.read' } as const;
+const config = { access: 'admin', permission: 'operations.cancel' } as const;
 const tags = ['admin'];
 
 export function operationRoutes(operations: Operations) {
   return (app: FastifyInstance): void => {
     app.get<{ Querystring: ListOperationsQuery }>(PATH, {
-      config,
+      config: read,
       schema: {
         tags,
         operationId: 'listOperations',
@@ -28,7 +29,7 @@ export function operationRoutes(operations: Operations) {
       handler: (request) => operations.list(request.query),
     });
     app.get<WithId>(`${PATH}/:id`, {
-      config,
+      config: read,
       schema: {
         tags,
         operationId: 'getOperation',

@@ -11,7 +11,9 @@ const NAME = {
   required: ['name'],
   properties: { name: { type: 'string', description: 'Name of the queue.' } },
 };
-const config = { access: 'admin' } as const;
+const read = { access: 'admin', permission: 'queues.read' } as const;
+const operate = { access: 'admin', permission: 'queues.switch' } as const;
+const config = { access: 'admin', permission: 'queues.write' } as const;
 const tags = ['admin'];
 const queue = (description: string) => ({ 200: { description, $ref: 'Queue#' } });
 
@@ -24,7 +26,7 @@ const SWITCHES = [
 export function queueRoutes(queues: Queues) {
   return (app: FastifyInstance): void => {
     app.get(PATH, {
-      config,
+      config: read,
       schema: {
         ...{ tags, operationId: 'listQueues', summary: 'List all queues and what is in them' },
         response: { 200: { description: 'All of them, by name.', $ref: 'QueueList#' } },
@@ -45,7 +47,7 @@ export function queueRoutes(queues: Queues) {
       },
     });
     app.get<WithName>(`${PATH}/:name`, {
-      config,
+      config: read,
       schema: {
         ...{ tags, operationId: 'getQueue', summary: 'Look at a queue', params: NAME },
         response: queue('The queue.'),
@@ -71,7 +73,7 @@ export function queueRoutes(queues: Queues) {
     });
     for (const [verb, state, summary] of SWITCHES)
       app.post<WithName>(`${PATH}/:name/${verb}`, {
-        config,
+        config: operate,
         schema: {
           ...{ tags, operationId: `${verb}Queue`, summary, params: NAME },
           response: queue('The queue as it is now; in force on every broker within a second.'),

@@ -7,7 +7,7 @@ type WithId = { Params: { id: string } };
 export function explainRoutes(explain: (id: string) => Promise<RequestExplanation>) {
   return (app: FastifyInstance): void => {
     app.get<WithId>('/api/v1/admin/requests/:id/explain', {
-      config: { access: 'admin' } as const,
+      config: { access: 'admin', permission: 'requests.read' },
       schema: {
         tags: ['admin'],
         operationId: 'explainRequest',

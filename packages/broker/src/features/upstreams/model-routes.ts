@@ -5,13 +5,14 @@ import { fail } from '../../kernel/errors.ts';
 import type { Upstreams } from './upstreams.ts';
 
 const PATH = '/api/v1/admin/models';
-const config = { access: 'admin' } as const;
+const read = { access: 'admin', permission: 'models.read' } as const;
+const config = { access: 'admin', permission: 'models.preload' } as const;
 const tags = ['admin'];
 
 export function modelRoutes(upstreams: Pick<Upstreams, 'models' | 'preload'>) {
   return (app: FastifyInstance): void => {
     app.get(PATH, {
-      config,
+      config: read,
       schema: {
         tags,
         operationId: 'listModels',

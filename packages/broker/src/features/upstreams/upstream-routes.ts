@@ -16,7 +16,9 @@ const ID = {
   required: ['id'],
   properties: { id: { type: 'string', description: 'host:port of the upstream.' } },
 };
-const config = { access: 'admin' } as const;
+const read = { access: 'admin', permission: 'upstreams.read' } as const;
+const operate = { access: 'admin', permission: 'upstreams.switch' } as const;
+const config = { access: 'admin', permission: 'upstreams.write' } as const;
 const tags = ['admin'];
 const upstream = (description: string) => ({ 200: { description, $ref: 'Upstream#' } });
 
@@ -32,7 +34,7 @@ export function upstreamRoutes(upstreams: UpstreamRegistry) {
   function switchRoutes(app: FastifyInstance): void {
     for (const { verb, summary, change } of SWITCHES)
       app.post<WithId>(`${PATH}/:id/${verb}`, {
-        config,
+        config: operate,
         schema: {
           tags,
           operationId: `${verb}Upstream`,
@@ -43,7 +45,7 @@ export function upstreamRoutes(upstreams: UpstreamRegistry) {
         handler: (request) => upstreams.switch(request.params.id, change),
       });
     app.post<WithId & { Body: SetUpstreamBreaker }>(`${PATH}/:id/breaker`, {
-      config,
+      config: operate,
       schema: {
         tags,
         operationId: 'setUpstreamBreaker',
@@ -58,7 +60,7 @@ export function upstreamRoutes(upstreams: UpstreamRegistry) {
 
   return (app: FastifyInstance): void => {
     app.get(PATH, {
-      config,
+      config: read,
       schema: {
         tags,
         operationId: 'listUpstreams',
@@ -83,7 +85,7 @@ export function upstreamRoutes(upstreams: UpstreamRegistry) {
       },
     });
     app.get<WithId>(`${PATH}/:id`, {
-      config,
+      config: read,
       schema: {
         tags,
         operationId: 'getUpstream',

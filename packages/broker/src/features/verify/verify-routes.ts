@@ -11,12 +11,12 @@ export function verifyRoutes(verify: Verify) {
       response: { 200: { description: 'What was found.', $ref: 'Verification#' } },
     });
     app.get('/api/v1/admin/verify', {
-      config: { access: 'admin' },
+      config: { access: 'admin', permission: 'verify.read' },
       schema: schema('verify', 'Look whether everything that is stored fits together'),
       handler: () => verify.run({ fix: false }),
     });
     app.post('/api/v1/admin/verify/fix', {
-      config: { access: 'admin' },
+      config: { access: 'admin', permission: 'verify.fix' },
       schema: schema('verifyAndFix', 'Mend what can be mended without a person'),
       handler: () => verify.run({ fix: true }),
     });

@@ -1,13 +1,14 @@
 /** `fila keys create`: makes a key and shows its two secrets this once. */
-import { open, unlink, type FileHandle } from 'node:fs/promises';
+import { unlink } from 'node:fs/promises';
 import type { ApiKey, CreatedApiKey } from '@fila/sdk';
 import type { CliContext } from '../../cli-context.ts';
-import { CliError, hasCode, usageError } from '../../output/error-text.ts';
-import { EXIT } from '../../output/exit-codes.ts';
+import { usageError } from '../../output/error-text.ts';
 import { printData } from '../../output/formats.ts';
 import { oneLine } from '../../output/plain-text.ts';
+import { expiry } from '../expiry.ts';
 import { limitsOf, type LimitFlags } from '../limit-flags.ts';
-import { parseDuration, parseMoment, relativeTime, rfc3339 } from '../../output/units.ts';
+import { newSecretFile } from '../new-secret-file.ts';
+import { relativeTime } from '../../output/units.ts';
 
 export interface CreateKeyFlags {
   readonly name?: string;
@@ -25,7 +26,7 @@ export async function createKey(context: CliContext, given: CreateKeyFlags & Lim
   const name = flags.name ?? (await askName(context));
   const fila = await context.sdk('admin');
   // Opened first: a key whose secret cannot be kept must not be made.
-  const file = flags.out === undefined ? undefined : await openNew(flags.out);
+  const file = flags.out === undefined ? undefined : await newSecretFile(flags.out, 'key', 'another.key');
   let created: CreatedApiKey;
   try {
     created = await fila.keys.create({
@@ -50,30 +51,6 @@ async function askName(context: CliContext): Promise<string> {
   const name = await context.ask('Name of the client system: ');
   if (!name) throw usageError('A key needs a name', next);
   return name;
-}
-
-function expiry(text: string, nowMs: number): string {
-  const duration = parseDuration(text);
-  const momentMs = duration === undefined ? parseMoment(text) : nowMs + duration;
-  const expiresAt = momentMs === undefined ? undefined : rfc3339(momentMs);
-  if (expiresAt === undefined)
-    throw usageError(`--expires ${text} is neither a duration (365d, 12h) nor a date (2027-01-01)`);
-  if (momentMs! <= nowMs) throw usageError(`--expires ${text} is in the past`);
-  return expiresAt;
-}
-
-async function openNew(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'wx', 0o600);
-  } catch (error) {
-    if (!hasCode(error, (code) => code === 'EEXIST')) throw error;
-    throw new CliError({
-      exitCode: EXIT.conflict,
-      code: 'file_exists',
-      what: `${path} is there already, and no key was made`,
-      next: [['Take another', '--out another.key']],
-    });
-  }
 }
 
 async function show(context: CliContext, created: CreatedApiKey, path: string | undefined): Promise<void> {
