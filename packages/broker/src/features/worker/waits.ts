@@ -102,8 +102,10 @@ export function createWaits(deps: WaitsDeps): Waits {
 
   async function estimate({ id, laneId }: WaitingRequest): Promise<WaitEstimate | null> {
     const { keyId, band, model, queue } = await ledger.lanes.nameOf(laneId);
-    const [own, lanes] = await Promise.all([lineOfLane(laneId), countedOf(model)]);
-    const ahead = placeIn(own, id);
+    const [known, lanes] = await Promise.all([lineOfLane(laneId), countedOf(model)]);
+    // It came after that look; of a line that is too long nobody needs to see the end.
+    const isNew = known.length <= MOST_ROWS && (known.at(-1) ?? '') < id;
+    const ahead = placeIn(isNew ? await lineOfLane(laneId, true) : known, id);
     if (ahead > MOST_ROWS) return null;
     const line = deps.lineOf(model);
     const elsewhere = deps.pacesElsewhere(model);
@@ -184,9 +186,9 @@ function placeIn(line: readonly string[], id: string): number {
 /** Asks once for all who want to know in the meantime; what failed is asked again. */
 function remembering<Key, Value>(ask: (key: Key) => Promise<Value>, forMs: number) {
   const remembered = new Map<Key, { readonly value: Promise<Value>; readonly until: number }>();
-  return (key: Key): Promise<Value> => {
+  return (key: Key, isToBeNew = false): Promise<Value> => {
     const known = remembered.get(key);
-    if (known && known.until > performance.now()) return known.value;
+    if (known && known.until > performance.now() && !isToBeNew) return known.value;
     if (remembered.size > MOST_LANES) remembered.clear();
     const value = ask(key);
     value.catch(() => remembered.delete(key));
