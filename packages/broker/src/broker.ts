@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import type { Settings } from './config/settings.ts';
 import type { DataDir } from './engines/data-dir/data-dir.ts';
 import type { Engines } from './engines/engines.ts';
+import { createAudit } from './features/audit/audit.ts';
+import { auditRoutes } from './features/audit/audit-routes.ts';
+import { auditStore } from './features/audit/audit-store.ts';
 import { createCleanUp } from './features/clean-up/clean-up.ts';
 import { deadLetterRoutes } from './features/dead-letters/dead-letter-routes.ts';
 import { createDeadLetters } from './features/dead-letters/dead-letters.ts';
@@ -59,6 +62,9 @@ const IDEMPOTENCY_KEPT_MS = 24 * HOUR_MS;
 export function assemble({ settings, engines, dataDir, logger, run, adminToken }: Parts) {
   const clock = systemClock;
   const { ledger, activeLanes, vault, database } = engines;
+  const audit = createAudit({
+    ...{ store: auditStore(database.sequelize), together: database.together, vault, clock, logger },
+  });
   const upstreams = createUpstreams({
     upstreams: settings.ollamaUrls,
     allowCloudModels: settings.allowCloudModels,
@@ -133,6 +139,9 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
         forget: () => webhookRows.deliveries.forget(settings.webhookLogDays * DAY_MS),
       },
       { what: 'operations', forget: () => operationRows.forget(settings.operationLogDays * DAY_MS) },
+      ...(settings.auditDays === 0
+        ? []
+        : [{ what: 'audit rows', forget: () => audit.forget(settings.auditDays * DAY_MS) }]),
     ],
   });
   const health = createHealth(() => checksOf(engines, upstreams));
@@ -140,7 +149,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     ...{ host: settings.host, port: settings.port, maxBodyBytes: settings.maxBodyBytes, adminToken, logger },
     ...{ acceptKey: (secret: string) => keys.accept(secret), knowsKey: keys.knows },
     whyUnavailable: () => whyUnavailable(engines.states()),
-    ...{ limits, trustedProxies: settings.trustedProxies },
+    ...{ limits, audit, trustedProxies: settings.trustedProxies },
     routes: [
       healthRoutes(health),
       keyRoutes({ keys, keyOf }),
@@ -149,6 +158,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       upstreamRoutes(upstreamRegistry),
       webhookRoutes({ webhooks, keyOf }),
       verifyRoutes(verify),
+      auditRoutes(audit),
       deadLetterRoutes({ deadLetters, operations }),
       operationRoutes(operations),
       requestRoutes({
@@ -174,6 +184,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       webhooks,
       worker,
       operations,
+      audit,
       cleanUp,
       server,
     ]),

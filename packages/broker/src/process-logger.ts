@@ -22,6 +22,8 @@ const SUSPICIOUS = /fila_|whsec_|:\/\//;
 const SECRET = /(fila_(?:live|test|admin)_|whsec_)[\w+/=-]+/g;
 /** Up to the last @, because passwords are not always encoded as they should be. */
 const PASSWORD_IN_URL = /(\w+:\/\/[^:/@\s]*):\S+@/g;
+/** As pino counts: error is 50. */
+const WORSE_THAN_ERROR = { critical: 54, emergency: 58 };
 const LONGEST_TEXT = 2_000;
 const DEEPEST_CAUSE = 5;
 
@@ -30,8 +32,9 @@ const DEEPEST_CAUSE = 5;
  * written a moment later, and a kill takes them away, unless `isAtOnce`: that costs a system call a line.
  */
 export function processLogger(level: string, { isAtOnce = false } = {}): Logger & { flush(): void } {
-  const settings: LoggerOptions = {
+  const settings: LoggerOptions<'critical' | 'emergency'> = {
     level,
+    customLevels: WORSE_THAN_ERROR,
     base: { service: 'fila' },
     timestamp: timeField,
     formatters: { level: (label) => ({ level: label }), log: maskFields },

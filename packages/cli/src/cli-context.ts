@@ -23,6 +23,7 @@ export interface GlobalOptions extends ConnectionOptions {
   readonly json?: boolean;
   readonly color: boolean;
   readonly quiet?: boolean;
+  readonly why?: string;
   readonly yes?: boolean;
   readonly input: boolean;
 }
@@ -64,7 +65,8 @@ export function createContext(host: Host, options: GlobalOptions): CliContext {
       const profile = findProfile(options, env);
       const credential = as === 'admin' ? { adminToken: profile.adminToken() } : { apiKey: profile.apiKey() };
       const { Fila } = await import('@fila/sdk');
-      return new Fila({ url: profile.url, ...credential, userAgent: 'fila-cli' });
+      const why = options.why === undefined ? {} : { fetch: saying(options.why) };
+      return new Fila({ url: profile.url, ...credential, ...why, userAgent: 'fila-cli' });
     },
     ask: async (question) => {
       const { createInterface } = await import('node:readline');
@@ -83,5 +85,15 @@ export function createContext(host: Host, options: GlobalOptions): CliContext {
       for await (const chunk of stdin) chunks.push(Buffer.from(chunk));
       return Buffer.concat(chunks).toString('utf8');
     },
+  };
+}
+
+/** Each call says why it is made. */
+function saying(why: string): (url: string, init: RequestInit) => Promise<Response> {
+  const reason = encodeURIComponent(why.toWellFormed());
+  return (url, init) => {
+    const headers = new Headers(init.headers);
+    headers.set('x-fila-reason', reason);
+    return fetch(url, { ...init, headers });
   };
 }

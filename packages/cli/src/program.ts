@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import type { CliContext, GlobalOptions, Host } from './cli-context.ts';
+import { addAudit } from './commands/audit/audit.ts';
 import { addConfig } from './commands/config/config.ts';
 import { addDlq } from './commands/dlq/dlq.ts';
 import { addKeys } from './commands/keys/keys.ts';
@@ -60,6 +61,7 @@ export function buildProgram(host: Host, onExit: (code: ExitCode) => void): Comm
   addDlq(program, run);
   addOperations(program, run);
   program.commandsGroup('Look:');
+  addAudit(program, run);
   addConfig(program, run);
   addMeta(program, run, host);
   return program;
@@ -76,6 +78,7 @@ function addGlobalOptions(program: Command): void {
     .option('-y, --yes', 'answer yes in advance')
     .option('--no-input', 'never ask')
     .optionsGroup('Connection:')
+    .option('--why <text>', 'why you do this, for the audit trail')
     .option('--url <url>', 'where the daemon is (FILA_URL)')
     .option('--token-file <file>', 'file with the admin token (or FILA_TOKEN)')
     .option('--api-key-file <file>', 'file with an API key (or FILA_API_KEY)')

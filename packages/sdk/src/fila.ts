@@ -2,6 +2,7 @@
 import { invalidArgument } from './errors.ts';
 import type { FilaPromise } from './fila-promise.ts';
 import { createSend, type Attempt, type CallOptions, type FetchLike, type Send } from './http.ts';
+import { createAudit, type Audit } from './resources/audit.ts';
 import { createDeadLetters, type DeadLetters } from './resources/dead-letters.ts';
 import { createHealth, type Health } from './resources/health.ts';
 import { createKeys, type Keys } from './resources/keys.ts';
@@ -61,6 +62,7 @@ export class Fila {
   readonly upstreams: Upstreams;
   readonly webhooks: Webhooks;
   readonly verify: Verify;
+  readonly audit: Audit;
   /** Private, and the keys behind it in a closure: printing a client shows none of them. */
   readonly #send: Send;
 
@@ -90,6 +92,7 @@ export class Fila {
     this.upstreams = createUpstreams(this.#send);
     this.webhooks = createWebhooks(this.#send);
     this.verify = createVerify(this.#send);
+    this.audit = createAudit(this.#send);
   }
 
   /**

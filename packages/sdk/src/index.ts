@@ -18,6 +18,7 @@ export type { RequestErrorCode } from './error-codes.generated.ts';
 export type { FilaPromise, FilaResponse } from './fila-promise.ts';
 export type { Attempt, CallOptions, FetchLike } from './http.ts';
 export type { Listing } from './listing.ts';
+export type { Audit } from './resources/audit.ts';
 export type { DeadLetters } from './resources/dead-letters.ts';
 export type { Health, ReadyOptions } from './resources/health.ts';
 export type { CreateKeyOptions, Keys } from './resources/keys.ts';
@@ -44,6 +45,11 @@ export type {
   ApiKey,
   AppliedLimit,
   ApiKeyList,
+  AuditCheckpoint,
+  AuditCheckpointList,
+  AuditList,
+  AuditRow,
+  AuditVerification,
   Authentication,
   CreateApiKey,
   CreatedApiKey,
@@ -60,6 +66,8 @@ export type {
   LiftedPenalty,
   LimitExplanation,
   ListApiKeysQuery,
+  ListAuditCheckpointsQuery,
+  ListAuditQuery,
   ListDeadLettersQuery,
   ListOperationsQuery,
   ListRequestsQuery,

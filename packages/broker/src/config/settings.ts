@@ -193,6 +193,14 @@ export const SETTINGS = {
     kind: integer(1, 3650),
     about: 'How long operations that have ended stay on the list.',
   }),
+  auditDays: row({
+    env: 'FILA_AUDIT_DAYS',
+    fallback: 0,
+    unit: 'days',
+    kind: integer(0, 36_500),
+    about:
+      'How long rows of the audit trail are kept; what is older leaves a signed checkpoint. 0: for good.',
+  }),
   maxBodyBytes: row({
     env: 'FILA_MAX_BODY_BYTES',
     fallback: 1_048_576,

@@ -59,6 +59,16 @@ import penaltyList from '@fila/php-bridge-spec/schemas/responses/penalty-list.js
 import liftedPenalty from '@fila/php-bridge-spec/schemas/responses/lifted-penalty.json' with { type: 'json' };
 import appliedLimit from '@fila/php-bridge-spec/schemas/responses/applied-limit.json' with { type: 'json' };
 import limitExplanation from '@fila/php-bridge-spec/schemas/responses/limit-explanation.json' with { type: 'json' };
+import auditRow from '@fila/php-bridge-spec/schemas/responses/audit-row.json' with { type: 'json' };
+import auditList from '@fila/php-bridge-spec/schemas/responses/audit-list.json' with { type: 'json' };
+import auditCheckpoint from '@fila/php-bridge-spec/schemas/responses/audit-checkpoint.json' with { type: 'json' };
+import auditCheckpointList from '@fila/php-bridge-spec/schemas/responses/audit-checkpoint-list.json' with { type: 'json' };
+import auditVerification from '@fila/php-bridge-spec/schemas/responses/audit-verification.json' with { type: 'json' };
+import listAuditQuery from '@fila/php-bridge-spec/schemas/requests/list-audit-query.json' with { type: 'json' };
+import listAuditCheckpointsQuery from '@fila/php-bridge-spec/schemas/requests/list-audit-checkpoints-query.json' with { type: 'json' };
+import logLine from '@fila/php-bridge-spec/schemas/responses/log-line.json' with { type: 'json' };
+import logList from '@fila/php-bridge-spec/schemas/responses/log-list.json' with { type: 'json' };
+import listLogsQuery from '@fila/php-bridge-spec/schemas/requests/list-logs-query.json' with { type: 'json' };
 import { fail, type FilaError } from '../kernel/errors.ts';
 
 /** In the order in which they may refer to each other. */
@@ -95,6 +105,9 @@ export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
   ...[upstream, upstreamList, createUpstream, updateUpstream, setUpstreamBreaker],
   ...[plan, planList, createPlan, updatePlan],
   ...[penalty, penaltyList, liftPenalty, liftedPenalty, appliedLimit, limitExplanation, explainLimitsQuery],
+  ...[auditRow, auditList, auditCheckpoint, auditCheckpointList, auditVerification],
+  ...[listAuditQuery, listAuditCheckpointsQuery],
+  ...[logLine, logList, listLogsQuery],
   ...[authentication, liveness, readiness, verification, problem],
 ];
 

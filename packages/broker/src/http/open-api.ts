@@ -1,6 +1,8 @@
 /** Writes the OpenAPI 3.1 document of the routes as they are registered. Used by `npm run generate`, never by the daemon. */
 import swagger from '@fastify/swagger';
 import errors from '@fila/php-bridge-spec/errors.json' with { type: 'json' };
+import type { FastifyInstance } from 'fastify';
+import { auditRoutes } from '../features/audit/audit-routes.ts';
 import { deadLetterRoutes } from '../features/dead-letters/dead-letter-routes.ts';
 import { healthRoutes } from '../features/health/health-routes.ts';
 import { keyRoutes } from '../features/keys/key-routes.ts';
@@ -40,8 +42,11 @@ const TAGS = [
   { name: 'health', description: 'For load balancers and supervisors.' },
 ];
 
-/** The rooms are not there: only what they say about their routes is needed. */
-export async function openApiDocument(): Promise<object> {
+/**
+ * The rooms are not there: only what they say about their routes is needed. `look` is handed the app before the routes
+ * are.
+ */
+export async function openApiDocument(look?: (app: FastifyInstance) => void): Promise<object> {
   const app = buildApp(
     {
       ...{ host: '127.0.0.1', port: 0, maxBodyBytes: 1_048_576, adminToken: '', logger: silentLogger },
@@ -52,6 +57,7 @@ export async function openApiDocument(): Promise<object> {
         planRoutes(NO_ROOM),
         limitRoutes(NO_ROOM),
         verifyRoutes(NO_ROOM),
+        auditRoutes(NO_ROOM),
         webhookRoutes({ webhooks: NO_ROOM, keyOf }),
         upstreamRoutes(NO_ROOM),
         deadLetterRoutes({ deadLetters: NO_ROOM, operations: NO_ROOM }),
@@ -60,6 +66,7 @@ export async function openApiDocument(): Promise<object> {
       ],
     },
     (inner) => {
+      look?.(inner);
       for (const schema of SCHEMAS) inner.addSchema(schema);
       void inner.register(swagger, {
         openapi: {

@@ -4,6 +4,17 @@ export interface Logger {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
+  /** What is stored may not be what was written, or cannot be read: a person must look. */
+  critical(fields: object, message: string): void;
+  /** Nothing can be stored. */
+  emergency(fields: object, message: string): void;
 }
 
-export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+export const silentLogger: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  critical() {},
+  emergency() {},
+};

@@ -9,6 +9,7 @@ import * as m0004 from './migrations/0004-upstreams.ts';
 import * as m0005 from './migrations/0005-operations.ts';
 import * as m0006 from './migrations/0006-webhook-log.ts';
 import * as m0007 from './migrations/0007-plans.ts';
+import * as m0012 from './migrations/0012-audit-and-logs.ts';
 
 export interface Migration {
   readonly name: string;
@@ -33,6 +34,7 @@ const MIGRATIONS: Readonly<Record<string, MigrationModule>> = {
   '0005-operations': m0005,
   '0006-webhook-log': m0006,
   '0007-plans': m0007,
+  '0012-audit-and-logs': m0012,
 };
 
 const MIGRATIONS_TABLE = 'fila_migrations';

@@ -10,6 +10,7 @@ import type {
 import { fail } from '../../kernel/errors.ts';
 import { isId } from '../../kernel/ids.ts';
 import { limitsOnWire } from '../../kernel/key-limits.ts';
+import type { Act } from '../audit/audit.ts';
 import type { AcceptedKey, Keys } from './keys.ts';
 
 interface KeyRouteDeps {
@@ -30,6 +31,13 @@ const config = { access: 'admin' } as const;
 const key = (description: string) => ({ 200: { description, $ref: 'ApiKey#' } });
 
 export function keyRoutes({ keys, keyOf }: KeyRouteDeps) {
+  /** What a key was used for last changes by itself. */
+  const state = async (id: string) => ({ ...(await keys.get(id)), last_used_at: undefined });
+  const acting = (verb: string) => ({
+    ...config,
+    act: { name: `keys.${verb}`, kind: 'key', isOneTransaction: true, state } satisfies Act,
+  });
+
   async function list({ limit = DEFAULT_PAGE, cursor, status }: ListApiKeysQuery): Promise<ApiKeyList> {
     if (cursor !== undefined && !isId('key', cursor)) throw fail('invalid_cursor');
     const rows = await keys.list({ limit: limit + 1, before: cursor, status });
@@ -60,7 +68,7 @@ export function keyRoutes({ keys, keyOf }: KeyRouteDeps) {
     const tags = ['admin'];
 
     app.post<{ Body: CreateApiKey }>(PATH, {
-      config,
+      config: acting('create'),
       schema: {
         tags,
         operationId: 'createApiKey',
@@ -102,7 +110,7 @@ export function keyRoutes({ keys, keyOf }: KeyRouteDeps) {
       handler: (request) => keys.get(request.params.id),
     });
     app.put<WithId & { Body: UpdateApiKey }>(`${PATH}/:id`, {
-      config,
+      config: acting('update'),
       schema: {
         tags,
         operationId: 'updateApiKey',
@@ -114,7 +122,7 @@ export function keyRoutes({ keys, keyOf }: KeyRouteDeps) {
       handler: (request) => keys.update(request.params.id, request.body),
     });
     app.delete<WithId>(`${PATH}/:id`, {
-      config,
+      config: acting('revoke'),
       schema: {
         tags,
         operationId: 'revokeApiKey',
@@ -125,7 +133,7 @@ export function keyRoutes({ keys, keyOf }: KeyRouteDeps) {
       handler: (request) => keys.revoke(request.params.id),
     });
     app.post<WithId>(`${PATH}/:id/suspend`, {
-      config,
+      config: acting('suspend'),
       schema: {
         tags,
         operationId: 'suspendApiKey',
@@ -136,7 +144,7 @@ export function keyRoutes({ keys, keyOf }: KeyRouteDeps) {
       handler: (request) => keys.suspend(request.params.id),
     });
     app.post<WithId>(`${PATH}/:id/resume`, {
-      config,
+      config: acting('resume'),
       schema: {
         tags,
         operationId: 'resumeApiKey',

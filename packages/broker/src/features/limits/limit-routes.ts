@@ -6,10 +6,18 @@ import type {
   LiftedPenalty,
   PenaltyList,
 } from '../../kernel/contract.generated.ts';
+import type { Act } from '../audit/audit.ts';
 import type { Limits } from './limits.ts';
 
 const PATH = '/api/v1/admin/limits';
 const config = { access: 'admin' } as const;
+const lifting = {
+  ...config,
+  act: {
+    ...{ name: 'penalties.lift', kind: 'penalty' },
+    idOf: ({ body }) => (body as LiftPenalty).id,
+  } satisfies Act,
+};
 const tags = ['admin'];
 
 export function limitRoutes(limits: Limits) {
@@ -36,7 +44,7 @@ export function limitRoutes(limits: Limits) {
       handler: async (): Promise<PenaltyList> => ({ items: await limits.penalties(), next_cursor: null }),
     });
     app.post<{ Body: LiftPenalty }>(`${PATH}/penalties/lift`, {
-      config,
+      config: lifting,
       schema: {
         ...{ tags, operationId: 'liftPenalty', summary: 'End a block and forget it' },
         body: { $ref: 'LiftPenalty#' },

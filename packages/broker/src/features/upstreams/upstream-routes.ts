@@ -6,6 +6,7 @@ import type {
   UpdateUpstream,
   UpstreamList,
 } from '../../kernel/contract.generated.ts';
+import type { Act } from '../audit/audit.ts';
 import type { UpstreamRegistry, UpstreamSwitch } from './upstream-registry.ts';
 
 type WithId = { Params: { id: string } };
@@ -29,10 +30,22 @@ const SWITCHES: readonly { verb: string; summary: string; change: UpstreamSwitch
 ];
 
 export function upstreamRoutes(upstreams: UpstreamRegistry) {
+  /** What an operator has decided; how the upstream is at the moment is not part of it. */
+  const state = (id: string) => {
+    const { url, source, slots, enabled, draining, breaker } = upstreams.get(id);
+    return { id, url, source, slots, enabled, draining, breaker };
+  };
+  const acting = (verb: string) => ({
+    ...config,
+    act: { name: `upstreams.${verb}`, kind: 'upstream', isOneTransaction: true, state } satisfies Act,
+  });
+  /** A new one is probed before the answer: no transaction waits for that. */
+  const adding = { ...config, act: { name: 'upstreams.add', kind: 'upstream', state } satisfies Act };
+
   function switchRoutes(app: FastifyInstance): void {
     for (const { verb, summary, change } of SWITCHES)
       app.post<WithId>(`${PATH}/:id/${verb}`, {
-        config,
+        config: acting(verb),
         schema: {
           tags,
           operationId: `${verb}Upstream`,
@@ -43,7 +56,7 @@ export function upstreamRoutes(upstreams: UpstreamRegistry) {
         handler: (request) => upstreams.switch(request.params.id, change),
       });
     app.post<WithId & { Body: SetUpstreamBreaker }>(`${PATH}/:id/breaker`, {
-      config,
+      config: acting('breaker'),
       schema: {
         tags,
         operationId: 'setUpstreamBreaker',
@@ -68,7 +81,7 @@ export function upstreamRoutes(upstreams: UpstreamRegistry) {
       handler: async (): Promise<UpstreamList> => ({ items: upstreams.list(), next_cursor: null }),
     });
     app.post<{ Body: CreateUpstream }>(PATH, {
-      config,
+      config: adding,
       schema: {
         tags,
         operationId: 'addUpstream',
@@ -94,7 +107,7 @@ export function upstreamRoutes(upstreams: UpstreamRegistry) {
       handler: async (request) => upstreams.get(request.params.id),
     });
     app.put<WithId & { Body: UpdateUpstream }>(`${PATH}/:id`, {
-      config,
+      config: acting('update'),
       schema: {
         tags,
         operationId: 'updateUpstream',
@@ -106,7 +119,7 @@ export function upstreamRoutes(upstreams: UpstreamRegistry) {
       handler: (request) => upstreams.update(request.params.id, request.body),
     });
     app.delete<WithId>(`${PATH}/:id`, {
-      config,
+      config: acting('remove'),
       schema: {
         tags,
         operationId: 'removeUpstream',

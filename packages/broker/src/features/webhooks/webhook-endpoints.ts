@@ -12,6 +12,7 @@ import type {
 import { fail } from '../../kernel/errors.ts';
 import { isId, newId } from '../../kernel/ids.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import { onceCommitted } from '../../kernel/written-together.ts';
 import { newWebhookSecret } from './sign-webhook.ts';
 import { problemOfUrl, type IsAllowed } from './ssrf-guard.ts';
 import { openEndpoint, openSecrets, sealEndpoint, type Secrets } from './webhook-secrets.ts';
@@ -87,7 +88,7 @@ export function createEndpoints(deps: EndpointDeps): WebhookEndpoints {
       secrets: sealSecrets(id, [{ secret, until: null }]),
     };
     await store.endpoints.insert(endpoint);
-    deps.onCount(keyId);
+    onceCommitted(() => deps.onCount(keyId));
     logger.info({ endpointId: id, keyId, host: endpoint.host }, 'webhook created');
     return { ...(await view(endpoint)), secret };
   }
@@ -161,7 +162,7 @@ export function createEndpoints(deps: EndpointDeps): WebhookEndpoints {
     remove: async (keyId, id) => {
       const removed = await view(await own(keyId, id));
       await store.remove(id);
-      deps.onCount(keyId);
+      onceCommitted(() => deps.onCount(keyId));
       logger.info({ endpointId: id, keyId }, 'webhook deleted');
       return removed;
     },

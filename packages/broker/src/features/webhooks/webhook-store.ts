@@ -1,4 +1,5 @@
 /** All that webhooks keep in the database: the outbox, endpoints, deliveries, and what is written in one transaction. */
+import { together } from '../../engines/database/database.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { deliveryCheckStore, type DeliveryCheckStore } from './delivery-check-store.ts';
 import { deliveryStore, type DeliveryStore, type NewDelivery, type Stores } from './delivery-store.ts';
@@ -69,7 +70,7 @@ export function webhookStore(stores: Stores, clock?: Clock): WebhookStore {
       ]);
     },
     remove: (endpointId) =>
-      sequelize.transaction(async (transaction) => {
+      together(sequelize, async (transaction) => {
         await endpoints.remove(endpointId, transaction);
         await deliveries.giveUp(endpointId, transaction);
       }),
