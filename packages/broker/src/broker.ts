@@ -20,6 +20,9 @@ import { createLimits } from './features/limits/limits.ts';
 import { planRoutes } from './features/limits/plan-routes.ts';
 import { planStore } from './features/limits/plan-store.ts';
 import { createPlans, type PlanRoom } from './features/limits/plans.ts';
+import { logRoutes } from './features/logs/log-routes.ts';
+import { logStore } from './features/logs/log-store.ts';
+import { createLogs } from './features/logs/logs.ts';
 import { createModels } from './features/models/models.ts';
 import { operationRoutes } from './features/operations/operation-routes.ts';
 import { operationStore } from './features/operations/operation-store.ts';
@@ -65,6 +68,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   const audit = createAudit({
     ...{ store: auditStore(database.sequelize), together: database.together, vault, clock, logger },
   });
+  const logs = createLogs({ store: logStore(database.sequelize), run, clock, logger });
   const upstreams = createUpstreams({
     upstreams: settings.ollamaUrls,
     allowCloudModels: settings.allowCloudModels,
@@ -139,6 +143,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
         forget: () => webhookRows.deliveries.forget(settings.webhookLogDays * DAY_MS),
       },
       { what: 'operations', forget: () => operationRows.forget(settings.operationLogDays * DAY_MS) },
+      { what: 'log lines', forget: () => logs.forget() },
       ...(settings.auditDays === 0
         ? []
         : [{ what: 'audit rows', forget: () => audit.forget(settings.auditDays * DAY_MS) }]),
@@ -159,6 +164,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       webhookRoutes({ webhooks, keyOf }),
       verifyRoutes(verify),
       auditRoutes(audit),
+      logRoutes(logs),
       deadLetterRoutes({ deadLetters, operations }),
       operationRoutes(operations),
       requestRoutes({
@@ -175,8 +181,10 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   });
   return {
     server,
+    takeLine: logs.take,
     all: services([
       engines,
+      logs,
       upstreams,
       upstreamRegistry,
       keys,

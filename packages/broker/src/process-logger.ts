@@ -1,6 +1,6 @@
 /** The process's log: one JSON object a line on stdout, secrets masked. */
 import { type LoggerOptions, pino } from 'pino';
-import type { Logger } from './kernel/logger.ts';
+import type { TeeLogger } from './kernel/logger.ts';
 
 const MASKED = new Set([
   'authorization',
@@ -31,13 +31,14 @@ const DEEPEST_CAUSE = 5;
  * Errors are written by name, message, code and stack; of what else they carry (SQL, its values) nothing. Lines may be
  * written a moment later, and a kill takes them away, unless `isAtOnce`: that costs a system call a line.
  */
-export function processLogger(level: string, { isAtOnce = false } = {}): Logger & { flush(): void } {
+export function processLogger(level: string, { isAtOnce = false } = {}): TeeLogger & { flush(): void } {
+  const takers: Take[] = [];
   const settings: LoggerOptions<'critical' | 'emergency'> = {
     level,
     customLevels: WORSE_THAN_ERROR,
     base: { service: 'fila' },
     timestamp: timeField,
-    formatters: { level: (label) => ({ level: label }), log: maskFields },
+    formatters: { level: (label) => ({ level: label === 'warn' ? 'warning' : label }), log: maskFields },
     hooks: {
       logMethod(args, method) {
         const [fields, message] = args as unknown as [object, string];
@@ -46,7 +47,20 @@ export function processLogger(level: string, { isAtOnce = false } = {}): Logger 
     },
     serializers: { err: (error) => describeError(error), error: (error) => describeError(error) },
   };
-  return pino(settings, isAtOnce ? pino.destination({ sync: true }) : linesTogether());
+  const out = isAtOnce ? pino.destination({ sync: true }) : linesTogether();
+  const logger = pino(settings, teeing(out, takers));
+  return Object.assign(logger, { flush: () => out.flush(), tee: (take: Take) => void takers.push(take) });
+}
+
+type Take = (line: string) => void;
+
+function teeing(out: { write(line: string): unknown }, takers: readonly Take[]) {
+  return {
+    write: (line: string): void => {
+      out.write(line);
+      for (const take of takers) take(line);
+    },
+  };
 }
 
 /**

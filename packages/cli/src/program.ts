@@ -7,6 +7,7 @@ import { addConfig } from './commands/config/config.ts';
 import { addDlq } from './commands/dlq/dlq.ts';
 import { addKeys } from './commands/keys/keys.ts';
 import { addLimits } from './commands/limits/limits.ts';
+import { addLogs } from './commands/logs/logs.ts';
 import { addOperations } from './commands/operations/operations.ts';
 import { addPlans } from './commands/plans/plans.ts';
 import { addWebhooks } from './commands/webhooks/webhooks.ts';
@@ -62,6 +63,7 @@ export function buildProgram(host: Host, onExit: (code: ExitCode) => void): Comm
   addOperations(program, run);
   program.commandsGroup('Look:');
   addAudit(program, run);
+  addLogs(program, run);
   addConfig(program, run);
   addMeta(program, run, host);
   return program;

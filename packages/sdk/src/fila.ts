@@ -7,6 +7,7 @@ import { createDeadLetters, type DeadLetters } from './resources/dead-letters.ts
 import { createHealth, type Health } from './resources/health.ts';
 import { createKeys, type Keys } from './resources/keys.ts';
 import { createLimits, type Limits } from './resources/limits.ts';
+import { createLogs, type Logs } from './resources/logs.ts';
 import { createOperations, type Operations } from './resources/operations.ts';
 import { createPlans, type Plans } from './resources/plans.ts';
 import { createRequests, type Requests } from './resources/requests.ts';
@@ -63,6 +64,7 @@ export class Fila {
   readonly webhooks: Webhooks;
   readonly verify: Verify;
   readonly audit: Audit;
+  readonly logs: Logs;
   /** Private, and the keys behind it in a closure: printing a client shows none of them. */
   readonly #send: Send;
 
@@ -93,6 +95,7 @@ export class Fila {
     this.webhooks = createWebhooks(this.#send);
     this.verify = createVerify(this.#send);
     this.audit = createAudit(this.#send);
+    this.logs = createLogs(this.#send);
   }
 
   /**

@@ -23,6 +23,7 @@ export type { DeadLetters } from './resources/dead-letters.ts';
 export type { Health, ReadyOptions } from './resources/health.ts';
 export type { CreateKeyOptions, Keys } from './resources/keys.ts';
 export type { Limits } from './resources/limits.ts';
+export type { Logs } from './resources/logs.ts';
 export type { Operations, WaitForOperationOptions } from './resources/operations.ts';
 export type { Plans } from './resources/plans.ts';
 export type {
@@ -69,9 +70,12 @@ export type {
   ListAuditCheckpointsQuery,
   ListAuditQuery,
   ListDeadLettersQuery,
+  ListLogsQuery,
   ListOperationsQuery,
   ListRequestsQuery,
   Liveness,
+  LogLine,
+  LogList,
   Operation,
   OperationList,
   Penalty,

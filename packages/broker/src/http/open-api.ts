@@ -8,6 +8,7 @@ import { healthRoutes } from '../features/health/health-routes.ts';
 import { keyRoutes } from '../features/keys/key-routes.ts';
 import { limitRoutes } from '../features/limits/limit-routes.ts';
 import { planRoutes } from '../features/limits/plan-routes.ts';
+import { logRoutes } from '../features/logs/log-routes.ts';
 import { operationRoutes } from '../features/operations/operation-routes.ts';
 import { requestRoutes } from '../features/requests/request-routes.ts';
 import { upstreamRoutes } from '../features/upstreams/upstream-routes.ts';
@@ -58,6 +59,7 @@ export async function openApiDocument(look?: (app: FastifyInstance) => void): Pr
         limitRoutes(NO_ROOM),
         verifyRoutes(NO_ROOM),
         auditRoutes(NO_ROOM),
+        logRoutes(NO_ROOM),
         webhookRoutes({ webhooks: NO_ROOM, keyOf }),
         upstreamRoutes(NO_ROOM),
         deadLetterRoutes({ deadLetters: NO_ROOM, operations: NO_ROOM }),

@@ -10,6 +10,12 @@ export interface Logger {
   emergency(fields: object, message: string): void;
 }
 
+/** A logger whose lines others have too, as they are written: JSON with a line end. */
+export interface TeeLogger extends Logger {
+  /** `take` is called with each line; it must neither wait nor throw. */
+  tee(take: (line: string) => void): void;
+}
+
 export const silentLogger: Logger = {
   debug() {},
   info() {},

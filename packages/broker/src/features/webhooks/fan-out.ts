@@ -33,7 +33,7 @@ export function createFanOut({ store, vault, logger, lookUp }: FanOutDeps): () =
     } catch (error) {
       const isForGood = error instanceof VaultError;
       const fields = { err: error, requestId: event.requestId, type: event.type };
-      if (isForGood) logger.error(fields, 'a request cannot be decrypted: its receivers hear nothing');
+      if (isForGood) logger.critical(fields, 'a request cannot be decrypted: its receivers hear nothing');
       else logger.warn(fields, 'a request could not be looked up; its receivers hear of it later');
       return isForGood ? [] : null;
     }
