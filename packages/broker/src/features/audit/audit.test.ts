@@ -117,6 +117,23 @@ describe.each(DATABASES)('the audit trail on $name', ({ isAvailable, open }) => 
       expect(seen).toHaveLength(3);
     });
 
+    it('acts that wait for their turn hold no connection that others need', async () => {
+      const audit = bench.room();
+      const held = Promise.withResolvers<void>();
+      const entered = Promise.withResolvers<void>();
+      const acts = Array.from({ length: 10 }, () =>
+        audit.perform(ACT, callBy('ana'), () => {
+          entered.resolve();
+          return held.promise;
+        }),
+      );
+      await entered.promise;
+      for (let n = 0; n < 20; n++) await engines.database.ping();
+      held.resolve();
+      await Promise.all(acts);
+      expect((await bench.rows(audit)).length).toBe(10);
+    });
+
     it('notes what is not one transaction before and after, and how it failed', async () => {
       const audit = bench.room();
       let rowsMeanwhile = 0;
