@@ -10,6 +10,7 @@ import { startSimulatedOllama } from '../../packages/cli/src/simulate-ollama/sim
 import { checkedFetch } from '../helpers/checked-fetch.ts';
 import { CLI, daemonEnvironment, startDaemon, type Daemon } from '../helpers/daemon.ts';
 import { ENGINE_SETS } from '../helpers/engine-sets.ts';
+import { mariadbAvailable, redisAvailable } from '../services/need.ts';
 
 describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment }) => {
   it.skipIf(!isAvailable)(
@@ -85,6 +86,32 @@ describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment }) => {
       const offline = await run('audit', 'verify', '--file', exported);
       expect(offline.code).toBe(8);
       expect(offline.stdout).toMatch(/^\d+\tchanged\t/);
+    },
+  );
+});
+
+describe('two brokers of one database', () => {
+  it.skipIf(!mariadbAvailable || !redisAvailable)(
+    'write one trail, which both find intact',
+    { timeout: 60_000 },
+    async () => {
+      const ollama = await startSimulatedOllama();
+      const shared = ENGINE_SETS.find(({ name }) => name.startsWith('MariaDB'))!;
+      const environment = { ...(await shared.environment()), FILA_OLLAMA_URLS: ollama.url };
+      const daemons = [await startDaemon(environment), await startDaemon(environment)];
+      const admins = daemons.map(({ url, adminToken }) => new Fila({ url, adminToken, fetch: checkedFetch }));
+      const made = Array.from({ length: 40 }, (_, n) => admins[n % 2]!.keys.create({ name: `key ${n}` }));
+      const ids = (await Promise.all(made)).map(({ id }) => id);
+      for (const { audit } of admins) {
+        expect(await audit.verify()).toMatchObject({ status: 'intact', rows: 40, last_seq: 40 });
+        const { items } = await audit.list({ act: 'keys.create', limit: 100 }).page();
+        expect(new Set(items.map(({ target }) => target.id))).toEqual(new Set(ids));
+      }
+      const signed = await admins[0]!.audit.checkpoint();
+      // The same master key is the same signing key.
+      expect(await admins[1]!.audit.checkpoint()).toEqual(signed);
+      for (const daemon of daemons) await daemon.stop();
+      await ollama.stop();
     },
   );
 });
