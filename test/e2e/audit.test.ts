@@ -127,6 +127,9 @@ async function actOnEverything(admin: Fila, daemon: Daemon): Promise<string[]> {
   await admin.plans.create({ name: 'gold', limit_minute: 600 });
   await admin.plans.update('gold', { limit_minute: 900 });
   await admin.plans.remove('gold');
+  await admin.queues.create({ name: 'mail', concurrency: 2 });
+  await admin.queues.pause('mail');
+  await admin.queues.remove('mail');
   const owner = new Fila({ url: daemon.url, apiKey: key });
   const hook = await owner.webhooks.create({ url: 'https://example.com/hook' });
   await owner.webhooks.update(hook.id, { url: 'https://example.org/hook' });
@@ -147,6 +150,7 @@ async function actOnEverything(admin: Fila, daemon: Daemon): Promise<string[]> {
   return [
     ...['keys.create done', 'keys.update done', 'keys.suspend done', 'keys.resume done'],
     ...['plans.create done', 'plans.update done', 'plans.remove done'],
+    ...['queues.create done', 'queues.pause done', 'queues.remove done'],
     ...['webhooks.create done', 'webhooks.update done', 'webhooks.rotate done'],
     ...['webhooks.enable done', 'webhooks.delete done'],
     ...['upstreams.drain done', 'upstreams.undrain done'],

@@ -24,8 +24,10 @@ export type { Health, ReadyOptions } from './resources/health.ts';
 export type { CreateKeyOptions, Keys } from './resources/keys.ts';
 export type { Limits } from './resources/limits.ts';
 export type { Logs } from './resources/logs.ts';
+export type { Models } from './resources/models.ts';
 export type { Operations, WaitForOperationOptions } from './resources/operations.ts';
 export type { Plans } from './resources/plans.ts';
+export type { Queues } from './resources/queues.ts';
 export type {
   CreateAndWaitOptions,
   CreateRequestOptions,
@@ -44,6 +46,7 @@ export type { Verify } from './resources/verify.ts';
 export type { WaitOptions } from './resources/wait.ts';
 export type {
   ApiKey,
+  AttemptExplanation,
   AppliedLimit,
   ApiKeyList,
   AuditCheckpoint,
@@ -52,9 +55,11 @@ export type {
   AuditRow,
   AuditVerification,
   Authentication,
+  CallTimer,
   CreateApiKey,
   CreatedApiKey,
   CreatePlan,
+  CreateQueue,
   CreateRequest,
   DeadLetter,
   DeadLetterDetails,
@@ -64,6 +69,8 @@ export type {
   DeadLetterRetry,
   DiscardDeadLetter,
   ExplainLimitsQuery,
+  InstalledModel,
+  InstalledModelList,
   LiftedPenalty,
   LimitExplanation,
   ListApiKeysQuery,
@@ -76,15 +83,20 @@ export type {
   Liveness,
   LogLine,
   LogList,
+  ModelPreload,
   Operation,
   OperationList,
   Penalty,
   PenaltyList,
   Plan,
   PlanList,
+  PreloadModel,
   Problem,
+  Queue,
+  QueueList,
   Readiness,
   Request,
+  RequestExplanation,
   RequestList,
   RequestStatus,
   RetryDeadLetter,
@@ -94,8 +106,10 @@ export type {
   UpdateUpstream,
   Upstream,
   UpstreamList,
+  TimerTerm,
   UpdateApiKey,
   UpdatePlan,
+  UpdateQueue,
   Verification,
   CreatedWebhook,
   CreateWebhook,

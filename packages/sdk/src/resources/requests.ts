@@ -3,7 +3,13 @@ import { filaPromise, type FilaPromise, type FilaResponse } from '../fila-promis
 import type { CallOptions, Send } from '../http.ts';
 import { listing, type Listing } from '../listing.ts';
 import type { Sleep } from '../sleep.ts';
-import type { CreateRequest, ListRequestsQuery, Request, RequestList } from '../types.generated.ts';
+import type {
+  CreateRequest,
+  ListRequestsQuery,
+  Request,
+  RequestExplanation,
+  RequestList,
+} from '../types.generated.ts';
 import { waitDeadlineMs, waitUntilFinal, type WaitOptions } from './wait.ts';
 
 const REQUESTS = '/api/v1/requests';
@@ -54,6 +60,12 @@ export interface Requests {
    */
   wait(id: string, options?: WaitOptions): FilaPromise<Request>;
   /**
+   * Of any key, for an operator: where its last attempt ran, where the next one would, and what their timers are made
+   * of. Needs the admin token.
+   * @example const { last_attempt, next_attempt } = await fila.requests.explain('req_…');
+   */
+  explain(id: string, options?: CallOptions): FilaPromise<RequestExplanation>;
+  /**
    * Creates a request once, whatever happens on the way, and waits for it.
    * @example const { result } = await fila.requests.createAndWait({ prompt: 'Say hello.' });
    */
@@ -87,6 +99,8 @@ export function createRequests(send: Send, sleep: Sleep): Requests {
         ),
       ),
     cancel: (id, options) => send({ method: 'POST', path: `${REQUEST}/cancel`, id, as: 'client' }, options),
+    explain: (id, options) =>
+      send({ method: 'GET', path: '/api/v1/admin/requests/{id}/explain', id, as: 'admin' }, options),
     wait: (id, options = {}) =>
       filaPromise(
         waitUntilFinal(REQUEST, id, { ...options, send, sleep, deadlineMs: waitDeadlineMs(options) }),

@@ -32,8 +32,8 @@ const SWITCHES: readonly { verb: string; summary: string; change: UpstreamSwitch
 export function upstreamRoutes(upstreams: UpstreamRegistry) {
   /** What an operator has decided; how the upstream is at the moment is not part of it. */
   const state = (id: string) => {
-    const { url, source, slots, enabled, draining, breaker } = upstreams.get(id);
-    return { id, url, source, slots, enabled, draining, breaker };
+    const { url, source, slots, slots_auto: isAuto, enabled, draining, breaker } = upstreams.get(id);
+    return { id, url, source, slots: isAuto ? 'auto' : slots, enabled, draining, breaker };
   };
   const acting = (verb: string) => ({
     ...config,
