@@ -25,13 +25,7 @@ const SWITCHES = [
 export function queueRoutes(queues: Queues) {
   /** What an operator has decided; what is in it changes by itself. */
   const state = async (name: string) => {
-    const {
-      pending: _p,
-      delayed: _d,
-      running: _r,
-      oldest_wait_ms: _o,
-      ...rest
-    } = await queues.get(name);
+    const { pending: _p, delayed: _d, running: _r, oldest_wait_ms: _o, ...rest } = await queues.get(name);
     return rest;
   };
   const acting = (verb: string) => ({
