@@ -13,7 +13,7 @@ const CANARY = 'canario7f3a9b';
 
 describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment }) => {
   it.skipIf(!isAvailable)(
-    'a canary in prompt, answer, metadata, error and key is found in no store and no log',
+    'a canary in prompt, answer, metadata, error, key and reason is found in no store and no log',
     async () => {
       const ollama = await startSimulatedOllama({ slots: 2 });
       const engines = await environment();
@@ -25,7 +25,9 @@ describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment }) => {
         FILA_RETRY_BASE_MS: '10',
       });
       const admin = new Fila({ url: daemon.url, adminToken: daemon.adminToken });
-      const { key, webhook_secret: webhookSecret } = await admin.keys.create({ name: 'bird' });
+      const { id, key, webhook_secret: webhookSecret } = await admin.keys.create({ name: 'bird' });
+      await admin.keys.update(id, { limit_minute: 0 }, { headers: { 'x-fila-reason': CANARY } });
+      expect((await admin.audit.get(2)).reason).toBe(CANARY);
       const fila = new Fila({ url: daemon.url, apiKey: key });
       const prompt = `Tell me about [[canary:${CANARY}]]`;
 
@@ -91,9 +93,10 @@ async function storesOf(engines: Record<string, string>, daemon: Daemon): Promis
 
 /** SQLite file, WAL, lock and all else in the data folder; with shared engines there is no database among them. */
 async function filesOf(daemon: Daemon): Promise<Store[]> {
-  const names = await readdir(daemon.dataDir);
+  const entries = await readdir(daemon.dataDir, { recursive: true, withFileTypes: true });
+  const files = entries.filter((one) => one.isFile());
   return Promise.all(
-    names.map(async (name) => ({ name, content: await readFile(join(daemon.dataDir, name)) })),
+    files.map(async ({ name, parentPath }) => ({ name, content: await readFile(join(parentPath, name)) })),
   );
 }
 

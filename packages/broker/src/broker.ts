@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import type { Settings } from './config/settings.ts';
 import type { DataDir } from './engines/data-dir/data-dir.ts';
 import type { Engines } from './engines/engines.ts';
+import { createAudit } from './features/audit/audit.ts';
+import { auditRoutes } from './features/audit/audit-routes.ts';
+import { auditStore } from './features/audit/audit-store.ts';
 import { createCleanUp } from './features/clean-up/clean-up.ts';
 import { deadLetterRoutes } from './features/dead-letters/dead-letter-routes.ts';
 import { createDeadLetters } from './features/dead-letters/dead-letters.ts';
@@ -18,6 +21,9 @@ import { planRoutes } from './features/limits/plan-routes.ts';
 import { clientAddress } from './features/limits/client-address.ts';
 import { planStore } from './features/limits/plan-store.ts';
 import { createPlans, type PlanRoom } from './features/limits/plans.ts';
+import { logRoutes } from './features/logs/log-routes.ts';
+import { logStore } from './features/logs/log-store.ts';
+import { createLogs } from './features/logs/logs.ts';
 import { createModels } from './features/models/models.ts';
 import { operationRoutes } from './features/operations/operation-routes.ts';
 import { operationStore } from './features/operations/operation-store.ts';
@@ -79,6 +85,10 @@ const IDEMPOTENCY_KEPT_MS = 24 * HOUR_MS;
 export function assemble({ settings, engines, dataDir, logger, run, adminToken }: Parts) {
   const clock = systemClock;
   const { ledger, activeLanes, vault, database } = engines;
+  const audit = createAudit({
+    ...{ store: auditStore(database.sequelize), together: database.together, vault, clock, logger },
+  });
+  const logs = createLogs({ store: logStore(database.sequelize), run, clock, logger });
   const upstreams = createUpstreams({
     upstreams: settings.ollamaUrls,
     allowCloudModels: settings.allowCloudModels,
@@ -175,6 +185,10 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       },
       { what: 'sessions and failed sign-ins', forget: () => people.forget() },
       { what: 'operations', forget: () => operationRows.forget(settings.operationLogDays * DAY_MS) },
+      { what: 'log lines', forget: () => logs.forget() },
+      ...(settings.auditDays === 0
+        ? []
+        : [{ what: 'audit rows', forget: () => audit.forget(settings.auditDays * DAY_MS) }]),
     ],
   });
   const health = createHealth(() => [...checksOf(engines, upstreams), ...estimateChecks(worker)]);
@@ -182,7 +196,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     ...{ host: settings.host, port: settings.port, maxBodyBytes: settings.maxBodyBytes, adminToken, logger },
     ...{ acceptKey: (secret: string) => keys.accept(secret), knowsKey: keys.knows },
     whyUnavailable: () => whyUnavailable(engines.states()),
-    ...{ people, limits, trustedProxies: settings.trustedProxies },
+    ...{ people, limits, audit, trustedProxies: settings.trustedProxies },
     routes: [
       healthRoutes(health),
       keyRoutes({ keys, keyOf }),
@@ -202,6 +216,8 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       modelRoutes(upstreams),
       webhookRoutes({ webhooks, keyOf }),
       verifyRoutes(verify),
+      auditRoutes(audit),
+      logRoutes(logs),
       deadLetterRoutes({ deadLetters, operations }),
       operationRoutes(operations),
       requestRoutes({
@@ -219,8 +235,10 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   });
   return {
     server,
+    takeLine: logs.take,
     all: services([
       engines,
+      logs,
       upstreams,
       upstreamRegistry,
       keys,
@@ -230,6 +248,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       webhooks,
       worker,
       operations,
+      audit,
       cleanUp,
       server,
     ]),

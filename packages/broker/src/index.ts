@@ -9,3 +9,4 @@ export {
 } from './config/load-settings.ts';
 export { SETTINGS, type SettingName, type Settings } from './config/settings.ts';
 export type { Migration } from './engines/database/migrate.ts';
+export { verifyTrail, type Trail } from './features/audit/verify-trail.ts';

@@ -29,7 +29,7 @@ describe('a line of the log', () => {
     const { lines } = await logged(`log.warn({ count: 3, note: 'two\\nlines' }, 'something happened');`);
     expect(lines).toEqual([
       {
-        ...{ level: 'warn', service: 'fila', count: 3, note: 'two\nlines', msg: 'something happened' },
+        ...{ level: 'warning', service: 'fila', count: 3, note: 'two\nlines', msg: 'something happened' },
         time: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
       },
     ]);

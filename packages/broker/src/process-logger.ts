@@ -1,6 +1,6 @@
 /** The process's log: one JSON object a line on stdout, secrets masked. */
 import { type LoggerOptions, pino } from 'pino';
-import type { Logger } from './kernel/logger.ts';
+import type { TeeLogger } from './kernel/logger.ts';
 
 const MASKED = new Set([
   'authorization',
@@ -22,6 +22,8 @@ const SUSPICIOUS = /fila_|whsec_|:\/\//;
 const SECRET = /(fila_(?:live|test|admin|sess|svc|reset)_|whsec_)[\w+/=-]+/g;
 /** Up to the last @, because passwords are not always encoded as they should be. */
 const PASSWORD_IN_URL = /(\w+:\/\/[^:/@\s]*):\S+@/g;
+/** As pino counts: error is 50. */
+const WORSE_THAN_ERROR = { critical: 54, emergency: 58 };
 const LONGEST_TEXT = 2_000;
 const DEEPEST_CAUSE = 5;
 
@@ -29,12 +31,14 @@ const DEEPEST_CAUSE = 5;
  * Errors are written by name, message, code and stack; of what else they carry (SQL, its values) nothing. Lines may be
  * written a moment later, and a kill takes them away, unless `isAtOnce`: that costs a system call a line.
  */
-export function processLogger(level: string, { isAtOnce = false } = {}): Logger & { flush(): void } {
-  const settings: LoggerOptions = {
+export function processLogger(level: string, { isAtOnce = false } = {}): TeeLogger & { flush(): void } {
+  const takers: Take[] = [];
+  const settings: LoggerOptions<'critical' | 'emergency'> = {
     level,
+    customLevels: WORSE_THAN_ERROR,
     base: { service: 'fila' },
     timestamp: timeField,
-    formatters: { level: (label) => ({ level: label }), log: maskFields },
+    formatters: { level: (label) => ({ level: label === 'warn' ? 'warning' : label }), log: maskFields },
     hooks: {
       logMethod(args, method) {
         const [fields, message] = args as unknown as [object, string];
@@ -43,7 +47,20 @@ export function processLogger(level: string, { isAtOnce = false } = {}): Logger 
     },
     serializers: { err: (error) => describeError(error), error: (error) => describeError(error) },
   };
-  return pino(settings, isAtOnce ? pino.destination({ sync: true }) : linesTogether());
+  const out = isAtOnce ? pino.destination({ sync: true }) : linesTogether();
+  const logger = pino(settings, teeing(out, takers));
+  return Object.assign(logger, { flush: () => out.flush(), tee: (take: Take) => void takers.push(take) });
+}
+
+type Take = (line: string) => void;
+
+function teeing(out: { write(line: string): unknown }, takers: readonly Take[]) {
+  return {
+    write: (line: string): void => {
+      out.write(line);
+      for (const take of takers) take(line);
+    },
+  };
 }
 
 /**

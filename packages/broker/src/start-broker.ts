@@ -1,5 +1,6 @@
 /** Starts and stops the daemon: its folder and its engines around what broker.ts puts together. */
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { assemble } from './broker.ts';
 import { SettingsError } from './config/load-settings.ts';
 import type { Settings } from './config/settings.ts';
@@ -11,7 +12,8 @@ import { VaultError } from './engines/vault/vault.ts';
 import { systemClock } from './kernel/clock.ts';
 import { armFailpoints } from './kernel/failpoints.ts';
 import { newId } from './kernel/ids.ts';
-import type { Logger } from './kernel/logger.ts';
+import { openLogFiles, type LogFiles } from './engines/log-files/log-files.ts';
+import type { Logger, TeeLogger } from './kernel/logger.ts';
 import { processLogger } from './process-logger.ts';
 
 export interface RunningBroker {
@@ -29,17 +31,19 @@ export interface RunningBroker {
  */
 export async function startBroker(
   settings: Settings,
-  logger: Logger = processLogger(settings.logLevel, { isAtOnce: settings.failpoints !== '' }),
+  logger: Logger | TeeLogger = processLogger(settings.logLevel, { isAtOnce: settings.failpoints !== '' }),
 ): Promise<RunningBroker> {
   armFailpoints(settings.failpoints, (fired) => logger.warn(fired, 'a failpoint fired'));
   if (settings.failpoints !== '')
     logger.warn({ failpoints: settings.failpoints }, 'failpoints are armed: this daemon fails on purpose');
   const run = newId('run');
   const dataDir = openDataDir(settings.dataDir, run);
+  const logFiles = keepLines(settings, logger);
   const adminToken = settings.adminToken ?? dataDir.secret('admin.token', newAdminToken);
   try {
     const engines = createOwnEngines(settings, dataDir, logger);
     const broker = assemble({ settings, engines, dataDir, logger, run, adminToken });
+    if ('tee' in logger) logger.tee(broker.takeLine);
     await broker.all.start();
     dataDir.announce(broker.server.url());
     let stopped: Promise<void> | undefined;
@@ -47,6 +51,7 @@ export async function startBroker(
       await broker.all.stop();
       dataDir.close();
       logger.info({}, 'stopped');
+      await logFiles?.close();
     };
     const failed = engines.opened.then(
       () => new Promise<never>(() => {}),
@@ -55,9 +60,22 @@ export async function startBroker(
     failed.catch(() => undefined);
     return { url: broker.server.url(), adminToken, failed, stop: () => (stopped ??= stop()) };
   } catch (error) {
+    await logFiles?.close();
     dataDir.close();
     throw asSettingsError(error);
   }
+}
+
+/** Null when the lines are kept in no files: it was so set, or the logger is somebody else's. */
+function keepLines(settings: Settings, logger: Logger | TeeLogger): LogFiles | null {
+  if (!settings.logFiles || !('tee' in logger)) return null;
+  const files = openLogFiles({
+    folder: settings.logDir ?? join(settings.dataDir, 'logs'),
+    ...{ clock: systemClock, maxBytes: settings.logMaxBytes },
+    onError: (error) => logger.error({ err: error }, 'the log files take nothing'),
+  });
+  logger.tee(files.take);
+  return files;
 }
 
 /** Brings the database of these settings to the present schema. */

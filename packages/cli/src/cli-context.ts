@@ -24,6 +24,7 @@ export interface GlobalOptions extends ConnectionOptions {
   readonly json?: boolean;
   readonly color: boolean;
   readonly quiet?: boolean;
+  readonly why?: string;
   readonly yes?: boolean;
   readonly input: boolean;
 }
@@ -79,7 +80,8 @@ export function createContext(host: Host, options: GlobalOptions): CliContext {
             ? { apiKey: found.apiKey() }
             : {};
       const { Fila } = await import('@fila/sdk');
-      return new Fila({ url: found.url, ...credential, userAgent: 'fila-cli' });
+      const why = options.why === undefined ? {} : { fetch: saying(options.why) };
+      return new Fila({ url: found.url, ...credential, ...why, userAgent: 'fila-cli' });
     },
     ask: async (question) => (await asking()).line(question),
     askSecret: async (question) => (await asking()).secret(question),
@@ -89,5 +91,15 @@ export function createContext(host: Host, options: GlobalOptions): CliContext {
       for await (const chunk of stdin) chunks.push(Buffer.from(chunk));
       return Buffer.concat(chunks).toString('utf8');
     },
+  };
+}
+
+/** Each call says why it is made. */
+function saying(why: string): (url: string, init: RequestInit) => Promise<Response> {
+  const reason = encodeURIComponent(why.toWellFormed());
+  return (url, init) => {
+    const headers = new Headers(init.headers);
+    headers.set('x-fila-reason', reason);
+    return fetch(url, { ...init, headers });
   };
 }

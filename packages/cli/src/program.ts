@@ -3,11 +3,13 @@ import { Command } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import type { CliContext, GlobalOptions, Host } from './cli-context.ts';
 import { addMe } from './commands/me/me.ts';
+import { addAudit } from './commands/audit/audit.ts';
 import { addConfig } from './commands/config/config.ts';
 import { addContext } from './commands/context/context.ts';
 import { addDlq } from './commands/dlq/dlq.ts';
 import { addKeys } from './commands/keys/keys.ts';
 import { addLimits } from './commands/limits/limits.ts';
+import { addLogs } from './commands/logs/logs.ts';
 import { addModels } from './commands/models/models.ts';
 import { addOperations } from './commands/operations/operations.ts';
 import { addPlans } from './commands/plans/plans.ts';
@@ -75,6 +77,8 @@ export function buildProgram(host: Host, onExit: (code: ExitCode) => void): Comm
   addDlq(program, run);
   addOperations(program, run);
   program.commandsGroup('Look:');
+  addAudit(program, run);
+  addLogs(program, run);
   addConfig(program, run);
   addMeta(program, run, host);
   return program;
@@ -91,6 +95,7 @@ function addGlobalOptions(program: Command): void {
     .option('-y, --yes', 'answer yes in advance')
     .option('--no-input', 'never ask')
     .optionsGroup('Connection:')
+    .option('--why <text>', 'why you do this, for the audit trail')
     .option('--url <url>', 'where the daemon is (FILA_URL)')
     .option('--context <name>', 'the broker of this name: see fila context (FILA_CONTEXT)')
     .option('--token-file <file>', 'file with the admin or a service token (or FILA_TOKEN)')

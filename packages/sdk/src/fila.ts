@@ -3,10 +3,12 @@ import { invalidArgument } from './errors.ts';
 import type { FilaPromise } from './fila-promise.ts';
 import { createSend, type Attempt, type CallOptions, type FetchLike, type Send } from './http.ts';
 import { createMe, type Me } from './resources/me.ts';
+import { createAudit, type Audit } from './resources/audit.ts';
 import { createDeadLetters, type DeadLetters } from './resources/dead-letters.ts';
 import { createHealth, type Health } from './resources/health.ts';
 import { createKeys, type Keys } from './resources/keys.ts';
 import { createLimits, type Limits } from './resources/limits.ts';
+import { createLogs, type Logs } from './resources/logs.ts';
 import { createModels, type Models } from './resources/models.ts';
 import { createOperations, type Operations } from './resources/operations.ts';
 import { createPlans, type Plans } from './resources/plans.ts';
@@ -73,6 +75,8 @@ export class Fila {
   readonly sessions: Sessions;
   readonly me: Me;
   readonly serviceTokens: ServiceTokens;
+  readonly audit: Audit;
+  readonly logs: Logs;
   /** Private, and the keys behind it in a closure: printing a client shows none of them. */
   readonly #send: Send;
 
@@ -108,6 +112,8 @@ export class Fila {
     this.sessions = createSessions(this.#send);
     this.me = createMe(this.#send);
     this.serviceTokens = createServiceTokens(this.#send);
+    this.audit = createAudit(this.#send);
+    this.logs = createLogs(this.#send);
   }
 
   /**

@@ -19,10 +19,12 @@ export type { FilaPromise, FilaResponse } from './fila-promise.ts';
 export type { Attempt, CallOptions, FetchLike } from './http.ts';
 export type { Listing } from './listing.ts';
 export type { Me } from './resources/me.ts';
+export type { Audit } from './resources/audit.ts';
 export type { DeadLetters } from './resources/dead-letters.ts';
 export type { Health, ReadyOptions } from './resources/health.ts';
 export type { CreateKeyOptions, Keys } from './resources/keys.ts';
 export type { Limits } from './resources/limits.ts';
+export type { Logs } from './resources/logs.ts';
 export type { Models } from './resources/models.ts';
 export type { Operations, WaitForOperationOptions } from './resources/operations.ts';
 export type { Plans } from './resources/plans.ts';
@@ -51,6 +53,11 @@ export type {
   AttemptExplanation,
   AppliedLimit,
   ApiKeyList,
+  AuditCheckpoint,
+  AuditCheckpointList,
+  AuditList,
+  AuditRow,
+  AuditVerification,
   Authentication,
   CallTimer,
   CreateApiKey,
@@ -71,10 +78,15 @@ export type {
   LiftedPenalty,
   LimitExplanation,
   ListApiKeysQuery,
+  ListAuditCheckpointsQuery,
+  ListAuditQuery,
   ListDeadLettersQuery,
+  ListLogsQuery,
   ListOperationsQuery,
   ListRequestsQuery,
   Liveness,
+  LogLine,
+  LogList,
   ModelPreload,
   Operation,
   OperationList,

@@ -133,6 +133,26 @@ export const SETTINGS = {
     kind: oneOf(...LOG_LEVELS),
     about: 'Least important lines that are logged.',
   }),
+  logFiles: row({
+    env: 'FILA_LOG_FILES',
+    fallback: true,
+    kind: toggle,
+    about:
+      'Whether lines of the log are kept in files as well: info 30 days, warnings 60, errors and worse 90.',
+  }),
+  logDir: row<string | null>({
+    env: 'FILA_LOG_DIR',
+    fallback: null,
+    kind: text,
+    about: 'Folder of the log files, one daemon a folder. Absent: logs in the data folder.',
+  }),
+  logMaxBytes: row({
+    env: 'FILA_LOG_MAX_BYTES',
+    fallback: 1_073_741_824,
+    unit: 'bytes',
+    kind: bytes(1_048_576, 1_099_511_627_776),
+    about: 'Most that all log files take; the oldest of the least important are deleted before their time.',
+  }),
   trustedProxies: row({
     env: 'FILA_TRUSTED_PROXIES',
     fallback: () => [],
@@ -221,6 +241,14 @@ export const SETTINGS = {
     unit: 'days',
     kind: integer(1, 3650),
     about: 'How long operations that have ended stay on the list.',
+  }),
+  auditDays: row({
+    env: 'FILA_AUDIT_DAYS',
+    fallback: 0,
+    unit: 'days',
+    kind: integer(0, 36_500),
+    about:
+      'How long rows of the audit trail are kept; what is older leaves a signed checkpoint. 0: for good.',
   }),
   maxBodyBytes: row({
     env: 'FILA_MAX_BODY_BYTES',

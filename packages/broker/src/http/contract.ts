@@ -88,6 +88,16 @@ import recoveryCodes from '@fila/php-bridge-spec/schemas/responses/recovery-code
 import serviceToken from '@fila/php-bridge-spec/schemas/responses/service-token.json' with { type: 'json' };
 import createdServiceToken from '@fila/php-bridge-spec/schemas/responses/created-service-token.json' with { type: 'json' };
 import serviceTokenList from '@fila/php-bridge-spec/schemas/responses/service-token-list.json' with { type: 'json' };
+import auditRow from '@fila/php-bridge-spec/schemas/responses/audit-row.json' with { type: 'json' };
+import auditList from '@fila/php-bridge-spec/schemas/responses/audit-list.json' with { type: 'json' };
+import auditCheckpoint from '@fila/php-bridge-spec/schemas/responses/audit-checkpoint.json' with { type: 'json' };
+import auditCheckpointList from '@fila/php-bridge-spec/schemas/responses/audit-checkpoint-list.json' with { type: 'json' };
+import auditVerification from '@fila/php-bridge-spec/schemas/responses/audit-verification.json' with { type: 'json' };
+import listAuditQuery from '@fila/php-bridge-spec/schemas/requests/list-audit-query.json' with { type: 'json' };
+import listAuditCheckpointsQuery from '@fila/php-bridge-spec/schemas/requests/list-audit-checkpoints-query.json' with { type: 'json' };
+import logLine from '@fila/php-bridge-spec/schemas/responses/log-line.json' with { type: 'json' };
+import logList from '@fila/php-bridge-spec/schemas/responses/log-list.json' with { type: 'json' };
+import listLogsQuery from '@fila/php-bridge-spec/schemas/requests/list-logs-query.json' with { type: 'json' };
 import createQueue from '@fila/php-bridge-spec/schemas/requests/create-queue.json' with { type: 'json' };
 import updateQueue from '@fila/php-bridge-spec/schemas/requests/update-queue.json' with { type: 'json' };
 import queue from '@fila/php-bridge-spec/schemas/responses/queue.json' with { type: 'json' };
@@ -164,6 +174,9 @@ export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
     revokeSessions,
     createServiceToken,
   ],
+  ...[auditRow, auditList, auditCheckpoint, auditCheckpointList, auditVerification],
+  ...[listAuditQuery, listAuditCheckpointsQuery],
+  ...[logLine, logList, listLogsQuery],
   ...[authentication, liveness, readiness, verification, problem],
 ];
 

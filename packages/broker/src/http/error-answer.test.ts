@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { LedgerUnavailable } from '../engines/ledger/ledger.ts';
 import { HTTP_ERRORS, type HttpErrorCode } from '../kernel/error-codes.generated.ts';
 import { fail } from '../kernel/errors.ts';
-import type { Logger } from '../kernel/logger.ts';
+import { silentLogger, type Logger } from '../kernel/logger.ts';
 import { createValidators } from './contract.ts';
 import { answerError, problemOf, PROBLEM_TYPE } from './error-answer.ts';
 
@@ -17,6 +17,7 @@ async function answerTo(thrown: unknown) {
   const lines: Line[] = [];
   const write = (level: string) => (fields: object) => void lines.push({ level, fields });
   const logger: Logger = {
+    ...silentLogger,
     ...{ debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
   };
   const app = Fastify({ genReqId: () => 'call-1' }).setErrorHandler(answerError(logger));

@@ -1,11 +1,14 @@
 /** Writes the OpenAPI 3.1 document of the routes as they are registered. Used by `npm run generate`, never by the daemon. */
 import swagger from '@fastify/swagger';
 import errors from '@fila/php-bridge-spec/errors.json' with { type: 'json' };
+import type { FastifyInstance } from 'fastify';
+import { auditRoutes } from '../features/audit/audit-routes.ts';
 import { deadLetterRoutes } from '../features/dead-letters/dead-letter-routes.ts';
 import { healthRoutes } from '../features/health/health-routes.ts';
 import { keyRoutes } from '../features/keys/key-routes.ts';
 import { limitRoutes } from '../features/limits/limit-routes.ts';
 import { planRoutes } from '../features/limits/plan-routes.ts';
+import { logRoutes } from '../features/logs/log-routes.ts';
 import { operationRoutes } from '../features/operations/operation-routes.ts';
 import { serviceTokenRoutes } from '../features/people/service-token-routes.ts';
 import { sessionRoutes } from '../features/people/session-routes.ts';
@@ -58,6 +61,8 @@ export function allRoutes(): readonly Routes[] {
     sessionRoutes({ people: NO_ROOM, addressOf: NO_ROOM }),
     serviceTokenRoutes(NO_ROOM),
     verifyRoutes(NO_ROOM),
+    auditRoutes(NO_ROOM),
+    logRoutes(NO_ROOM),
     webhookRoutes({ webhooks: NO_ROOM, keyOf }),
     upstreamRoutes(NO_ROOM),
     explainRoutes(NO_ROOM),
@@ -69,7 +74,8 @@ export function allRoutes(): readonly Routes[] {
   ];
 }
 
-export async function openApiDocument(): Promise<object> {
+/** `look` is handed the app before the routes are. */
+export async function openApiDocument(look?: (app: FastifyInstance) => void): Promise<object> {
   const app = buildApp(
     {
       ...{ host: '127.0.0.1', port: 0, maxBodyBytes: 1_048_576, adminToken: '', logger: silentLogger },
@@ -77,6 +83,7 @@ export async function openApiDocument(): Promise<object> {
       routes: allRoutes(),
     },
     (inner) => {
+      look?.(inner);
       for (const schema of SCHEMAS) inner.addSchema(schema);
       void inner.register(swagger, {
         openapi: {

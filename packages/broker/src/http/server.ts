@@ -7,11 +7,13 @@ import { newId } from '../kernel/ids.ts';
 import { fail } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Service } from '../kernel/service.ts';
+import { auditActs } from './audit-acts.ts';
 import { authenticate } from './authenticate.ts';
 import { createValidators } from './contract.ts';
 import { answerError, problemOf, PROBLEM_TYPE, sendProblem, UNAVAILABLE_RETRY_S } from './error-answer.ts';
 import { parseJsonBody } from './json-body.ts';
 import { limitCalls } from './limit-calls.ts';
+import type { Audit } from '../features/audit/audit.ts';
 import type { AcceptedKey } from '../features/keys/keys.ts';
 import type { Limits } from '../features/limits/limits.ts';
 import type { People } from '../features/people/people.ts';
@@ -33,6 +35,8 @@ export interface ServerDeps {
   /** Networks of proxies whose X-Forwarded-For is believed. */
   readonly trustedProxies?: readonly string[];
   readonly limits?: Limits;
+  /** Where acts of operators are written down. */
+  readonly audit?: Pick<Audit, 'perform'>;
   readonly routes: readonly Routes[];
   readonly logger: Logger;
   /** Called first when the server stops: waiting calls should answer now. */
@@ -188,6 +192,7 @@ export function buildApp(deps: ServerDeps, prepare?: (app: FastifyInstance) => v
   });
   authenticate(app, deps);
   if (deps.limits) limitCalls(app, deps.limits);
+  if (deps.audit) auditActs(app, deps.audit);
   // In a plugin of its own, so that an asynchronous `prepare` is done before the routes are known.
   void app.register(async (inner) => {
     for (const routes of deps.routes) routes(inner);

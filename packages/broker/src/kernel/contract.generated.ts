@@ -387,6 +387,51 @@ export interface ListApiKeysQuery {
   status?: 'active' | 'suspended' | 'revoked';
 }
 /**
+ * Which checkpoints.
+ */
+export interface ListAuditCheckpointsQuery {
+  limit?: number;
+  /**
+   * next_cursor of the page before.
+   */
+  cursor?: string;
+}
+/**
+ * Which rows of the audit trail.
+ */
+export interface ListAuditQuery {
+  limit?: number;
+  /**
+   * next_cursor of the page before, or the seq of a row to go on from.
+   */
+  cursor?: string;
+  /**
+   * Which comes first.
+   */
+  order?: 'newest' | 'oldest';
+  /**
+   * Not before.
+   */
+  since?: string;
+  /**
+   * Before.
+   */
+  until?: string;
+  /**
+   * Kind, id or name of who did it.
+   */
+  actor?: string;
+  /**
+   * keys.create, or keys for all that begins so.
+   */
+  act?: string;
+  /**
+   * Kind or id of what it was done to.
+   */
+  target?: string;
+  outcome?: 'done' | 'refused' | 'failed' | 'intended';
+}
+/**
  * Which dead letters; all conditions hold at once.
  */
 export interface ListDeadLettersQuery {
@@ -416,6 +461,38 @@ export interface ListDeadLettersQuery {
    * Found in the error's message, whatever its case.
    */
   text?: string;
+}
+/**
+ * Which lines of the log.
+ */
+export interface ListLogsQuery {
+  limit?: number;
+  /**
+   * next_cursor of the page before, or the id of a line to go on from.
+   */
+  cursor?: string;
+  /**
+   * Which comes first.
+   */
+  order?: 'newest' | 'oldest';
+  /**
+   * Not before.
+   */
+  since?: string;
+  /**
+   * Before.
+   */
+  until?: string;
+  /**
+   * This level and worse.
+   */
+  level?: 'warning' | 'error' | 'critical' | 'emergency';
+  /**
+   * In the message or a field, in any case of letters.
+   */
+  text?: string;
+  request_id?: string;
+  key_id?: string;
 }
 /**
  * Which operations.
@@ -960,6 +1037,154 @@ export interface TimerTerm {
   samples: number | null;
 }
 /**
+ * One page of checkpoints, oldest first.
+ */
+export interface AuditCheckpointList {
+  items: AuditCheckpoint[];
+  /**
+   * Ask for the next page with it; null = this was the last.
+   */
+  next_cursor: string | null;
+}
+/**
+ * The end of the audit trail at one moment, signed with Ed25519 over the canonical JSON of {kind: fila.audit.checkpoint.v1, seq, hash, at, public_key}.
+ */
+export interface AuditCheckpoint {
+  /**
+   * The last row then.
+   */
+  seq: number;
+  /**
+   * The hash of that row.
+   */
+  hash: string;
+  at: string;
+  /**
+   * base64 of the 32 bytes of the Ed25519 key.
+   */
+  public_key: string;
+  /**
+   * base64.
+   */
+  signature: string;
+}
+/**
+ * One page of the audit trail.
+ */
+export interface AuditList {
+  items: AuditRow[];
+  /**
+   * Ask for the next page with it; null = this was the last.
+   */
+  next_cursor: string | null;
+}
+/**
+ * One act of an operator, or of a key's owner on its webhooks. Its hash is the SHA-256 of the canonical JSON (RFC 8785) of all fields but hash and reason.
+ */
+export interface AuditRow {
+  /**
+   * 1, 2, 3 and so on, without a gap.
+   */
+  seq: number;
+  at: string;
+  actor: {
+    /**
+     * admin_token, key, system; others may come.
+     */
+    kind: string;
+    id: string | null;
+    name: string | null;
+  };
+  /**
+   * Such as keys.create.
+   */
+  act: string;
+  target: {
+    kind: string;
+    id: string | null;
+  };
+  /**
+   * intended: it was about to be done; a row whose `of` names this one says what came of it.
+   */
+  outcome: 'done' | 'refused' | 'failed' | 'intended';
+  /**
+   * The row that said that this was intended.
+   */
+  of: number | null;
+  /**
+   * Why it was refused or failed: a code of an error.
+   */
+  code: string | null;
+  /**
+   * SHA-256 of the canonical JSON of the target as it was; null: there was none.
+   */
+  before: string | null;
+  /**
+   * SHA-256 of the canonical JSON of the target as it is now; null: there is none.
+   */
+  after: string | null;
+  /**
+   * Names of the fields that changed.
+   */
+  changed: string[];
+  /**
+   * In the words of whoever did it; null: none was given, or the words cannot be read any more.
+   */
+  reason: string | null;
+  /**
+   * SHA-256 of the canonical JSON of {at, reason, seq}.
+   */
+  reason_digest: string | null;
+  /**
+   * Where the call came from.
+   */
+  ip: string | null;
+  /**
+   * X-Request-Id of the call, as in the log.
+   */
+  request_id: string | null;
+  /**
+   * The hash of the row before; 64 zeros for the first.
+   */
+  previous: string;
+  hash: string;
+}
+/**
+ * Whether the audit trail is as it was written.
+ */
+export interface AuditVerification {
+  status: 'intact' | 'broken';
+  /**
+   * How many were read.
+   */
+  rows: number;
+  first_seq: number | null;
+  last_seq: number | null;
+  /**
+   * The hash of the last row.
+   */
+  hash: string | null;
+  /**
+   * How many with a good signature were compared.
+   */
+  checkpoints: number;
+  /**
+   * At most 100.
+   */
+  problems: {
+    /**
+     * The row, or the first of several.
+     */
+    seq: number;
+    /**
+     * The last of them.
+     */
+    through: number;
+    kind: 'changed' | 'missing' | 'checkpoint';
+    detail: string;
+  }[];
+}
+/**
  * The key is good.
  */
 export interface Authentication {
@@ -1412,6 +1637,43 @@ export interface LimitExplanation {
 }
 export interface Liveness {
   status: 'ok';
+}
+/**
+ * One line of the log, of level warning or worse.
+ */
+export interface LogLine {
+  id: number;
+  time: string;
+  level: 'warning' | 'error' | 'critical' | 'emergency';
+  message: string;
+  /**
+   * The request or the call that it is about.
+   */
+  request_id: string | null;
+  /**
+   * The key that it is about.
+   */
+  key_id: string | null;
+  /**
+   * The run of the daemon that wrote it.
+   */
+  run: string;
+  /**
+   * What else it says: context, attempt, err; masked.
+   */
+  fields: {
+    [k: string]: unknown;
+  };
+}
+/**
+ * One page of the log.
+ */
+export interface LogList {
+  items: LogLine[];
+  /**
+   * Ask for the next page with it; null = this was the last.
+   */
+  next_cursor: string | null;
 }
 /**
  * What came of loading a model.

@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { Logger } from '../../kernel/logger.ts';
+import { silentLogger, type Logger } from '../../kernel/logger.ts';
 import { createCircuit } from './circuit.ts';
 
 /** An engine that does what the test says, and a circuit that asks it often. */
 function scene(askEveryMs = 10) {
   const lines: string[] = [];
   const say = (_fields: object, message: string): void => void lines.push(message);
-  const logger: Logger = { debug: say, info: say, warn: say, error: say };
+  const logger: Logger = { ...silentLogger, debug: say, info: say, warn: say, error: say };
   const engine = { answer: (): Promise<void> => Promise.resolve(), asked: 0, nowMs: 1_000 };
   const ask = (): Promise<void> => {
     engine.asked += 1;

@@ -1,6 +1,7 @@
 /** Opens the database: SQLite in the data folder, or MySQL/MariaDB. Sequelize serves models, migrations and admin queries. */
 import { join } from 'node:path';
-import { Sequelize } from 'sequelize';
+import { Sequelize, type Transaction } from 'sequelize';
+import { joinedTransaction, writtenTogether } from '../../kernel/written-together.ts';
 import { mysqlWithin } from '../connections/mysql.ts';
 import { nodeSqlite } from './node-sqlite.ts';
 
@@ -20,6 +21,8 @@ export interface Database {
   readonly mysqlUrl: string | null;
   /** Rejects when the database does not answer. */
   ping(): Promise<void>;
+  /** All that models write within `work`, or nothing; within another such call, as part of it. */
+  together<T>(work: () => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -47,8 +50,31 @@ export function openDatabase(settings: DatabaseSettings, options: { isPatient?: 
     ping: async () => {
       await sequelize.query('SELECT 1');
     },
+    together: (work) => together(sequelize, work),
     close: () => sequelize.close(),
   };
+}
+
+// Models join the transaction of the act they are called in. Only `together` opens such a one.
+Sequelize.useCLS({
+  bind: (work: unknown) => work,
+  run: (work: (context: object) => unknown) => work({}),
+  get: joinedTransaction,
+  set: () => undefined,
+});
+
+/** `work` is told the transaction that it is in. */
+export async function together<T>(
+  sequelize: Sequelize,
+  work: (transaction: Transaction) => Promise<T>,
+): Promise<T> {
+  const joined = joinedTransaction() as Transaction | undefined;
+  if (joined) return work(joined);
+  const { value, committed } = await sequelize.transaction((transaction) =>
+    writtenTogether(transaction, () => work(transaction)),
+  );
+  committed();
+  return value;
 }
 
 function openSqlite(file: string): Sequelize {

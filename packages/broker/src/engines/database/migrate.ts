@@ -13,6 +13,7 @@ import * as m0008 from './migrations/0008-queues.ts';
 import * as m0009 from './migrations/0009-affinity.ts';
 import * as m0010 from './migrations/0010-leases.ts';
 import * as m0011 from './migrations/0011-people.ts';
+import * as m0012 from './migrations/0012-audit-and-logs.ts';
 import * as m0013 from './migrations/0013-weights.ts';
 
 export interface Migration {
@@ -42,6 +43,7 @@ const MIGRATIONS: Readonly<Record<string, MigrationModule>> = {
   '0009-affinity': m0009,
   '0010-leases': m0010,
   '0011-people': m0011,
+  '0012-audit-and-logs': m0012,
   '0013-weights': m0013,
 };
 

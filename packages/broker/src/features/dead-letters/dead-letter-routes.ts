@@ -8,6 +8,7 @@ import type {
   RetryDeadLetters,
 } from '../../kernel/contract.generated.ts';
 import { fail } from '../../kernel/errors.ts';
+import type { Act } from '../audit/audit.ts';
 import type { Operations } from '../operations/operations.ts';
 import type { DeadLetters } from './dead-letters.ts';
 
@@ -43,6 +44,25 @@ function checkFilter({ all, ...conditions }: DeadLetterFilter): void {
 }
 
 export function deadLetterRoutes({ deadLetters, operations }: DeadLetterRouteDeps) {
+  /** The ledger writes with a connection of its own. */
+  const acting = (verb: string) => ({
+    ...config,
+    act: {
+      ...{ name: `dead_letters.${verb}`, kind: 'request' },
+      state: async (id) => {
+        const { retried_as, discarded_at } = await deadLetters.get(id);
+        return { id, retried_as, discarded_at };
+      },
+    } satisfies Act,
+  });
+  const retryingMany = {
+    ...config,
+    act: {
+      ...{ name: 'dead_letters.retry_many', kind: 'operation', isOneTransaction: true },
+      isMeant: (body) => (body as RetryDeadLetters).dry_run !== true,
+    } satisfies Act,
+  };
+
   function readRoutes(app: FastifyInstance): void {
     app.get<{ Querystring: ListDeadLettersQuery }>(PATH, {
       config: read,
@@ -72,7 +92,7 @@ export function deadLetterRoutes({ deadLetters, operations }: DeadLetterRouteDep
 
   function routesOfOne(app: FastifyInstance): void {
     app.post<WithId & { Body: RetryDeadLetter }>(`${PATH}/:id/retry`, {
-      config,
+      config: acting('retry'),
       schema: {
         tags,
         operationId: 'retryDeadLetter',
@@ -93,7 +113,7 @@ export function deadLetterRoutes({ deadLetters, operations }: DeadLetterRouteDep
       },
     });
     app.post<WithId & { Body: DiscardDeadLetter }>(`${PATH}/:id/discard`, {
-      config,
+      config: acting('discard'),
       schema: {
         tags,
         operationId: 'discardDeadLetter',
@@ -110,7 +130,7 @@ export function deadLetterRoutes({ deadLetters, operations }: DeadLetterRouteDep
     readRoutes(app);
     routesOfOne(app);
     app.post<{ Body: RetryDeadLetters }>(`${PATH}/retry`, {
-      config,
+      config: retryingMany,
       schema: {
         tags,
         operationId: 'retryDeadLetters',

@@ -68,7 +68,7 @@ export function createDeadLetters({ ledger, content, requests, logger }: DeadLet
       return await requests.retry(row, note);
     } catch (error) {
       if (!(error instanceof VaultError)) throw error;
-      logger.warn({ err: error, requestId: row.id }, 'a dead letter cannot be decrypted');
+      logger.critical({ err: error, requestId: row.id }, 'a dead letter cannot be decrypted');
       return null;
     }
   }

@@ -10,6 +10,7 @@ import type {
 import { fail } from '../../kernel/errors.ts';
 import { isId } from '../../kernel/ids.ts';
 import { limitsOnWire } from '../../kernel/key-limits.ts';
+import type { Act } from '../audit/audit.ts';
 import type { AcceptedKey, Keys } from './keys.ts';
 
 interface KeyRouteDeps {
@@ -31,6 +32,13 @@ const config = { access: 'admin', permission: 'keys.write' } as const;
 const key = (description: string) => ({ 200: { description, $ref: 'ApiKey#' } });
 
 export function keyRoutes({ keys, keyOf }: KeyRouteDeps) {
+  /** What a key was used for last changes by itself. */
+  const state = async (id: string) => ({ ...(await keys.get(id)), last_used_at: undefined });
+  const acting = (verb: string) => ({
+    ...config,
+    act: { name: `keys.${verb}`, kind: 'key', isOneTransaction: true, state } satisfies Act,
+  });
+
   async function list({ limit = DEFAULT_PAGE, cursor, status }: ListApiKeysQuery): Promise<ApiKeyList> {
     if (cursor !== undefined && !isId('key', cursor)) throw fail('invalid_cursor');
     const rows = await keys.list({ limit: limit + 1, before: cursor, status });
@@ -61,7 +69,7 @@ export function keyRoutes({ keys, keyOf }: KeyRouteDeps) {
     const tags = ['admin'];
 
     app.post<{ Body: CreateApiKey }>(PATH, {
-      config,
+      config: acting('create'),
       schema: {
         tags,
         operationId: 'createApiKey',
@@ -103,7 +111,7 @@ export function keyRoutes({ keys, keyOf }: KeyRouteDeps) {
       handler: (request) => keys.get(request.params.id),
     });
     app.put<WithId & { Body: UpdateApiKey }>(`${PATH}/:id`, {
-      config,
+      config: acting('update'),
       schema: {
         tags,
         operationId: 'updateApiKey',
@@ -115,7 +123,7 @@ export function keyRoutes({ keys, keyOf }: KeyRouteDeps) {
       handler: (request) => keys.update(request.params.id, request.body),
     });
     app.delete<WithId>(`${PATH}/:id`, {
-      config,
+      config: acting('revoke'),
       schema: {
         tags,
         operationId: 'revokeApiKey',
@@ -126,7 +134,7 @@ export function keyRoutes({ keys, keyOf }: KeyRouteDeps) {
       handler: (request) => keys.revoke(request.params.id),
     });
     app.post<WithId>(`${PATH}/:id/suspend`, {
-      config,
+      config: acting('suspend'),
       schema: {
         tags,
         operationId: 'suspendApiKey',
@@ -137,7 +145,7 @@ export function keyRoutes({ keys, keyOf }: KeyRouteDeps) {
       handler: (request) => keys.suspend(request.params.id),
     });
     app.post<WithId>(`${PATH}/:id/resume`, {
-      config,
+      config: acting('resume'),
       schema: {
         tags,
         operationId: 'resumeApiKey',

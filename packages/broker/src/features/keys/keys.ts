@@ -18,6 +18,7 @@ import { failpoint } from '../../kernel/failpoints.ts';
 import { isId, newId } from '../../kernel/ids.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Service } from '../../kernel/service.ts';
+import { onceCommitted } from '../../kernel/written-together.ts';
 import { hashKeySecret, isKeySecret, keyPrefix, newKeySecret } from './key-secret.ts';
 import type { KeyChange, KeyStatus, KeyStore, StoredKey } from './key-store.ts';
 
@@ -246,7 +247,7 @@ export function createKeys({ store, vault, planLimits, clock, logger }: KeysDeps
       throw fail('conflict', {
         detail: `The key is ${(await stored(id)).status}; this is not possible any more.`,
       });
-    forget();
+    onceCommitted(forget);
     logger.info({ keyId: id, change: Object.keys(what), status: what.status }, 'key changed');
     return toWire(await stored(id));
   }

@@ -6,11 +6,19 @@ import type {
   LiftedPenalty,
   PenaltyList,
 } from '../../kernel/contract.generated.ts';
+import type { Act } from '../audit/audit.ts';
 import type { Limits } from './limits.ts';
 
 const PATH = '/api/v1/admin/limits';
 const read = { access: 'admin', permission: 'limits.read' } as const;
-const config = { access: 'admin', permission: 'limits.lift' } as const;
+const lifting = {
+  access: 'admin',
+  permission: 'limits.lift',
+  act: {
+    ...{ name: 'penalties.lift', kind: 'penalty' },
+    idOf: ({ body }) => (body as LiftPenalty).id,
+  } satisfies Act,
+} as const;
 const tags = ['admin'];
 
 export function limitRoutes(limits: Limits) {
@@ -37,7 +45,7 @@ export function limitRoutes(limits: Limits) {
       handler: async (): Promise<PenaltyList> => ({ items: await limits.penalties(), next_cursor: null }),
     });
     app.post<{ Body: LiftPenalty }>(`${PATH}/penalties/lift`, {
-      config,
+      config: lifting,
       schema: {
         ...{ tags, operationId: 'liftPenalty', summary: 'End a block and forget it' },
         body: { $ref: 'LiftPenalty#' },

@@ -1,6 +1,7 @@
 /** Routes of plans, for operators. */
 import type { FastifyInstance } from 'fastify';
 import type { CreatePlan, PlanList, UpdatePlan } from '../../kernel/contract.generated.ts';
+import type { Act } from '../audit/audit.ts';
 import type { PlanRoom } from './plans.ts';
 
 type WithName = { Params: { name: string } };
@@ -17,6 +18,14 @@ const tags = ['admin'];
 const plan = (description: string) => ({ 200: { description, $ref: 'Plan#' } });
 
 export function planRoutes(plans: PlanRoom) {
+  const acting = (verb: string) => ({
+    ...config,
+    act: {
+      ...{ name: `plans.${verb}`, kind: 'plan', isOneTransaction: true },
+      state: (name) => plans.get(name),
+    } satisfies Act,
+  });
+
   return (app: FastifyInstance): void => {
     app.get(PATH, {
       config: read,
@@ -27,7 +36,7 @@ export function planRoutes(plans: PlanRoom) {
       handler: async (): Promise<PlanList> => ({ items: await plans.list(), next_cursor: null }),
     });
     app.post<{ Body: CreatePlan }>(PATH, {
-      config,
+      config: acting('create'),
       schema: {
         ...{ tags, operationId: 'createPlan', summary: 'Make a plan: a set of limits for keys' },
         body: { $ref: 'CreatePlan#' },
@@ -48,7 +57,7 @@ export function planRoutes(plans: PlanRoom) {
       handler: (request) => plans.get(request.params.name),
     });
     app.put<WithName & { Body: UpdatePlan }>(`${PATH}/:name`, {
-      config,
+      config: acting('update'),
       schema: {
         ...{
           tags,
@@ -61,7 +70,7 @@ export function planRoutes(plans: PlanRoom) {
       handler: (request) => plans.update(request.params.name, request.body),
     });
     app.delete<WithName>(`${PATH}/:name`, {
-      config,
+      config: acting('remove'),
       schema: {
         ...{ tags, operationId: 'removePlan', summary: 'Remove a plan that no key has', params: NAME },
         response: plan('The plan as it was.'),

@@ -4,6 +4,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { fail } from '../../kernel/errors.ts';
 import { limitsFromWire, limitsOnWire, NO_LIMITS, type KeyLimits } from '../../kernel/key-limits.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import { onceCommitted } from '../../kernel/written-together.ts';
 import type { PlanStore, StoredPlan } from './plan-store.ts';
 
 export interface PlanRoom {
@@ -67,7 +68,7 @@ export function createPlans({ store, countKeys, clock, logger }: PlansDeps): Pla
     create: async ({ name, ...limits }) => {
       const plan: StoredPlan = { name, ...NO_LIMITS, ...limitsFromWire(limits), createdAt: clock.now() };
       if (!(await store.insert(plan))) throw fail('conflict', { detail: `There is a plan ${name} already.` });
-      forget();
+      onceCommitted(forget);
       logger.info({ plan: name }, 'plan created');
       return toWire(plan);
     },
@@ -76,7 +77,7 @@ export function createPlans({ store, countKeys, clock, logger }: PlansDeps): Pla
     update: async (name, input) => {
       await stored(name);
       await store.change(name, limitsFromWire(input));
-      forget();
+      onceCommitted(forget);
       logger.info({ plan: name, change: Object.keys(input) }, 'plan changed');
       return toWire(await stored(name));
     },
@@ -86,7 +87,7 @@ export function createPlans({ store, countKeys, clock, logger }: PlansDeps): Pla
       if (keys > 0)
         throw fail('conflict', { detail: `${keys} ${keys === 1 ? 'key has' : 'keys have'} this plan.` });
       await store.remove(name);
-      forget();
+      onceCommitted(forget);
       logger.info({ plan: name }, 'plan removed');
       return toWire(plan);
     },

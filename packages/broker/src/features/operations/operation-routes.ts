@@ -1,6 +1,7 @@
 /** Routes of operations, for operators: look, list, cancel. Each kind is begun where it belongs. */
 import type { FastifyInstance } from 'fastify';
 import type { ListOperationsQuery } from '../../kernel/contract.generated.ts';
+import type { Act } from '../audit/audit.ts';
 import type { Operations } from './operations.ts';
 
 type WithId = { Params: { id: string } };
@@ -16,6 +17,15 @@ const config = { access: 'admin', permission: 'operations.cancel' } as const;
 const tags = ['admin'];
 
 export function operationRoutes(operations: Operations) {
+  /** It may wait for the end of a run that writes itself: no transaction may be open meanwhile. */
+  const cancelling = {
+    ...config,
+    act: {
+      ...{ name: 'operations.cancel', kind: 'operation' },
+      state: async (id) => ({ id, state: (await operations.get(id)).state }),
+    } satisfies Act,
+  };
+
   return (app: FastifyInstance): void => {
     app.get<{ Querystring: ListOperationsQuery }>(PATH, {
       config: read,
@@ -40,7 +50,7 @@ export function operationRoutes(operations: Operations) {
       handler: (request) => operations.get(request.params.id),
     });
     app.post<WithId>(`${PATH}/:id/cancel`, {
-      config,
+      config: cancelling,
       schema: {
         tags,
         operationId: 'cancelOperation',

@@ -6,6 +6,7 @@ import { every } from '../../kernel/every.ts';
 import { isId, newId } from '../../kernel/ids.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Service } from '../../kernel/service.ts';
+import { onceCommitted } from '../../kernel/written-together.ts';
 import type { OperationStore, StoredOperation, Taker } from './operation-store.ts';
 import { runOperation } from './run-operation.ts';
 
@@ -166,7 +167,7 @@ export function createOperations(deps: OperationsDeps): Operations {
       };
       const operation = await store.insert({ id, kind, rate, ...sealed }, taker);
       logger.info({ operation: id, kind, rate }, 'operation begun');
-      launch(operation);
+      onceCommitted(() => launch(operation));
       return view(operation);
     },
     get: async (id) => view(await rowOf(id)),

@@ -1,6 +1,7 @@
 /** Routes of named queues, for operators. */
 import type { FastifyInstance } from 'fastify';
 import type { CreateQueue, QueueList, UpdateQueue } from '../../kernel/contract.generated.ts';
+import type { Act } from '../audit/audit.ts';
 import type { Queues } from './queues.ts';
 
 type WithName = { Params: { name: string } };
@@ -24,6 +25,16 @@ const SWITCHES = [
 ] as const;
 
 export function queueRoutes(queues: Queues) {
+  /** What an operator has decided; what is in it changes by itself. */
+  const state = async (name: string) => {
+    const { pending: _p, delayed: _d, running: _r, oldest_wait_ms: _o, ...rest } = await queues.get(name);
+    return rest;
+  };
+  const acting = (verb: string, may: typeof config | typeof operate = config) => ({
+    ...may,
+    act: { name: `queues.${verb}`, kind: 'queue', isOneTransaction: true, state } satisfies Act,
+  });
+
   return (app: FastifyInstance): void => {
     app.get(PATH, {
       config: read,
@@ -34,7 +45,7 @@ export function queueRoutes(queues: Queues) {
       handler: async (): Promise<QueueList> => ({ items: await queues.list(), next_cursor: null }),
     });
     app.post<{ Body: CreateQueue }>(PATH, {
-      config,
+      config: acting('create'),
       schema: {
         ...{ tags, operationId: 'createQueue', summary: 'Make a queue with a policy of its own' },
         body: { $ref: 'CreateQueue#' },
@@ -55,7 +66,7 @@ export function queueRoutes(queues: Queues) {
       handler: (request) => queues.get(request.params.name),
     });
     app.put<WithName & { Body: UpdateQueue }>(`${PATH}/:name`, {
-      config,
+      config: acting('update'),
       schema: {
         ...{ tags, operationId: 'updateQueue', summary: 'Change the policy of a queue, within a second' },
         ...{ params: NAME, body: { $ref: 'UpdateQueue#' } },
@@ -64,7 +75,7 @@ export function queueRoutes(queues: Queues) {
       handler: (request) => queues.update(request.params.name, request.body),
     });
     app.delete<WithName>(`${PATH}/:name`, {
-      config,
+      config: acting('remove'),
       schema: {
         ...{ tags, operationId: 'removeQueue', summary: 'Remove a queue that is empty', params: NAME },
         response: queue('The queue as it was.'),
@@ -73,7 +84,7 @@ export function queueRoutes(queues: Queues) {
     });
     for (const [verb, state, summary] of SWITCHES)
       app.post<WithName>(`${PATH}/:name/${verb}`, {
-        config: operate,
+        config: acting(verb, operate),
         schema: {
           ...{ tags, operationId: `${verb}Queue`, summary, params: NAME },
           response: queue('The queue as it is now; in force on every broker within a second.'),

@@ -7,6 +7,7 @@ import { every } from '../../kernel/every.ts';
 import { DEFAULT_QUEUE } from '../../kernel/lanes.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import { services, type Service } from '../../kernel/service.ts';
+import { onceCommitted } from '../../kernel/written-together.ts';
 import type { Stage } from '../../kernel/stage.ts';
 import type { Accepted, Arrival, EndedFacts } from '../requests/requests.ts';
 import { createQueuePlaces } from './queue-places.ts';
@@ -81,6 +82,12 @@ export function createQueues({ store, workOf, clock, logger }: QueuesDeps): Queu
     if (JSON.stringify([...queues.values()]) !== before) tell();
   }
 
+  /** In force here at once; again after the commit, because a tick in between has read the state before it. */
+  async function changed(): Promise<void> {
+    await reload();
+    onceCommitted(() => void reload().catch(failed('reading queues')));
+  }
+
   /** Nothing of a queue starts before its rules are known, also when another broker has just made it. */
   function seek(name: string): void {
     if (sought.has(name)) return;
@@ -144,7 +151,7 @@ export function createQueues({ store, workOf, clock, logger }: QueuesDeps): Queu
   async function change(name: string, what: QueueChange): Promise<Queue> {
     const before = await stored(name);
     await store.change(name, what);
-    await reload();
+    await changed();
     const was = Object.fromEntries(
       Object.keys(what).map((field) => [field, before[field as keyof StoredQueue]]),
     );
@@ -198,7 +205,7 @@ export function createQueues({ store, workOf, clock, logger }: QueuesDeps): Queu
       };
       if (!(await store.insert(queue)))
         throw fail('conflict', { detail: `There is a queue ${name} already.` });
-      await reload();
+      await changed();
       logger.info({ queue: name, ...policy }, 'queue created');
       return toWire(queue);
     },
@@ -211,7 +218,7 @@ export function createQueues({ store, workOf, clock, logger }: QueuesDeps): Queu
       if (pending + delayed + processing > 0)
         throw fail('conflict', { detail: 'The queue is not empty: drain it first.' });
       await store.remove(name);
-      await reload();
+      await changed();
       logger.info({ queue: name }, 'queue removed');
       return toWire(queue);
     },

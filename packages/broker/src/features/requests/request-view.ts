@@ -23,7 +23,7 @@ export function createRequestView({ content, lanes, logger }: ViewDeps): Request
         return sealed && (await content.open(part, row.id, sealed));
       } catch (error) {
         if (!(error instanceof VaultError)) throw error;
-        logger.error({ err: error, requestId: row.id }, `a stored ${part} cannot be decrypted`);
+        logger.critical({ err: error, requestId: row.id }, `a stored ${part} cannot be decrypted`);
         unreadable = { code: 'unreadable', message: `The stored ${part} could not be decrypted.` };
         return null;
       }

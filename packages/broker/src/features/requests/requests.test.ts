@@ -38,7 +38,7 @@ function open() {
   const activeLanes = memoryActiveLanes();
   const lines: string[] = [];
   const log = (_fields: object, message: string): void => void lines.push(message);
-  const logger = { ...silentLogger, warn: log, error: log };
+  const logger = { ...silentLogger, warn: log, error: log, critical: log };
   const clock = { now: () => Date.now() };
   const requests = createRequests({
     offerLane: () => false,

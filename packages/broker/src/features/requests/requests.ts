@@ -232,7 +232,7 @@ export function createRequests(deps: RequestsDeps): Requests {
       body = await content.open('body', job.row.id, job.row.body);
     } catch (error) {
       if (!(error instanceof VaultError)) throw error;
-      logger.error({ err: error, requestId: job.row.id }, 'a stored prompt cannot be decrypted');
+      logger.critical({ err: error, requestId: job.row.id }, 'a stored prompt cannot be decrypted');
       const message = 'The stored prompt could not be decrypted.';
       return { kind: 'failed', code: 'unreadable', message, retryable: false, phase: 'connect' };
     }

@@ -2,11 +2,19 @@
 import type { FastifyInstance } from 'fastify';
 import type { InstalledModelList, ModelPreload, PreloadModel } from '../../kernel/contract.generated.ts';
 import { fail } from '../../kernel/errors.ts';
+import type { Act } from '../audit/audit.ts';
 import type { Upstreams } from './upstreams.ts';
 
 const PATH = '/api/v1/admin/models';
 const read = { access: 'admin', permission: 'models.read' } as const;
-const config = { access: 'admin', permission: 'models.preload' } as const;
+const preloading = {
+  access: 'admin',
+  permission: 'models.preload',
+  act: {
+    ...{ name: 'models.preload', kind: 'model' },
+    idOf: ({ body }) => (body as PreloadModel).model,
+  } satisfies Act,
+} as const;
 const tags = ['admin'];
 
 export function modelRoutes(upstreams: Pick<Upstreams, 'models' | 'preload'>) {
@@ -22,7 +30,7 @@ export function modelRoutes(upstreams: Pick<Upstreams, 'models' | 'preload'>) {
       handler: async (): Promise<InstalledModelList> => ({ items: upstreams.models(), next_cursor: null }),
     });
     app.post<{ Body: PreloadModel }>(`${PATH}/preload`, {
-      config,
+      config: preloading,
       schema: {
         tags,
         operationId: 'preloadModel',

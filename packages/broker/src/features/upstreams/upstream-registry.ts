@@ -5,6 +5,7 @@ import { fail } from '../../kernel/errors.ts';
 import { every } from '../../kernel/every.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Service } from '../../kernel/service.ts';
+import { onceCommitted } from '../../kernel/written-together.ts';
 import { SLOTS } from './adapt-slots.ts';
 import { upstreamUrl } from './configured-upstreams.ts';
 import type { StoredUpstream, UpstreamChange, UpstreamStore } from './upstream-store.ts';
@@ -79,6 +80,11 @@ export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegi
     return state;
   }
 
+  /** What was read while the change was not committed, by a tick in between, was the state before it. */
+  function reloadAgain(): void {
+    reload().catch(noteAway);
+  }
+
   async function storedRow(id: string): Promise<StoredUpstream | undefined> {
     return (await store.all()).find((row) => row.id === id);
   }
@@ -86,6 +92,7 @@ export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegi
   async function changed(id: string, what: object): Promise<Upstream> {
     logger.info({ upstream: id, ...what }, 'upstream changed by an operator');
     await reload();
+    onceCommitted(reloadAgain);
     return asUpstream(stateOf(id));
   }
 
@@ -132,6 +139,7 @@ export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegi
       if (state.source === 'settings') throw fail('conflict', { detail: IN_SETTINGS });
       await store.remove(id);
       await reload();
+      onceCommitted(reloadAgain);
       return asUpstream({ ...state, isDraining: true });
     },
   };

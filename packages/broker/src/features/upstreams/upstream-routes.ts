@@ -6,6 +6,7 @@ import type {
   UpdateUpstream,
   UpstreamList,
 } from '../../kernel/contract.generated.ts';
+import type { Act } from '../audit/audit.ts';
 import type { UpstreamRegistry, UpstreamSwitch } from './upstream-registry.ts';
 
 type WithId = { Params: { id: string } };
@@ -31,10 +32,22 @@ const SWITCHES: readonly { verb: string; summary: string; change: UpstreamSwitch
 ];
 
 export function upstreamRoutes(upstreams: UpstreamRegistry) {
+  /** What an operator has decided; how the upstream is at the moment is not part of it. */
+  const state = (id: string) => {
+    const { url, source, slots, slots_auto: isAuto, enabled, draining, breaker } = upstreams.get(id);
+    return { id, url, source, slots: isAuto ? 'auto' : slots, enabled, draining, breaker };
+  };
+  const acting = (verb: string, may: typeof config | typeof operate = config) => ({
+    ...may,
+    act: { name: `upstreams.${verb}`, kind: 'upstream', isOneTransaction: true, state } satisfies Act,
+  });
+  /** A new one is probed before the answer: no transaction waits for that. */
+  const adding = { ...config, act: { name: 'upstreams.add', kind: 'upstream', state } satisfies Act };
+
   function switchRoutes(app: FastifyInstance): void {
     for (const { verb, summary, change } of SWITCHES)
       app.post<WithId>(`${PATH}/:id/${verb}`, {
-        config: operate,
+        config: acting(verb, operate),
         schema: {
           tags,
           operationId: `${verb}Upstream`,
@@ -45,7 +58,7 @@ export function upstreamRoutes(upstreams: UpstreamRegistry) {
         handler: (request) => upstreams.switch(request.params.id, change),
       });
     app.post<WithId & { Body: SetUpstreamBreaker }>(`${PATH}/:id/breaker`, {
-      config: operate,
+      config: acting('breaker', operate),
       schema: {
         tags,
         operationId: 'setUpstreamBreaker',
@@ -70,7 +83,7 @@ export function upstreamRoutes(upstreams: UpstreamRegistry) {
       handler: async (): Promise<UpstreamList> => ({ items: upstreams.list(), next_cursor: null }),
     });
     app.post<{ Body: CreateUpstream }>(PATH, {
-      config,
+      config: adding,
       schema: {
         tags,
         operationId: 'addUpstream',
@@ -96,7 +109,7 @@ export function upstreamRoutes(upstreams: UpstreamRegistry) {
       handler: async (request) => upstreams.get(request.params.id),
     });
     app.put<WithId & { Body: UpdateUpstream }>(`${PATH}/:id`, {
-      config,
+      config: acting('update'),
       schema: {
         tags,
         operationId: 'updateUpstream',
@@ -108,7 +121,7 @@ export function upstreamRoutes(upstreams: UpstreamRegistry) {
       handler: (request) => upstreams.update(request.params.id, request.body),
     });
     app.delete<WithId>(`${PATH}/:id`, {
-      config,
+      config: acting('remove'),
       schema: {
         tags,
         operationId: 'removeUpstream',

@@ -213,7 +213,7 @@ describe('a breaker', () => {
     const upstreams = await roomOf([only], {
       breakerPauses: pauses,
       recoveryStepMs: 3_600_000,
-      logger: { debug: log, info: log, warn: log, error: log },
+      logger: { ...silentLogger, debug: log, info: log, warn: log, error: log },
     });
     only.control({ faults: { all: 'error_500' } });
     await load(upstreams, { calls: 5, atOnce: 1 });

@@ -16,7 +16,7 @@ export function verifyRoutes(verify: Verify) {
       handler: () => verify.run({ fix: false }),
     });
     app.post('/api/v1/admin/verify/fix', {
-      config: { access: 'admin', permission: 'verify.fix' },
+      config: { access: 'admin', permission: 'verify.fix', act: { name: 'verify.fix', kind: 'store' } },
       schema: schema('verifyAndFix', 'Mend what can be mended without a person'),
       handler: () => verify.run({ fix: true }),
     });

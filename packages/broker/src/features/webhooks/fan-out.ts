@@ -41,7 +41,7 @@ export function createFanOut(deps: FanOutDeps): () => Promise<boolean> {
     if (request instanceof Error) {
       const isForGood = request instanceof VaultError;
       const fields = { err: request, requestId: event.requestId, type: event.type };
-      if (isForGood) logger.error(fields, 'a request cannot be decrypted: its receivers hear nothing');
+      if (isForGood) logger.critical(fields, 'a request cannot be decrypted: its receivers hear nothing');
       else logger.warn(fields, 'a request could not be looked up; its receivers hear of it later');
       return isForGood ? [] : null;
     }

@@ -71,7 +71,7 @@ export function createMakeAttempt(deps: AttemptDeps): MakeAttempt {
       return { url, body, headers: webhookHeaders({ id: messageId, atMs, body }, secrets) };
     } catch (error) {
       if (!(error instanceof VaultError)) throw error;
-      logger.error({ err: error, ...named(delivery) }, 'a webhook cannot be decrypted');
+      logger.critical({ err: error, ...named(delivery) }, 'a webhook cannot be decrypted');
       return 'unreadable';
     }
   }

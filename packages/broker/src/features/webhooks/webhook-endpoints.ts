@@ -12,6 +12,7 @@ import type {
 import { fail } from '../../kernel/errors.ts';
 import { isId, newId } from '../../kernel/ids.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import { onceCommitted } from '../../kernel/written-together.ts';
 import { newWebhookSecret } from './sign-webhook.ts';
 import { problemOfUrl, type IsAllowed } from './ssrf-guard.ts';
 import { openEndpoint, openSecrets, sealEndpoint, type Secrets } from './webhook-secrets.ts';
@@ -87,7 +88,7 @@ export function createEndpoints(deps: EndpointDeps): WebhookEndpoints {
       secrets: sealSecrets(id, [{ secret, until: null }]),
     };
     await store.endpoints.insert(endpoint);
-    deps.onChange(keyId);
+    onceCommitted(() => deps.onChange(keyId));
     logger.info({ endpointId: id, keyId, host: endpoint.host }, 'webhook created');
     return { ...(await view(endpoint)), secret };
   }
@@ -102,7 +103,7 @@ export function createEndpoints(deps: EndpointDeps): WebhookEndpoints {
       ...(input.events === undefined ? {} : { events: asStored(input.events), subscribedAt: now }),
       updatedAt: now,
     });
-    deps.onChange(keyId);
+    onceCommitted(() => deps.onChange(keyId));
     if (where) await store.deliveries.moveHost(id, where.host);
     logger.info({ endpointId: id, keyId, change: Object.keys(input) }, 'webhook changed');
     return view(await own(keyId, id));
@@ -125,7 +126,7 @@ export function createEndpoints(deps: EndpointDeps): WebhookEndpoints {
     const before = { secrets: endpoint.secrets };
     if (!(await store.endpoints.change(id, { secrets, updatedAt: now }, before)))
       throw fail('conflict', { detail: 'The secret was rotated at the same moment.' });
-    deps.onChange(keyId);
+    onceCommitted(() => deps.onChange(keyId));
     logger.info({ endpointId: id, keyId, overlapSeconds }, 'webhook secret rotated');
     return { ...(await view(await own(keyId, id))), secret };
   }
@@ -163,7 +164,7 @@ export function createEndpoints(deps: EndpointDeps): WebhookEndpoints {
     remove: async (keyId, id) => {
       const removed = await view(await own(keyId, id));
       await store.remove(id);
-      deps.onChange(keyId);
+      onceCommitted(() => deps.onChange(keyId));
       logger.info({ endpointId: id, keyId }, 'webhook deleted');
       return removed;
     },
@@ -179,7 +180,7 @@ export function createEndpoints(deps: EndpointDeps): WebhookEndpoints {
         )
       )
         logger.info({ endpointId: id, keyId }, 'webhook enabled');
-      deps.onChange(keyId);
+      onceCommitted(() => deps.onChange(keyId));
       return view(await own(keyId, id));
     },
   };

@@ -8,6 +8,7 @@ import type {
   RotateWebhookQuery,
   UpdateWebhook,
 } from '../../kernel/contract.generated.ts';
+import type { Act, Actor } from '../audit/audit.ts';
 import type { AcceptedKey } from '../keys/keys.ts';
 import type { Webhooks } from './webhooks.ts';
 
@@ -30,6 +31,12 @@ const tags = ['webhooks'];
 const webhook = (description: string) => ({ 200: { description, $ref: 'Webhook#' } });
 const delivery = (description: string) => ({ 202: { description, $ref: 'WebhookDelivery#' } });
 
+function acting({ webhooks }: WebhookRouteDeps, verb: string) {
+  const state = (id: string, { id: keyId }: Actor) => webhooks.endpoints.get(keyId ?? '', id);
+  const act = { name: `webhooks.${verb}`, kind: 'webhook', isOneTransaction: true, state } satisfies Act;
+  return { ...config, act };
+}
+
 export function webhookRoutes(deps: WebhookRouteDeps) {
   return (app: FastifyInstance): void => {
     addEndpoints(app, deps);
@@ -39,9 +46,11 @@ export function webhookRoutes(deps: WebhookRouteDeps) {
   };
 }
 
-function addEndpoints(app: FastifyInstance, { webhooks: { endpoints }, keyOf }: WebhookRouteDeps): void {
+function addEndpoints(app: FastifyInstance, deps: WebhookRouteDeps): void {
+  const { webhooks, keyOf } = deps;
+  const { endpoints } = webhooks;
   app.post<{ Body: CreateWebhook }>(PATH, {
-    config,
+    config: acting(deps, 'create'),
     schema: {
       tags,
       operationId: 'createWebhook',
@@ -79,7 +88,7 @@ function addEndpoints(app: FastifyInstance, { webhooks: { endpoints }, keyOf }: 
     handler: (request) => endpoints.get(keyOf(request).id, request.params.id),
   });
   app.put<WithId & { Body: UpdateWebhook }>(`${PATH}/:id`, {
-    config,
+    config: acting(deps, 'update'),
     schema: {
       tags,
       operationId: 'updateWebhook',
@@ -92,9 +101,11 @@ function addEndpoints(app: FastifyInstance, { webhooks: { endpoints }, keyOf }: 
   });
 }
 
-function addChanges(app: FastifyInstance, { webhooks: { endpoints }, keyOf }: WebhookRouteDeps): void {
+function addChanges(app: FastifyInstance, deps: WebhookRouteDeps): void {
+  const { webhooks, keyOf } = deps;
+  const { endpoints } = webhooks;
   app.delete<WithId>(`${PATH}/:id`, {
-    config,
+    config: acting(deps, 'delete'),
     schema: {
       tags,
       operationId: 'deleteWebhook',
@@ -106,7 +117,7 @@ function addChanges(app: FastifyInstance, { webhooks: { endpoints }, keyOf }: We
     handler: (request) => endpoints.remove(keyOf(request).id, request.params.id),
   });
   app.post<WithId & { Querystring: RotateWebhookQuery }>(`${PATH}/:id/rotate`, {
-    config,
+    config: acting(deps, 'rotate'),
     schema: {
       tags,
       operationId: 'rotateWebhookSecret',
@@ -120,7 +131,7 @@ function addChanges(app: FastifyInstance, { webhooks: { endpoints }, keyOf }: We
       endpoints.rotate(keyOf(request).id, request.params.id, request.query.overlap_seconds),
   });
   app.post<WithId>(`${PATH}/:id/enable`, {
-    config,
+    config: acting(deps, 'enable'),
     schema: {
       tags,
       operationId: 'enableWebhook',

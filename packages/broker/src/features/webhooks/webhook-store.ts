@@ -1,4 +1,5 @@
 /** All that webhooks keep in the database: the outbox, endpoints, deliveries, and what is written in one transaction. */
+import { together } from '../../engines/database/database.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { deliveryCheckStore, type DeliveryCheckStore } from './delivery-check-store.ts';
 import {
@@ -91,7 +92,7 @@ export function webhookStore(stores: Stores, clock?: Clock): WebhookStore {
       return added === made.length ? birth.ids : deliveries.heldBy(birth.run, [...birth.ids]);
     },
     remove: (endpointId) =>
-      sequelize.transaction(async (transaction) => {
+      together(sequelize, async (transaction) => {
         await endpoints.remove(endpointId, transaction);
         await deliveries.giveUp(endpointId, transaction);
       }),

@@ -1,7 +1,7 @@
 /** Every event reaches every receiver that wants it, whatever dies on the way, and nobody is kept waiting by another. */
 import { expect, it } from 'vitest';
 import { newId } from '../../kernel/ids.ts';
-import type { Logger } from '../../kernel/logger.ts';
+import { silentLogger, type Logger } from '../../kernel/logger.ts';
 import { startReceiver } from './testing/receiver.ts';
 import { describeWithWebhooks, endedRequest, until } from './testing/webhook-bench.ts';
 import type { StoredDelivery } from './webhook-store.ts';
@@ -236,7 +236,7 @@ describeWithWebhooks('webhooks', (bench) => {
     const lines: string[] = [];
     const log = (fields: object, message: string): void =>
       void lines.push(`${JSON.stringify(fields)} ${message}`);
-    const logger: Logger = { debug: log, info: log, warn: log, error: log };
+    const logger: Logger = { ...silentLogger, debug: log, info: log, warn: log, error: log };
     const receiver = await startReceiver(() => ({ status: 500, body: 'canary-in-answer' }));
     receiver.secrets.push(bench().keySecret);
     const room = await bench().room({ logger, timings: { retryDelaysMs: [0] } });

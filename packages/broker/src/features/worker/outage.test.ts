@@ -4,7 +4,7 @@ import { memoryActiveLanes } from '../../engines/active-lanes/memory-active-lane
 import { LedgerUnavailable, type ClaimedRow, type Ledger } from '../../engines/ledger/ledger.ts';
 import { newId } from '../../kernel/ids.ts';
 import { listOf } from '../../kernel/lanes.ts';
-import type { Logger } from '../../kernel/logger.ts';
+import { silentLogger, type Logger } from '../../kernel/logger.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { createSweeps } from './sweeps.ts';
 
@@ -18,7 +18,7 @@ function scene() {
   const state = { isAway: false };
   const lines: string[] = [];
   const say = (_fields: object, message: string): void => void lines.push(message);
-  const logger: Logger = { debug: say, info: say, warn: say, error: say };
+  const logger: Logger = { ...silentLogger, debug: say, info: say, warn: say, error: say };
   const ask =
     <T>(what: string, answer: T) =>
     async (): Promise<T> => {

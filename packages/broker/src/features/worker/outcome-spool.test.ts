@@ -40,7 +40,7 @@ function scene(file = join(newFolder(), 'outcomes.spool')) {
   const ledger = { isAway: true, answer: true };
   const lines: string[] = [];
   const say = (_fields: object, message: string): void => void lines.push(message);
-  const logger: Logger = { ...silentLogger, info: say, warn: say, error: say };
+  const logger: Logger = { ...silentLogger, info: say, warn: say, error: say, emergency: say };
   const open = () =>
     openOutcomeSpool({
       ...{ file, logger },

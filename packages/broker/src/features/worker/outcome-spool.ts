@@ -105,7 +105,7 @@ export function openOutcomeSpool({ file, settle, logger }: SpoolDeps): OutcomeSp
         'an outcome cannot be written now: it waits in the data folder',
       );
     } catch (error) {
-      logger.error(
+      logger.emergency(
         { err: error, requestId: id },
         'an outcome waits in memory only: the data folder takes nothing',
       );
