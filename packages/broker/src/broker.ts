@@ -24,6 +24,8 @@ import { createOperations } from './features/operations/operations.ts';
 import { requestContent } from './features/requests/request-content.ts';
 import { requestRoutes } from './features/requests/request-routes.ts';
 import { createRequests } from './features/requests/requests.ts';
+import { createOverview, type OverviewRoom } from './features/overview/overview.ts';
+import { overviewRoutes } from './features/overview/overview-routes.ts';
 import { createUpstreamRegistry } from './features/upstreams/upstream-registry.ts';
 import { upstreamRoutes } from './features/upstreams/upstream-routes.ts';
 import { upstreamStore } from './features/upstreams/upstream-store.ts';
@@ -66,6 +68,12 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     logger,
     clock,
   });
+  const stopping = new AbortController();
+  const overview: OverviewRoom = createOverview({
+    ...{ ledger, limiter: engines.limiter, bus: engines.bus, clock, run, eventsKept: settings.eventsKept },
+    ...{ upstreams: () => upstreams, requests: () => requests },
+  });
+  const { told } = overview;
   const upstreamRegistry = createUpstreamRegistry({
     store: upstreamStore(database.sequelize),
     ...{ upstreams, clock, logger },
@@ -81,7 +89,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   const limits = createLimits({ limiter: engines.limiter, keys, ledger, settings, clock, logger });
   const models = createModels({ allowCloudModels: settings.allowCloudModels, isCloudModel });
   const requests = createRequests({
-    ...{ ledger, activeLanes, vault, clock, logger, defaultModel: settings.defaultModel },
+    ...{ ledger, activeLanes, vault, clock, logger, told, defaultModel: settings.defaultModel },
     offerLane: (lane, name) => worker.offerLane(lane, name),
     hasReceivers: (keyId) => webhooks.hasReceivers(keyId),
     problemOfCallback: (url) => webhooks.problemOfUrl(url),
@@ -95,7 +103,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   });
   const webhookRows = webhookStore({ sequelize: database.sequelize, sql: ledger.sql });
   const webhooks: Webhooks = createWebhooks({
-    ...{ store: webhookRows, vault, clock, logger, run },
+    ...{ store: webhookRows, vault, clock, logger, run, told },
     deadRuns: dataDir.earlierRuns,
     logMs: settings.webhookLogDays * DAY_MS,
     secretOf: (keyId) => keys.webhookSecretOf(keyId),
@@ -106,7 +114,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   requests.onEnded(() => webhooks.wake());
   requests.onEnded((id, facts) => limits.ended(id, facts));
   const worker: Worker = createWorker({
-    ...{ ledger, activeLanes, requests, upstreams, clock, logger, owner: run },
+    ...{ ledger, activeLanes, requests, upstreams, told, clock, logger, owner: run },
     spoolFile: join(settings.dataDir, 'outcomes.spool'),
     ...{ earlierRuns: dataDir.earlierRuns, forgetEarlierRuns: () => dataDir.forgetEarlierRuns() },
     ...{ leaseMs: settings.leaseMs, stopGraceMs: settings.stopGraceMs },
@@ -140,7 +148,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     ...{ host: settings.host, port: settings.port, maxBodyBytes: settings.maxBodyBytes, adminToken, logger },
     ...{ acceptKey: (secret: string) => keys.accept(secret), knowsKey: keys.knows },
     whyUnavailable: () => whyUnavailable(engines.states()),
-    ...{ limits, trustedProxies: settings.trustedProxies },
+    ...{ limits, told, trustedProxies: settings.trustedProxies },
     routes: [
       healthRoutes(health),
       keyRoutes({ keys, keyOf }),
@@ -151,6 +159,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       verifyRoutes(verify),
       deadLetterRoutes({ deadLetters, operations }),
       operationRoutes(operations),
+      overviewRoutes({ overview, stopping: stopping.signal }),
       requestRoutes({
         requests,
         arrive: inOrder(arrival({ models, requests })),
@@ -161,6 +170,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     onStopping: () => {
       health.stopping();
       requests.releaseWaiting();
+      stopping.abort();
     },
   });
   return {
@@ -175,6 +185,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       worker,
       operations,
       cleanUp,
+      overview,
       server,
     ]),
   };

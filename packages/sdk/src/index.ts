@@ -19,6 +19,7 @@ export type { FilaPromise, FilaResponse } from './fila-promise.ts';
 export type { Attempt, CallOptions, FetchLike } from './http.ts';
 export type { Listing } from './listing.ts';
 export type { DeadLetters } from './resources/dead-letters.ts';
+export type { EventConnection, EventKind, EventsOptions } from './resources/events.ts';
 export type { Health, ReadyOptions } from './resources/health.ts';
 export type { CreateKeyOptions, Keys } from './resources/keys.ts';
 export type { Limits } from './resources/limits.ts';
@@ -56,9 +57,11 @@ export type {
   DeadLetterPreview,
   DeadLetterRetry,
   DiscardDeadLetter,
+  Event,
   ExplainLimitsQuery,
   LiftedPenalty,
   LimitExplanation,
+  ListAllRequestsQuery,
   ListApiKeysQuery,
   ListDeadLettersQuery,
   ListOperationsQuery,
@@ -66,6 +69,8 @@ export type {
   Liveness,
   Operation,
   OperationList,
+  Overview,
+  OverviewQuery,
   Penalty,
   PenaltyList,
   Plan,
@@ -75,6 +80,8 @@ export type {
   Request,
   RequestList,
   RequestStatus,
+  RequestSummary,
+  RequestSummaryList,
   RetryDeadLetter,
   RetryDeadLetters,
   CreateUpstream,

@@ -104,6 +104,13 @@ export const SETTINGS = {
     kind: oneOf(...LOG_LEVELS),
     about: 'Least important lines that are logged.',
   }),
+  eventsKept: row({
+    env: 'FILA_EVENTS_KEPT',
+    fallback: 5_000,
+    kind: integer(100, 1_000_000),
+    about:
+      'Events that are kept in memory for watchers that are slow or come back; only while somebody watches.',
+  }),
   trustedProxies: row({
     env: 'FILA_TRUSTED_PROXIES',
     fallback: () => [],

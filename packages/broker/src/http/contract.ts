@@ -59,6 +59,13 @@ import penaltyList from '@fila/php-bridge-spec/schemas/responses/penalty-list.js
 import liftedPenalty from '@fila/php-bridge-spec/schemas/responses/lifted-penalty.json' with { type: 'json' };
 import appliedLimit from '@fila/php-bridge-spec/schemas/responses/applied-limit.json' with { type: 'json' };
 import limitExplanation from '@fila/php-bridge-spec/schemas/responses/limit-explanation.json' with { type: 'json' };
+import overviewQuery from '@fila/php-bridge-spec/schemas/requests/overview-query.json' with { type: 'json' };
+import eventsQuery from '@fila/php-bridge-spec/schemas/requests/events-query.json' with { type: 'json' };
+import listAllRequestsQuery from '@fila/php-bridge-spec/schemas/requests/list-all-requests-query.json' with { type: 'json' };
+import overview from '@fila/php-bridge-spec/schemas/responses/overview.json' with { type: 'json' };
+import event from '@fila/php-bridge-spec/schemas/responses/event.json' with { type: 'json' };
+import requestSummary from '@fila/php-bridge-spec/schemas/responses/request-summary.json' with { type: 'json' };
+import requestSummaryList from '@fila/php-bridge-spec/schemas/responses/request-summary-list.json' with { type: 'json' };
 import { fail, type FilaError } from '../kernel/errors.ts';
 
 /** In the order in which they may refer to each other. */
@@ -95,6 +102,8 @@ export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
   ...[upstream, upstreamList, createUpstream, updateUpstream, setUpstreamBreaker],
   ...[plan, planList, createPlan, updatePlan],
   ...[penalty, penaltyList, liftPenalty, liftedPenalty, appliedLimit, limitExplanation, explainLimitsQuery],
+  ...[overview, event, overviewQuery, eventsQuery],
+  ...[requestSummary, requestSummaryList, listAllRequestsQuery],
   ...[authentication, liveness, readiness, verification, problem],
 ];
 

@@ -7,6 +7,7 @@ import { keyRoutes } from '../features/keys/key-routes.ts';
 import { limitRoutes } from '../features/limits/limit-routes.ts';
 import { planRoutes } from '../features/limits/plan-routes.ts';
 import { operationRoutes } from '../features/operations/operation-routes.ts';
+import { overviewRoutes } from '../features/overview/overview-routes.ts';
 import { requestRoutes } from '../features/requests/request-routes.ts';
 import { upstreamRoutes } from '../features/upstreams/upstream-routes.ts';
 import { verifyRoutes } from '../features/verify/verify-routes.ts';
@@ -56,6 +57,7 @@ export async function openApiDocument(): Promise<object> {
         upstreamRoutes(NO_ROOM),
         deadLetterRoutes({ deadLetters: NO_ROOM, operations: NO_ROOM }),
         operationRoutes(NO_ROOM),
+        overviewRoutes({ overview: NO_ROOM, stopping: NO_ROOM }),
         requestRoutes({ requests: NO_ROOM, arrive: NO_ROOM, keyOf, maxWaitSeconds: 0 }),
       ],
     },

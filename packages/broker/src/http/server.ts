@@ -14,6 +14,7 @@ import { parseJsonBody } from './json-body.ts';
 import { limitCalls } from './limit-calls.ts';
 import type { AcceptedKey } from '../features/keys/keys.ts';
 import type { Limits } from '../features/limits/limits.ts';
+import type { Told } from '../features/overview/overview.ts';
 
 /** What a room adds: its routes. */
 export type Routes = (app: FastifyInstance) => void;
@@ -30,6 +31,7 @@ export interface ServerDeps {
   /** Networks of proxies whose X-Forwarded-For is believed. */
   readonly trustedProxies?: readonly string[];
   readonly limits?: Limits;
+  readonly told?: Told;
   readonly routes: readonly Routes[];
   readonly logger: Logger;
   /** Called first when the server stops: waiting calls should answer now. */
@@ -184,7 +186,7 @@ export function buildApp(deps: ServerDeps, prepare?: (app: FastifyInstance) => v
     for (const one of [method].flat()) methods.add(one);
   });
   authenticate(app, deps);
-  if (deps.limits) limitCalls(app, deps.limits);
+  if (deps.limits) limitCalls(app, { limits: deps.limits, told: deps.told });
   // In a plugin of its own, so that an asynchronous `prepare` is done before the routes are known.
   void app.register(async (inner) => {
     for (const routes of deps.routes) routes(inner);

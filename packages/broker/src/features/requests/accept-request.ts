@@ -11,6 +11,7 @@ import { bandOf, DEFAULT_QUEUE, listOf, modelInFull } from '../../kernel/lanes.t
 import type { Logger } from '../../kernel/logger.ts';
 import { createFingerprints } from './fingerprint.ts';
 import { bodyOf, type RequestContent, type RetryNote } from './request-content.ts';
+import type { Told } from '../overview/overview.ts';
 import type { Accepted, Arrival } from './requests.ts';
 import { newView, type RequestView } from './request-view.ts';
 
@@ -27,6 +28,8 @@ export interface AcceptDeps {
   readonly defaultModel: string;
   /** Whether anybody has asked to be told how requests of this key end. */
   readonly hasReceivers: (keyId: string) => Promise<boolean>;
+  /** Hears of what comes in. */
+  readonly told?: Pick<Told, 'accepted' | 'cancelled'>;
   /** What is wrong with a URL to call back, or null. */
   readonly problemOfCallback: (url: string) => string | null;
 }
@@ -67,6 +70,7 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
     const stored = failpoint('accept.after_insert');
     if (stored) await stored;
     if (inserted.kind === 'repeated') return repeated(inserted);
+    deps.told?.accepted(row, lane);
     if (times.runAt === null) void activate(laneId, lane);
     const known = { model, priority, metadata: metadata ?? null, createdAt: now, retryOf: null, ...times };
     return { request: newView(id, known), isRepeated: false };
@@ -100,6 +104,7 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
       notify: dead.callback !== null || (await deps.hasReceivers(dead.keyId)),
     });
     if (inserted.kind !== 'inserted') return null;
+    deps.told?.accepted({ id, laneId: dead.laneId }, lane);
     await failpoint('dead_letters.after_retry_insert');
     void activate(dead.laneId, lane);
     return id;

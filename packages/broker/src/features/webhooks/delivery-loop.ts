@@ -3,6 +3,7 @@ import { VaultError, type Vault } from '../../engines/vault/vault.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { failpoint } from '../../kernel/failpoints.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import type { Told } from '../overview/overview.ts';
 import type { DisableEndpoint } from './disable-endpoint.ts';
 import { judgeAttempt, reasonToDisable, type Verdict } from './judge-attempt.ts';
 import type { Outgoing, SendResult, WebhookSender } from './send-webhook.ts';
@@ -37,6 +38,8 @@ interface DeliveryLoopDeps {
   readonly sender: WebhookSender;
   readonly secretOf: (keyId: string) => Promise<string>;
   readonly disable: DisableEndpoint;
+  /** Hears how each attempt ends. */
+  readonly told?: Pick<Told, 'webhook'>;
   /** Called when an attempt has ended: there is room, and something to write. */
   readonly onEnd: () => void;
   readonly leaseMs: number;
@@ -220,6 +223,10 @@ export function createDeliveryLoop(deps: DeliveryLoopDeps): DeliveryLoop {
   function sayResult(delivery: StoredDelivery, result: SendResult, { state, error }: Verdict): void {
     const status = result.kind === 'answered' ? result.status : undefined;
     const fields = { ...named(delivery), status, error, ms: result.latencyMs, attempts: delivery.attempts };
+    deps.told?.webhook({
+      ...{ state, error, deliveryId: delivery.id, keyId: delivery.keyId, requestId: delivery.requestId },
+      ...{ host: delivery.host, attempts: delivery.attempts, httpStatus: status },
+    });
     if (state === 'delivered') logger.debug(fields, 'webhook delivered');
     else if (state === 'pending') logger.info(fields, 'webhook failed; it is tried again');
     else logger.warn(fields, 'webhook failed for good');

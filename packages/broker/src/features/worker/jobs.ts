@@ -4,6 +4,7 @@ import { LedgerUnavailable } from '../../engines/ledger/ledger.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { failpoint } from '../../kernel/failpoints.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import type { Told } from '../overview/overview.ts';
 import type { Requests } from '../requests/requests.ts';
 import type { CallOutcome, CallTimers, ModelCall, Slot } from '../upstreams/upstreams.ts';
 import { handBack, settle, settleExpired, type Processed, type SettleTools } from './settle.ts';
@@ -32,6 +33,8 @@ export interface JobsDeps {
   readonly policy: RetryPolicy;
   readonly timers: CallTimers;
   readonly random?: () => number;
+  /** Hears of what runs and how it ends. */
+  readonly told?: Pick<Told, 'started' | 'settled'>;
   /** A request waits for its next attempt. */
   readonly onDelayed?: (delayMs: number) => void;
   /** A row leaves its slot, which is free for others when this returns. */
@@ -121,14 +124,16 @@ export class Jobs {
     row: ClaimedRow,
     { lane, slot, running }: { lane: LaneName; slot: Slot; running: Running },
   ): Promise<void> {
-    const { owner, clock, logger } = this.#deps;
+    const { owner, clock, logger, told } = this.#deps;
     const left = row.deadlineAt === null ? Number.POSITIVE_INFINITY : row.deadlineAt - clock.now();
     const started = performance.now();
     if (left <= 0) {
       this.#leave({ row, lane, slot }, started);
-      await this.#write(settleExpired(row, owner, this.#tools()), row.keyId);
+      const late = settleExpired(row, owner, this.#tools());
+      if (await this.#write(late, row.keyId)) told?.settled(late, row, lane);
       return;
     }
+    told?.started(row, lane, slot.upstream);
     const timers = { ...this.#deps.timers, totalMs: Math.min(this.#deps.timers.totalMs, left) };
     const outcome = await this.#execute({ row, lane, slot, timers, signal: running.controller.signal });
     const processingMs = Math.round(performance.now() - started);
@@ -146,6 +151,7 @@ export class Jobs {
         : await this.#settlementOf({ row, owner, upstream: slot.upstream, processingMs, outcome });
     if (settlement === null) return logger.info({ ...fields, why: running.why }, 'a call was given up');
     const written = await this.#write(settlement, row.keyId);
+    if (written) told?.settled(settlement, row, lane);
     const code = outcome.kind === 'failed' ? { code: outcome.code } : {};
     logger.info({ ...fields, ...code, to: settlement.to, written }, SETTLED.get(written)!);
   }
