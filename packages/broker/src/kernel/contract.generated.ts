@@ -1233,12 +1233,12 @@ export interface Overview {
     enabled: boolean;
     draining: boolean;
     /**
-     * For one model.
+     * So many calls of one model run at once.
      */
     slots: number;
     running: number;
     /**
-     * Slots that are free.
+     * Slots that are free for the model that uses most of them.
      */
     free: number;
     /**

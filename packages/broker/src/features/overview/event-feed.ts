@@ -60,7 +60,8 @@ export function createEventFeed(deps: EventFeedDeps): EventFeed {
   function keep(telling: Telling): void {
     last += 1;
     if (last - first + 1 > capacity) first = last - capacity + 1;
-    const event = { at: new Date(clock.now()).toISOString(), ...telling, id: `${name}-${last}` };
+    const { type, at = new Date(clock.now()).toISOString(), ...facts } = telling;
+    const event = { id: `${name}-${last}`, type, at, ...facts };
     const kind = telling.type.slice(0, telling.type.indexOf('.'));
     ring[last % capacity] = { seq: last, kind, event };
     for (const wake of wakes) wake();

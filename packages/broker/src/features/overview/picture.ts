@@ -178,7 +178,7 @@ function upstreamOnWire(state: UpstreamState): Overview['upstreams'][number] {
     ...{ id: state.id, status: state.status, last_error: state.lastError ?? null },
     since: state.since === undefined ? null : new Date(state.since).toISOString(),
     ...{ enabled: state.isEnabled, draining: state.isDraining, slots: state.slots, running: state.running },
-    free: takesCalls ? Math.max(0, state.slots - state.running) : 0,
+    free: takesCalls ? Math.max(0, state.slots - Math.max(0, ...state.byModel.map((one) => one.running))) : 0,
     models: state.models.length,
     version: state.version ?? null,
     open_breakers: state.byModel.filter(({ breaker }) => breaker !== 'closed').map(({ model }) => model),
