@@ -12,6 +12,8 @@ const suite = expect.getState().testPath ?? 'this suite';
 export const redisAvailable = isRunnable('redis');
 export const mariadbAvailable = isRunnable('mariadb');
 
+export const tmuxAvailable = isRunnable('tmux');
+
 let redis: Promise<RedisService> | undefined;
 let mariadb: Promise<MariadbService> | undefined;
 

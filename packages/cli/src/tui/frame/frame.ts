@@ -21,8 +21,8 @@ export function frameOf(scene: Scene): Line[] {
   const { state, glyphs, say } = scene;
   const { columns, rows } = state;
   if (columns < LEAST.columns || rows < LEAST.rows) {
-    const text = `${say('tooSmall')}: ${columns}x${rows}, ${say('needed')} ${LEAST.columns}x${LEAST.rows}`;
-    return [fitted([{ text }], columns, glyphs.isPlain)];
+    const texts = [say('tooSmall'), `${columns}x${rows}, ${say('needed')} ${LEAST.columns}x${LEAST.rows}`];
+    return texts.slice(0, rows).map((text) => fitted([{ text }], columns, glyphs.isPlain));
   }
   const room = rows - HEAD - FOOT;
   const body = bodyLines(scene, room).slice(0, room);
