@@ -1058,7 +1058,7 @@ export interface Overview {
      */
     pending: number;
     /**
-     * Hold a slot.
+     * Claimed: they run, or are next.
      */
     processing: number;
     /**
@@ -1147,7 +1147,7 @@ export interface Overview {
      */
     pending: number;
     /**
-     * Hold a slot.
+     * Claimed: they run, or are next.
      */
     processing: number;
     /**
@@ -1178,7 +1178,7 @@ export interface Overview {
      */
     pending: number;
     /**
-     * Hold a slot.
+     * Claimed: they run, or are next.
      */
     processing: number;
     /**
@@ -1205,7 +1205,7 @@ export interface Overview {
      */
     pending: number;
     /**
-     * Hold a slot.
+     * Claimed: they run, or are next.
      */
     processing: number;
     /**

@@ -104,7 +104,7 @@ describe('names of keys', () => {
     ['', { tab: true, shift: true } as Key, ['shift-tab']],
     ['', { escape: true } as Key, ['esc']],
     ['c', { ctrl: true } as Key, ['ctrl-c']],
-    ['x', { meta: true } as Key, []],
+    ['x', { meta: true } as Key, ['esc', 'x']],
     ['é', none, ['é']],
   ])('%j', (input, key, names) => expect(keyNames(input, key)).toEqual(names));
 });

@@ -55,10 +55,14 @@ export function keyNames(input: string, key: Key): string[] {
   if (key.tab) return [key.shift ? 'shift-tab' : 'tab'];
   const named = NAMED.find(([flag]) => key[flag]);
   if (named) return [named[1]];
-  if (key.ctrl || key.meta) return key.ctrl && input.length === 1 ? [`ctrl-${input}`] : [];
-  return [...input].flatMap((character) => {
-    if (character === ' ') return ['space'];
-    if (character === '\r' || character === '\n') return ['enter'];
-    return character < ' ' ? [] : [character];
-  });
+  if (key.ctrl) return input.length === 1 ? [`ctrl-${input}`] : [];
+  // Escape and a key in quick succession are what a terminal sends for Alt and that key.
+  return [
+    ...(key.meta ? ['esc'] : []),
+    ...[...input].flatMap((character) => {
+      if (character === ' ') return ['space'];
+      if (character === '\r' || character === '\n') return ['enter'];
+      return character < ' ' ? [] : [character];
+    }),
+  ];
 }

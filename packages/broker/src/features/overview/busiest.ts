@@ -39,9 +39,11 @@ export function createBusiest(store: Pick<OverviewStore, 'keyNames'>) {
     all: readonly LaneLine[],
     most: number,
   ): Promise<Pick<Overview, 'lanes' | 'keys' | 'models'>> => {
-    const lanes = [...all].sort(byWaiting).slice(0, most);
-    const keys = [...together(all, (line) => line.lane.keyId)].sort(([, a], [, b]) => byWaiting(a, b));
-    const models = [...together(all, (line) => line.lane.model)].sort(([, a], [, b]) => byWaiting(a, b));
+    const inOrder = (a: LaneLine, b: LaneLine): number =>
+      byWaiting(a, b) || compare(textOf(a.lane), textOf(b.lane));
+    const lanes = [...all].sort(inOrder).slice(0, most);
+    const keys = [...together(all, (line) => line.lane.keyId)].sort(byCountsThenName);
+    const models = [...together(all, (line) => line.lane.model)].sort(byCountsThenName);
     const busyKeys = keys.slice(0, most);
     await nameThem([...lanes.map(({ lane }) => lane.keyId), ...busyKeys.map(([id]) => id)]);
     return {
@@ -59,13 +61,27 @@ export function createBusiest(store: Pick<OverviewStore, 'keyNames'>) {
   };
 }
 
-/** Then those that run, then those where something happened. */
+/** Then those that waited longest, then those where about as much happened: whoever watches sees lines stay in place. */
 function byWaiting(a: Counts, b: Counts): number {
+  const activity = ({ accepted, ended, processing }: Counts): number =>
+    Math.round(Math.log2(1 + accepted + ended + processing));
   return (
     b.pending + b.delayed - (a.pending + a.delayed) ||
-    b.processing - a.processing ||
-    b.accepted + b.ended - (a.accepted + a.ended)
+    (b.oldestWaitMs ?? 0) - (a.oldestWaitMs ?? 0) ||
+    activity(b) - activity(a)
   );
+}
+
+function byCountsThenName([nameA, a]: [string, Counts], [nameB, b]: [string, Counts]): number {
+  return byWaiting(a, b) || compare(nameA, nameB);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function textOf({ keyId, model, queue, band }: LaneName): string {
+  return `${keyId} ${model} ${queue} ${9 - band}`;
 }
 
 function together(all: readonly LaneLine[], nameOf: (line: LaneLine) => string): Map<string, Counts> {
