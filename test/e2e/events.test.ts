@@ -5,6 +5,7 @@ import {
   startSimulatedOllama,
   type SimulatedOllama,
 } from '../../packages/cli/src/simulate-ollama/simulate-ollama.ts';
+import { checkedFetch } from '../helpers/checked-fetch.ts';
 import { startDaemon, type Daemon } from '../helpers/daemon.ts';
 import { ENGINE_SETS } from '../helpers/engine-sets.ts';
 
@@ -92,7 +93,7 @@ describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment }) => {
         Array.from({ length: 10 }, () => clients.at(-1)!.requests.create({ prompt: SECRET })),
       );
       for (const { url, adminToken } of daemons) {
-        const fila = new Fila({ url, adminToken });
+        const fila = new Fila({ url, adminToken, fetch: checkedFetch });
         const unfinished = async (): Promise<number> => {
           const { pending, processing } = (await fila.overview()).requests;
           return processing >= 4 ? pending + processing : 0;
@@ -107,11 +108,13 @@ describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment }) => {
         ]);
         expect(broker.brokers).toBe(daemons.length);
       }
-      const { items } = await admin.requests.listAll({ status: 'processing' }).page();
+      const { url, adminToken } = daemons[0]!;
+      const operator = new Fila({ url, adminToken, fetch: checkedFetch });
+      const { items } = await operator.requests.listAll({ status: 'processing' }).page();
       expect(items.length).toBeGreaterThanOrEqual(4);
       expect(JSON.stringify(items)).not.toContain(SECRET);
       for (const { id } of requests)
-        expect(await admin.requests.cancelAny(id)).toMatchObject({ id, status: 'cancelled' });
+        expect(await operator.requests.cancelAny(id)).toMatchObject({ id, status: 'cancelled' });
       ollama.reset();
     });
   });
