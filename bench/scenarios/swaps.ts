@@ -1,9 +1,6 @@
 /** Two models that do not fit together, asked in turns: how often one is swapped for the other, and who waits how long. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { checkStatus, filaEngines, posts, shown, type Scenario, withFila } from './scenario.ts';
 
-const SETTINGS = join(import.meta.dirname, '../../packages/broker/src/config/settings.ts');
 const MODELS = ['llama3:8b', 'gemma2:2b'];
 const COUNT = 200;
 const LOAD_MS = 2_000;
@@ -14,11 +11,6 @@ const SWAP_AFTER_MS = 10_000;
 const LOAD_AND_CALLS_MS = 2 * LOAD_MS + 1_000;
 
 export const swaps: Scenario = async (bench) => {
-  if (!/\bswapAfterMs\b/.test(readFileSync(SETTINGS, 'utf8'))) {
-    for (const metric of ['swaps.ofFifo', 'swaps.longestWaitOfBound'])
-      bench.figures.explain(metric, 'models have no affinity yet (FILA_SWAP_AFTER_MS)');
-    return;
-  }
   const { load, simulator } = bench.servers;
   for (const engines of filaEngines(bench)) {
     const environment = { FILA_SWAP_AFTER_MS: String(SWAP_AFTER_MS) };

@@ -30,7 +30,7 @@ describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment }) => {
       const engines = await environment();
       const receiver = await startReceiver();
       const daemon = await startDaemon({
-        ...{ ...engines, FILA_OLLAMA_URLS: ollama.url, FILA_WEBHOOK_ALLOW_CIDRS: '127.0.0.0/8' },
+        ...{ ...engines, FILA_OLLAMA_URLS: `${ollama.url}#slots=1`, FILA_WEBHOOK_ALLOW_CIDRS: '127.0.0.0/8' },
       });
       const admin = new Fila({ url: daemon.url, adminToken: daemon.adminToken, fetch: checkedFetch });
       const fila = new Fila({ url: daemon.url, apiKey: (await admin.keys.create({ name: 'x' })).key });

@@ -11,6 +11,7 @@ const suite = expect.getState().testPath ?? 'this suite';
 /** For `describe.skipIf(!redisAvailable)`. Under CI=true nothing is skipped: asking for a missing service fails. */
 export const redisAvailable = isRunnable('redis');
 export const mariadbAvailable = isRunnable('mariadb');
+export const phpAvailable = isRunnable('php');
 
 export const tmuxAvailable = isRunnable('tmux');
 
@@ -27,6 +28,12 @@ export async function needMariadb(): Promise<MariadbService> {
   refuseIfMissing('mariadb');
   mariadb ??= startMariadb();
   return mariadb;
+}
+
+/** The path of php. */
+export function needPhp(): string {
+  refuseIfMissing('php');
+  return found.php!.cli;
 }
 
 // Nothing on disk is wanted any more, so the quickest end will do. The guard does the same if this never runs.

@@ -21,6 +21,7 @@ function house({ ledger, activeLanes, vault, database }: Engines) {
   const keyId = newId('key');
   const requests = createRequests({
     offerLane: () => false,
+    makeRoom: () => null,
     ...{ ledger, activeLanes, vault, clock: systemClock, logger: silentLogger, defaultModel: 'llama3:8b' },
     ...{ hasReceivers: async () => true, problemOfCallback: () => null },
   });
@@ -39,7 +40,7 @@ function house({ ledger, activeLanes, vault, database }: Engines) {
     limitMinute: 0,
     limitHour: 0,
     limitDay: 0,
-    ...{ plan: null, limitBurst: 0, limitTokensDay: 0, maxQueued: 0, maxConcurrent: 0 },
+    ...{ plan: null, limitBurst: 0, limitTokensDay: 0, maxQueued: 0, maxConcurrent: 0, weight: 0 },
   };
 
   async function accepted(callback_url?: string, idempotencyKey: string | null = null): Promise<string> {

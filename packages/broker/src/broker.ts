@@ -21,18 +21,29 @@ import { createModels } from './features/models/models.ts';
 import { operationRoutes } from './features/operations/operation-routes.ts';
 import { operationStore } from './features/operations/operation-store.ts';
 import { createOperations } from './features/operations/operations.ts';
+import { queueRoutes } from './features/queues/queue-routes.ts';
+import { queueStore } from './features/queues/queue-store.ts';
+import { createQueues, type Queues } from './features/queues/queues.ts';
+import { createExplainRequest } from './features/requests/explain-request.ts';
+import { explainRoutes } from './features/requests/explain-routes.ts';
 import { requestContent } from './features/requests/request-content.ts';
 import { requestRoutes } from './features/requests/request-routes.ts';
 import { createRequests } from './features/requests/requests.ts';
 import { createOverview, type OverviewRoom } from './features/overview/overview.ts';
 import { overviewRoutes } from './features/overview/overview-routes.ts';
+import { modelRoutes } from './features/upstreams/model-routes.ts';
 import { createUpstreamRegistry } from './features/upstreams/upstream-registry.ts';
 import { upstreamRoutes } from './features/upstreams/upstream-routes.ts';
 import { upstreamStore } from './features/upstreams/upstream-store.ts';
-import { createUpstreams, isCloudModel, type Upstreams } from './features/upstreams/upstreams.ts';
+import {
+  createUpstreams,
+  isCloudModel,
+  type DispatchedUpstream,
+  type Upstreams,
+} from './features/upstreams/upstreams.ts';
 import { createVerify } from './features/verify/verify.ts';
 import { verifyRoutes } from './features/verify/verify-routes.ts';
-import { callModel, createWorker, type Worker } from './features/worker/worker.ts';
+import { callModel, createWorker, type Pace, type Worker } from './features/worker/worker.ts';
 import { webhookRoutes } from './features/webhooks/webhook-routes.ts';
 import { webhookStore } from './features/webhooks/webhook-store.ts';
 import { createWebhooks, type Webhooks } from './features/webhooks/webhooks.ts';
@@ -53,6 +64,9 @@ export interface Parts {
   readonly adminToken: string;
 }
 
+/** By model: what brokers tell each other. */
+type Paces = Record<string, Pace>;
+
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** As the contract promises. */
@@ -65,6 +79,13 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     upstreams: settings.ollamaUrls,
     allowCloudModels: settings.allowCloudModels,
     client: { defaultMaxTokens: settings.maxTokens },
+    leases: {
+      ...{ book: ledger.leases, run, deadRuns: dataDir.earlierRuns },
+      tell: (): Paces => worker.paces(),
+    },
+    adaptiveTimeouts: settings.adaptiveTimeouts,
+    preloadModels: settings.preloadModels,
+    swapBounds: { requests: settings.swapAfterRequests, ms: settings.swapAfterMs },
     logger,
     clock,
   });
@@ -86,11 +107,21 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     ...{ store: planStore(database.sequelize), clock, logger },
     countKeys: (plan) => keys.countWithPlan(plan),
   });
-  const limits = createLimits({ limiter: engines.limiter, keys, ledger, settings, clock, logger });
+  const queues: Queues = createQueues({
+    ...{ store: queueStore(database.sequelize), clock, logger },
+    workOf: (queue, most) => ledger.sweeps.workOf(queue, most),
+  });
+  const limits = createLimits({
+    ...{ limiter: engines.limiter, keys, ledger, settings, isPaused: queues.isPaused, clock, logger },
+  });
   const models = createModels({ allowCloudModels: settings.allowCloudModels, isCloudModel });
   const requests = createRequests({
     ...{ ledger, activeLanes, vault, clock, logger, told, defaultModel: settings.defaultModel },
     offerLane: (lane, name) => worker.offerLane(lane, name),
+    onAccepted: (request) => worker.waits.accepted(request),
+    estimateWait: (row) => worker.waits.estimate(row),
+    hasQueue: queues.has,
+    makeRoom: (name) => worker.makeRoom(name),
     hasReceivers: (keyId) => webhooks.hasReceivers(keyId),
     problemOfCallback: (url) => webhooks.problemOfUrl(url),
   });
@@ -107,20 +138,23 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     deadRuns: dataDir.earlierRuns,
     logMs: settings.webhookLogDays * DAY_MS,
     secretOf: (keyId) => keys.webhookSecretOf(keyId),
-    lookUp: (id) => requests.describe(id),
+    lookUp: (ids) => requests.describe(ids),
     allowCidrs: settings.webhookAllowCidrs,
     timings: { timeoutMs: settings.webhookTimeoutMs, retryDelaysMs: settings.webhookRetryDelays },
   });
   requests.onEnded(() => webhooks.wake());
   requests.onEnded((id, facts) => limits.ended(id, facts));
+  requests.onEnded((_id, facts) => queues.ended(facts));
   const worker: Worker = createWorker({
-    ...{ ledger, activeLanes, requests, upstreams, told, clock, logger, owner: run },
+    ...{ ledger, activeLanes, requests, queues, upstreams, told, clock, logger, owner: run },
     spoolFile: join(settings.dataDir, 'outcomes.spool'),
     ...{ earlierRuns: dataDir.earlierRuns, forgetEarlierRuns: () => dataDir.forgetEarlierRuns() },
     ...{ leaseMs: settings.leaseMs, stopGraceMs: settings.stopGraceMs },
     ...{ ageingMs: settings.ageingMs, reservedSlots: settings.reservedSlots },
-    isAlone: () => engines.limiter.brokers().count === 1,
+    sessionWaitMs: settings.sessionWaitMs,
+    isAlone: () => engines.limiter.brokers().count === 1 && upstreams.brokers() === 1,
     limitsOf: (keyId) => keys.limitsOf(keyId),
+    pacesElsewhere: (model) => (upstreams.heard() as Paces[]).flatMap((paces) => paces[model] ?? []),
     execute: inOrder(execution({ requests, worker: { callModel: callModel(settings) } })),
     policy: { maxAttempts: settings.maxAttempts, baseMs: settings.retryBaseMs, capMs: settings.retryCapMs },
     timers: timersOf(settings),
@@ -143,7 +177,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       { what: 'operations', forget: () => operationRows.forget(settings.operationLogDays * DAY_MS) },
     ],
   });
-  const health = createHealth(() => checksOf(engines, upstreams));
+  const health = createHealth(() => [...checksOf(engines, upstreams), ...estimateChecks(worker)]);
   const server = createServer({
     ...{ host: settings.host, port: settings.port, maxBodyBytes: settings.maxBodyBytes, adminToken, logger },
     ...{ acceptKey: (secret: string) => keys.accept(secret), knowsKey: keys.knows },
@@ -154,7 +188,15 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       keyRoutes({ keys, keyOf }),
       planRoutes(plans),
       limitRoutes(limits),
+      queueRoutes(queues),
       upstreamRoutes(upstreamRegistry),
+      explainRoutes(
+        createExplainRequest({
+          ...{ ledger, vault, upstreams, clock, timers: timersOf(settings) },
+          totalMsOf: (queue) => queues.policyOf(queue).totalTimeoutMs,
+        }),
+      ),
+      modelRoutes(upstreams),
       webhookRoutes({ webhooks, keyOf }),
       verifyRoutes(verify),
       deadLetterRoutes({ deadLetters, operations }),
@@ -162,7 +204,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       overviewRoutes({ overview, stopping: stopping.signal }),
       requestRoutes({
         requests,
-        arrive: inOrder(arrival({ models, requests })),
+        arrive: inOrder(arrival({ models, queues, requests })),
         keyOf,
         maxWaitSeconds: settings.maxWaitSeconds,
       }),
@@ -171,6 +213,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       health.stopping();
       requests.releaseWaiting();
       stopping.abort();
+      void upstreams.handOver();
     },
   });
   return {
@@ -180,6 +223,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       upstreams,
       upstreamRegistry,
       keys,
+      queues,
       limits,
       webhooks,
       worker,
@@ -189,6 +233,19 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       server,
     ]),
   };
+}
+
+function whoDispatches(by: DispatchedUpstream['dispatchedBy']): string {
+  if (by === null) return 'no broker';
+  return by.isHere ? 'this broker' : `${by.run} at ${by.host}`;
+}
+
+/** None until there is something to say. */
+function estimateChecks({ waits }: Worker): HealthCheck[] {
+  const error = waits.medianError();
+  if (error === null) return [];
+  const detail = `off by ${Math.round(error.share * 100)} % in the median of the last ${error.of}`;
+  return [{ name: 'wait estimates', needed: false, run: async () => ({ status: 'ok', detail }) }];
 }
 
 function timersOf(settings: Settings) {
@@ -203,11 +260,13 @@ function timersOf(settings: Settings) {
 function checksOf(engines: Engines, upstreams: Upstreams): HealthCheck[] {
   return [
     ...engineChecks(engines.states),
-    ...upstreams.states().map(({ id, status, lastError }): HealthCheck => ({
+    ...upstreams.states().map(({ id, status, lastError, dispatchedBy }): HealthCheck => ({
       name: `upstream ${id}`,
       needed: false,
       run: async () =>
-        status === 'up' ? { status: 'ok' } : { status: 'down', detail: lastError ?? 'not heard of yet' },
+        status === 'up'
+          ? { status: 'ok', detail: `dispatched by ${whoDispatches(dispatchedBy)}` }
+          : { status: 'down', detail: lastError ?? 'not heard of yet' },
     })),
   ];
 }

@@ -1,4 +1,5 @@
 /** What happens to a request, as two lists to read aloud: before it waits in line, and when a worker takes it. */
+import type { Queues } from './features/queues/queues.ts';
 import type { Accepted, Arrival, Requests } from './features/requests/requests.ts';
 import type { CallOutcome } from './features/upstreams/upstreams.ts';
 import type { Job } from './features/worker/worker.ts';
@@ -6,6 +7,7 @@ import type { Stage } from './kernel/stage.ts';
 
 interface Rooms {
   readonly models: { readonly refuseCloud: Stage<Arrival, Accepted> };
+  readonly queues: Pick<Queues, 'admit'>;
   readonly requests: Pick<Requests, 'accept' | 'unseal'>;
   readonly worker: { readonly callModel: Stage<Job, CallOutcome> };
 }
@@ -13,8 +15,13 @@ interface Rooms {
 /** The key was checked before the body was read. Order matters: the last stage stores the request for good. */
 export const arrival = ({
   models,
+  queues,
   requests,
-}: Pick<Rooms, 'models' | 'requests'>): Stage<Arrival, Accepted>[] => [models.refuseCloud, requests.accept];
+}: Pick<Rooms, 'models' | 'queues' | 'requests'>): Stage<Arrival, Accepted>[] => [
+  models.refuseCloud,
+  queues.admit,
+  requests.accept,
+];
 
 /** A slot is held all the while; the last stage calls the model. */
 export const execution = ({

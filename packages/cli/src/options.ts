@@ -13,6 +13,13 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   };
 }
 
+export function wordOr<const Word extends string, T>(
+  word: Word,
+  other: (text: string) => T,
+): (text: string) => T | Word {
+  return (text) => (text === word ? word : other(text));
+}
+
 export function numberFrom(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = /^-?\d{1,15}(\.\d{1,15})?$/.test(text) ? Number(text) : Number.NaN;

@@ -7,8 +7,10 @@ import { addDlq } from './commands/dlq/dlq.ts';
 import { addEvents } from './commands/events/events.ts';
 import { addKeys } from './commands/keys/keys.ts';
 import { addLimits } from './commands/limits/limits.ts';
+import { addModels } from './commands/models/models.ts';
 import { addOperations } from './commands/operations/operations.ts';
 import { addPlans } from './commands/plans/plans.ts';
+import { addQueues } from './commands/queues/queues.ts';
 import { addWebhooks } from './commands/webhooks/webhooks.ts';
 import { addUpstreams } from './commands/upstreams/upstreams.ts';
 import { addRequests } from './commands/requests/requests.ts';
@@ -58,7 +60,9 @@ export function buildProgram(host: Host, onExit: (code: ExitCode) => void): Comm
   addKeys(program, run);
   addPlans(program, run);
   addLimits(program, run);
+  addQueues(program, run);
   addUpstreams(program, run);
+  addModels(program, run);
   program.commandsGroup('Repair:');
   addDlq(program, run);
   addOperations(program, run);
@@ -123,6 +127,7 @@ function addDaemon(program: Command, run: Run): void {
     .option('--tokens-per-second <n>', 'speed of one answer', numberFrom(0.1, 1_000_000))
     .option('--first-token-ms <ms>', 'time to the first token', wholeNumber(0, 3_600_000))
     .option('--load-ms <ms>', 'time to load a model', wholeNumber(0, 3_600_000))
+    .option('--max-loaded-models <n>', 'models that are loaded at once', wholeNumber(1, 1024))
     .option('--models <names>', 'its models, separated by commas', (text) => text.split(',').filter(Boolean))
     .action((options, command) =>
       run(command, async (context) =>

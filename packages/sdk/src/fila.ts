@@ -15,8 +15,10 @@ import { createEvents, type EventsOptions } from './resources/events.ts';
 import { createHealth, type Health } from './resources/health.ts';
 import { createKeys, type Keys } from './resources/keys.ts';
 import { createLimits, type Limits } from './resources/limits.ts';
+import { createModels, type Models } from './resources/models.ts';
 import { createOperations, type Operations } from './resources/operations.ts';
 import { createPlans, type Plans } from './resources/plans.ts';
+import { createQueues, type Queues } from './resources/queues.ts';
 import { createRequests, type Requests } from './resources/requests.ts';
 import { createUpstreams, type Upstreams } from './resources/upstreams.ts';
 import { createWebhooks, type Webhooks } from './resources/webhooks.ts';
@@ -63,11 +65,13 @@ export class Fila {
   readonly requests: Requests;
   readonly keys: Keys;
   readonly plans: Plans;
+  readonly queues: Queues;
   readonly limits: Limits;
   readonly deadLetters: DeadLetters;
   readonly operations: Operations;
   readonly health: Health;
   readonly upstreams: Upstreams;
+  readonly models: Models;
   readonly webhooks: Webhooks;
   readonly verify: Verify;
   /** Private, and the keys behind it in a closure: printing a client shows none of them. */
@@ -95,11 +99,13 @@ export class Fila {
     this.requests = createRequests(this.#send, wait);
     this.keys = createKeys(this.#send);
     this.plans = createPlans(this.#send);
+    this.queues = createQueues(this.#send);
     this.limits = createLimits(this.#send);
     this.deadLetters = createDeadLetters(this.#send);
     this.operations = createOperations(this.#send, wait);
     this.health = createHealth(this.#send);
     this.upstreams = createUpstreams(this.#send);
+    this.models = createModels(this.#send);
     this.webhooks = createWebhooks(this.#send);
     this.verify = createVerify(this.#send);
   }

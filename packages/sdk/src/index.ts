@@ -23,8 +23,10 @@ export type { EventConnection, EventKind, EventsOptions } from './resources/even
 export type { Health, ReadyOptions } from './resources/health.ts';
 export type { CreateKeyOptions, Keys } from './resources/keys.ts';
 export type { Limits } from './resources/limits.ts';
+export type { Models } from './resources/models.ts';
 export type { Operations, WaitForOperationOptions } from './resources/operations.ts';
 export type { Plans } from './resources/plans.ts';
+export type { Queues } from './resources/queues.ts';
 export type {
   CreateAndWaitOptions,
   CreateRequestOptions,
@@ -43,12 +45,15 @@ export type { Verify } from './resources/verify.ts';
 export type { WaitOptions } from './resources/wait.ts';
 export type {
   ApiKey,
+  AttemptExplanation,
   AppliedLimit,
   ApiKeyList,
   Authentication,
+  CallTimer,
   CreateApiKey,
   CreatedApiKey,
   CreatePlan,
+  CreateQueue,
   CreateRequest,
   DeadLetter,
   DeadLetterDetails,
@@ -59,6 +64,8 @@ export type {
   DiscardDeadLetter,
   Event,
   ExplainLimitsQuery,
+  InstalledModel,
+  InstalledModelList,
   LiftedPenalty,
   LimitExplanation,
   ListAllRequestsQuery,
@@ -67,6 +74,7 @@ export type {
   ListOperationsQuery,
   ListRequestsQuery,
   Liveness,
+  ModelPreload,
   Operation,
   OperationList,
   Overview,
@@ -75,9 +83,13 @@ export type {
   PenaltyList,
   Plan,
   PlanList,
+  PreloadModel,
   Problem,
+  Queue,
+  QueueList,
   Readiness,
   Request,
+  RequestExplanation,
   RequestList,
   RequestStatus,
   RequestSummary,
@@ -89,8 +101,10 @@ export type {
   UpdateUpstream,
   Upstream,
   UpstreamList,
+  TimerTerm,
   UpdateApiKey,
   UpdatePlan,
+  UpdateQueue,
   Verification,
   CreatedWebhook,
   CreateWebhook,

@@ -50,6 +50,10 @@ export interface CreateApiKey {
    */
   max_concurrent?: number | null;
   /**
+   * Its share of a model's slots beside other keys that wait: twice the weight gets twice the time; 0 = 1, null = as the plan says.
+   */
+  weight?: number | null;
+  /**
    * From then on the key is refused; null = never.
    */
   expires_at?: string | null;
@@ -90,6 +94,55 @@ export interface CreatePlan {
    * Requests that run at once; 0 = no limit.
    */
   max_concurrent?: number;
+  /**
+   * Its share of a model's slots beside other keys that wait: twice the weight gets twice the time; 0 = 1.
+   */
+  weight?: number;
+}
+/**
+ * A new queue. What is absent or null is as the daemon's settings say.
+ */
+export interface CreateQueue {
+  /**
+   * What requests name it by.
+   */
+  name: string;
+  /**
+   * How many of its requests run at once, on each broker that dispatches; 0 or null = no cap of its own.
+   */
+  concurrency?: number | null;
+  /**
+   * Attempts before a request has failed; null = FILA_MAX_ATTEMPTS.
+   */
+  max_attempts?: number | null;
+  /**
+   * Upper bound of the wait before the second attempt; doubles with each further one; null = FILA_RETRY_BASE_MS.
+   */
+  retry_base_ms?: number | null;
+  /**
+   * Longest wait between two attempts; null = FILA_RETRY_CAP_MS.
+   */
+  retry_cap_ms?: number | null;
+  /**
+   * Time of one call to a model; null = FILA_TOTAL_TIMEOUT_MS.
+   */
+  total_timeout_ms?: number | null;
+  /**
+   * Largest prompt, system text and messages together, in bytes of UTF-8; null = only FILA_MAX_BODY_BYTES.
+   */
+  max_prompt_bytes?: number | null;
+  /**
+   * Requests that have not ended; more are refused with queue_full. 0 or null = no limit of its own.
+   */
+  max_queued?: number | null;
+  /**
+   * Asked once when the model has failed for good or kept its timers waiting; the request is then degraded. null = none.
+   */
+  fallback_model?: string | null;
+  /**
+   * Priority of requests that name none; null = 5.
+   */
+  default_priority?: number | null;
 }
 /**
  * A prompt for a model. Exactly one of prompt and messages.
@@ -151,13 +204,17 @@ export interface CreateRequest {
    */
   format?: 'json' | {};
   /**
-   * Free data of the client, kept encrypted and given back unchanged. At most 16 KiB as JSON.
+   * Free data of the client, kept encrypted and given back unchanged. At most 16 KiB as JSON. Requests with the same session_id (text) go to the same upstream while it is well.
    */
   metadata?: {};
   /**
-   * 9 goes first.
+   * 9 goes first. Absent: as the queue says, which says 5 unless an operator changed it.
    */
   priority?: number;
+  /**
+   * The queue it waits in; operators make them.
+   */
+  queue?: string;
   /**
    * If no answer has come by then, the request expires.
    */
@@ -180,9 +237,9 @@ export interface CreateUpstream {
    */
   url: string;
   /**
-   * Calls of one model that run there at once, as its OLLAMA_NUM_PARALLEL says; 1 unless given.
+   * Calls of one model that run there at once, as its OLLAMA_NUM_PARALLEL says; auto, which it is unless given: 1 to 16, as many as it turns out to carry.
    */
-  slots?: number;
+  slots?: number | 'auto';
 }
 /**
  * An endpoint that hears when requests of the key end.
@@ -352,6 +409,10 @@ export interface ListRequestsQuery {
   cursor?: string;
   status?: 'pending' | 'processing' | 'completed' | 'failed' | 'cancelled' | 'expired';
   model?: string;
+  /**
+   * Only those of one queue.
+   */
+  queue?: string;
   created_after?: string;
   created_before?: string;
 }
@@ -387,6 +448,23 @@ export interface OverviewQuery {
    * How many lanes and keys are named, those with most waiting first.
    */
   busiest?: number;
+}
+/**
+ * A model to load before the first request needs it.
+ */
+export interface PreloadModel {
+  /**
+   * Its name, as Ollama lists it.
+   */
+  model: string;
+  /**
+   * host:port of the upstream that loads it. Absent: every one that is up and has it.
+   */
+  upstream?: string;
+  /**
+   * How long it stays loaded without a call, such as 30m; -1s: until another one needs the place. Absent: as the upstream is set up.
+   */
+  keep_alive?: string;
 }
 /**
  * Sends again what an endpoint did not take.
@@ -476,6 +554,10 @@ export interface UpdateApiKey {
    * Requests that run at once; 0 = no limit, null = as the plan says.
    */
   max_concurrent?: number | null;
+  /**
+   * Its share of a model's slots beside other keys that wait: twice the weight gets twice the time; 0 = 1, null = as the plan says.
+   */
+  weight?: number | null;
   expires_at?: string | null;
 }
 /**
@@ -510,15 +592,60 @@ export interface UpdatePlan {
    * Requests that run at once; 0 = no limit.
    */
   max_concurrent?: number;
+  /**
+   * Its share of a model's slots beside other keys that wait: twice the weight gets twice the time; 0 = 1.
+   */
+  weight?: number;
+}
+/**
+ * What changes about a queue; what is absent stays, null is as the daemon's settings say.
+ */
+export interface UpdateQueue {
+  /**
+   * How many of its requests run at once, on each broker that dispatches; 0 or null = no cap of its own.
+   */
+  concurrency?: number | null;
+  /**
+   * Attempts before a request has failed; null = FILA_MAX_ATTEMPTS.
+   */
+  max_attempts?: number | null;
+  /**
+   * Upper bound of the wait before the second attempt; doubles with each further one; null = FILA_RETRY_BASE_MS.
+   */
+  retry_base_ms?: number | null;
+  /**
+   * Longest wait between two attempts; null = FILA_RETRY_CAP_MS.
+   */
+  retry_cap_ms?: number | null;
+  /**
+   * Time of one call to a model; null = FILA_TOTAL_TIMEOUT_MS.
+   */
+  total_timeout_ms?: number | null;
+  /**
+   * Largest prompt, system text and messages together, in bytes of UTF-8; null = only FILA_MAX_BODY_BYTES.
+   */
+  max_prompt_bytes?: number | null;
+  /**
+   * Requests that have not ended; more are refused with queue_full. 0 or null = no limit of its own.
+   */
+  max_queued?: number | null;
+  /**
+   * Asked once when the model has failed for good or kept its timers waiting; the request is then degraded. null = none.
+   */
+  fallback_model?: string | null;
+  /**
+   * Priority of requests that name none; null = 5.
+   */
+  default_priority?: number | null;
 }
 /**
  * What changes about an upstream that was added at run time.
  */
 export interface UpdateUpstream {
   /**
-   * Calls of one model that run there at once.
+   * Calls of one model that run there at once; auto: 1 to 16, as many as it turns out to carry.
    */
-  slots: number;
+  slots: number | 'auto';
 }
 /**
  * What changes about an endpoint; what is absent stays.
@@ -591,6 +718,10 @@ export interface ApiKey {
    */
   max_concurrent: number;
   /**
+   * Its share of a model's slots beside other keys that wait, as in force: twice the weight gets twice the time; 0 = 1.
+   */
+  weight: number;
+  /**
    * Names of those limits that the key does not set itself: they are the plan's, or none.
    */
   inherited: string[];
@@ -632,6 +763,94 @@ export interface AppliedLimit {
   refuses: boolean;
 }
 /**
+ * One attempt, made or to be made: where, and how long it may take.
+ */
+export interface AttemptExplanation {
+  /**
+   * host:port; null: none takes calls of the model now.
+   */
+  upstream: string | null;
+  /**
+   * Why this upstream would be chosen now: its breaker waits for a call that shows whether it works; no other can take it; it should answer first; among equals it has the model loaded, has fewer calls of it, or it is its turn. no_free_slot: the request waits for a slot. null for an attempt that was made.
+   */
+  reason:
+    | 'breaker_probe'
+    | 'only_one'
+    | 'answers_first'
+    | 'model_loaded'
+    | 'fewest_calls'
+    | 'next_in_turn'
+    | 'no_free_slot'
+    | 'none_up'
+    | null;
+  /**
+   * null for an attempt to come, and when this broker does not know.
+   */
+  began_at: string | null;
+  /**
+   * running, answered, busy, cancelled, or the code of the error. null for an attempt to come.
+   */
+  outcome: string | null;
+  took_ms: number | null;
+  /**
+   * Until the first token; null when there was none.
+   */
+  first_token_ms: number | null;
+  /**
+   * Empty when this broker does not know them any more.
+   */
+  timers: CallTimer[];
+  terms: TimerTerm[];
+}
+/**
+ * One of the four timers of a call to a model.
+ */
+export interface CallTimer {
+  /**
+   * connect: to the server; first_token: from there; gap: between two tokens; total: everything.
+   */
+  name: 'connect' | 'first_token' | 'gap' | 'total';
+  /**
+   * When it runs out.
+   */
+  ms: number;
+  /**
+   * estimate: what the terms come to; floor: never less; ceiling: the setting, also while too little is known; time_left: until the deadline of the request, or of its attempt.
+   */
+  decided_by: 'estimate' | 'floor' | 'ceiling' | 'time_left';
+  /**
+   * What the terms come to; null while too little is known.
+   */
+  estimate_ms: number | null;
+  floor_ms: number;
+  /**
+   * Of the settings.
+   */
+  ceiling_ms: number;
+}
+/**
+ * One thing that the timers of a call are made of.
+ */
+export interface TimerTerm {
+  /**
+   * prompt_tokens, max_tokens, connect, wait, prompt_token, token, gap, load_allowance, calls, slots, calls_measured, crowding, margin.
+   */
+  name: string;
+  /**
+   * null: not known.
+   */
+  value: number | null;
+  unit: 'ms' | 'tokens' | 'calls' | 'times';
+  /**
+   * measured: the longest lately, of as many calls as samples says; now: how the upstream is.
+   */
+  source: 'request' | 'setting' | 'measured' | 'default' | 'now';
+  /**
+   * null for what is not measured.
+   */
+  samples: number | null;
+}
+/**
  * The key is good.
  */
 export interface Authentication {
@@ -651,6 +870,7 @@ export interface Authentication {
     limit_tokens_day: number;
     max_queued: number;
     max_concurrent: number;
+    weight: number;
   };
 }
 /**
@@ -699,6 +919,10 @@ export interface CreatedApiKey {
    * Requests that run at once, as in force; 0 = no limit.
    */
   max_concurrent: number;
+  /**
+   * Its share of a model's slots beside other keys that wait: twice the weight gets twice the time; 0 = 1.
+   */
+  weight: number;
   /**
    * Names of those limits that the key does not set itself: they are the plan's, or none.
    */
@@ -1284,6 +1508,37 @@ export interface Overview {
   };
 }
 /**
+ * The models of all upstreams that are up, by name.
+ */
+export interface InstalledModelList {
+  items: InstalledModel[];
+  /**
+   * There is always one page.
+   */
+  next_cursor: null;
+}
+/**
+ * A model at an upstream.
+ */
+export interface InstalledModel {
+  /**
+   * Its name, as the upstream lists it.
+   */
+  model: string;
+  /**
+   * host:port
+   */
+  upstream: string;
+  /**
+   * loaded: calls start at once; loading: one call loads it, the others wait; installed: the next call loads it.
+   */
+  state: 'installed' | 'loading' | 'loaded';
+  /**
+   * Calls of it that run there now.
+   */
+  running: number;
+}
+/**
  * The block is over and forgotten.
  */
 export interface LiftedPenalty {
@@ -1321,6 +1576,30 @@ export interface LimitExplanation {
 }
 export interface Liveness {
   status: 'ok';
+}
+/**
+ * What came of loading a model.
+ */
+export interface ModelPreload {
+  model: string;
+  /**
+   * One for each upstream that was asked.
+   */
+  items: {
+    /**
+     * host:port
+     */
+    upstream: string;
+    status: 'loaded' | 'failed';
+    /**
+     * How long it took, waiting for another load included; next to nothing when it was loaded.
+     */
+    took_ms: number;
+    /**
+     * Why it failed.
+     */
+    error: string | null;
+  }[];
 }
 /**
  * One page of operations, newest first.
@@ -1431,6 +1710,10 @@ export interface Plan {
    * Requests that run at once; 0 = no limit.
    */
   max_concurrent: number;
+  /**
+   * Its share of a model's slots beside other keys that wait: twice the weight gets twice the time; 0 = 1.
+   */
+  weight: number;
   created_at: string;
 }
 /**
@@ -1467,6 +1750,77 @@ export interface Problem {
    * Which limit refused the call, as RateLimit-Policy names it.
    */
   limit?: string;
+}
+export interface QueueList {
+  items: Queue[];
+  next_cursor: string | null;
+}
+/**
+ * A named queue: its policy, its state, and what is in it.
+ */
+export interface Queue {
+  name: string;
+  /**
+   * paused: running requests end, none start, accepting goes on. draining: nothing new is accepted, the rest is processed.
+   */
+  state: 'active' | 'paused' | 'draining';
+  /**
+   * How many of its requests run at once, on each broker that dispatches; 0 or null = no cap of its own.
+   */
+  concurrency: number | null;
+  /**
+   * Attempts before a request has failed; null = FILA_MAX_ATTEMPTS.
+   */
+  max_attempts: number | null;
+  /**
+   * Upper bound of the wait before the second attempt; doubles with each further one; null = FILA_RETRY_BASE_MS.
+   */
+  retry_base_ms: number | null;
+  /**
+   * Longest wait between two attempts; null = FILA_RETRY_CAP_MS.
+   */
+  retry_cap_ms: number | null;
+  /**
+   * Time of one call to a model; null = FILA_TOTAL_TIMEOUT_MS.
+   */
+  total_timeout_ms: number | null;
+  /**
+   * Largest prompt, system text and messages together, in bytes of UTF-8; null = only FILA_MAX_BODY_BYTES.
+   */
+  max_prompt_bytes: number | null;
+  /**
+   * Requests that have not ended; more are refused with queue_full. 0 or null = no limit of its own.
+   */
+  max_queued: number | null;
+  /**
+   * Asked once when the model has failed for good or kept its timers waiting; the request is then degraded. null = none.
+   */
+  fallback_model: string | null;
+  /**
+   * Priority of requests that name none; null = 5.
+   */
+  default_priority: number | null;
+  /**
+   * Requests that may start now. At counts_up_to: that many or more.
+   */
+  pending: number;
+  /**
+   * Requests that wait for their time or their next attempt. At counts_up_to: that many or more.
+   */
+  delayed: number;
+  /**
+   * Requests that a broker has taken. At counts_up_to: that many or more.
+   */
+  running: number;
+  /**
+   * Counting stops here, so that it stays cheap.
+   */
+  counts_up_to: number;
+  /**
+   * How long the pending request has waited that waits longest, of the first of each lane; null: none is pending.
+   */
+  oldest_wait_ms: number | null;
+  created_at: string;
 }
 /**
  * ok: everything works; degraded: requests are accepted, something else is wrong; down: requests are not accepted.
@@ -1520,6 +1874,23 @@ export interface RequestEvent {
   };
 }
 /**
+ * Why a request is where it is: its last attempt, and the next one if it was made now. Nothing of its prompt but its size.
+ */
+export interface RequestExplanation {
+  id: string;
+  status: RequestStatus;
+  model: string;
+  attempts: number;
+  /**
+   * The one that runs now, or ran last. null: there was none.
+   */
+  last_attempt: AttemptExplanation | null;
+  /**
+   * As it would be now. null: the request has ended, or its prompt cannot be read.
+   */
+  next_attempt: AttemptExplanation | null;
+}
+/**
  * One page of own requests, newest first.
  */
 export interface RequestList {
@@ -1538,8 +1909,27 @@ export interface Request {
    */
   id: string;
   status: RequestStatus;
+  /**
+   * The model that answers it, or has.
+   */
   model: string;
+  /**
+   * The queue it was sent to.
+   */
+  queue: string;
+  /**
+   * true: the model it was sent for has failed, and model is now the fallback of its queue.
+   */
+  degraded: boolean;
   priority: number;
+  /**
+   * How many start before it as things stand, and it: 1 is next. Only where one pending request is looked at; absent while more than 1,000 of its own kind wait before it.
+   */
+  position?: number;
+  /**
+   * Estimated milliseconds until it starts; there with position. null: not known yet, or nothing can start now.
+   */
+  eta_ms?: number | null;
   result: {
     /**
      * What the model wrote.
@@ -1673,9 +2063,13 @@ export interface Upstream {
    */
   models: string[];
   /**
-   * Calls of one model that run there at once.
+   * Calls of one model that run there at once; while slots_auto, of the model that has most.
    */
   slots: number;
+  /**
+   * Whether the slots of each model are as many as it turns out to carry; false: an operator fixed them.
+   */
+  slots_auto: boolean;
   /**
    * Calls that this broker has there now, of all models.
    */
@@ -1689,15 +2083,48 @@ export interface Upstream {
    */
   draining: boolean;
   /**
+   * The broker that starts calls there; the others accept and answer. null: none does now.
+   */
+  dispatched_by: {
+    /**
+     * Id of the run of that broker.
+     */
+    run: string;
+    /**
+     * Name of its machine.
+     */
+    host: string;
+    /**
+     * It is the broker that answers.
+     */
+    here: boolean;
+  } | null;
+  /**
    * Forced by an operator, or auto.
    */
   breaker: 'auto' | 'open' | 'closed';
   /**
-   * The circuit breaker of each model that was asked for there.
+   * The circuit breaker and the slots of each model that was asked for there.
    */
   breakers: {
     model: string;
     running: number;
+    /**
+     * Calls of this model that may run there at once.
+     */
+    slots: number;
+    /**
+     * The last change; null: none yet, or they are fixed.
+     */
+    slots_changed: {
+      at: string;
+      from: number;
+      to: number;
+      /**
+       * trial: whether one more brings more tokens a second; more_tokens: the one before did, and another is tried; no_more_tokens: it did not; first_token_late: calls began to wait for it; calls_slow: each got far slower; busy: the server said that it is full.
+       */
+      reason: 'trial' | 'more_tokens' | 'no_more_tokens' | 'first_token_late' | 'calls_slow' | 'busy';
+    } | null;
     /**
      * half_open: one call at a time shows whether it works again.
      */

@@ -50,7 +50,7 @@ describe('a setting', () => {
       allowCloudModels: true,
       host: '127.0.0.1',
       ollamaUrls: [
-        { url: 'http://a', slots: 1 },
+        { url: 'http://a', slots: 'auto' },
         { url: 'http://b', slots: 2 },
       ],
     });
@@ -167,7 +167,7 @@ describe('the settings as people see them', () => {
 
   it('show the rest with origin and unit, what is absent as nothing', () => {
     expect(valueOf('redisUrl')).toBe('');
-    expect(valueOf('ollamaUrls')).toBe('http://a:1#slots=1,http://b:2#slots=3');
+    expect(valueOf('ollamaUrls')).toBe('http://a:1#slots=auto,http://b:2#slots=3');
     expect(described.find((one) => one.name === 'leaseMs')).toMatchObject({
       ...{ env: 'FILA_LEASE_MS', value: '30000', origin: 'default', unit: 'ms' },
     });

@@ -1,6 +1,7 @@
 /** Reads the settings: flag, then environment, then fila.config.json, then default; collects all problems before it speaks. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { UpstreamUrl } from './setting-kinds.ts';
 import { SETTINGS, type SettingName, type SettingRow, type Settings } from './settings.ts';
 
 export interface SettingSources {
@@ -188,12 +189,12 @@ function display(row: SettingRow<unknown>, value: unknown): string {
       ? withoutPassword(value)
       : '********';
   if (Array.isArray(value))
-    return value
-      .map((one: string | { url: string; slots: number }) =>
-        typeof one === 'string' ? one : `${one.url}#slots=${one.slots}`,
-      )
-      .join(',');
+    return value.map((one: string | UpstreamUrl) => (typeof one === 'string' ? one : textOf(one))).join(',');
   return String(value);
+}
+
+function textOf({ url, slots, maxModels }: UpstreamUrl): string {
+  return `${url}#slots=${slots}${maxModels === undefined ? '' : `&max_models=${maxModels}`}`;
 }
 
 function withoutPassword(value: string): string {

@@ -122,10 +122,11 @@ describe('times', () => {
 });
 
 describe('the Ollama servers', () => {
-  it('have one slot unless they say otherwise', () => {
-    expect(upstreamUrls.parse('http://a:11434, https://b/#slots=4')).toEqual([
-      { url: 'http://a:11434', slots: 1 },
+  it('have as many slots as they turn out to carry unless they say otherwise', () => {
+    expect(upstreamUrls.parse('http://a:11434, https://b/#slots=4,http://c#slots=auto')).toEqual([
+      { url: 'http://a:11434', slots: 'auto' },
       { url: 'https://b', slots: 4 },
+      { url: 'http://c', slots: 'auto' },
     ]);
   });
 
@@ -140,6 +141,7 @@ describe('the Ollama servers', () => {
     { given: 'http://:password@a', why: 'a password would be lost' },
     { given: 'http://a#slots=0', why: 'it has no slot' },
     { given: 'http://a#slots=257', why: 'it has too many slots' },
+    { given: 'http://a#slots=autos', why: 'auto is written otherwise' },
     { given: 'http://a#slots=', why: 'the slots are missing' },
     { given: 'http://a#slot=4', why: 'the word is wrong' },
     { given: 'http://a,http://a/', why: 'it is named twice' },
@@ -150,7 +152,10 @@ describe('the Ollama servers', () => {
 
   it('keep their order and their slots, however many there are', () => {
     const servers = fc.uniqueArray(
-      fc.record({ port: fc.integer({ min: 1024, max: 65535 }), slots: fc.integer({ min: 1, max: 256 }) }),
+      fc.record({
+        port: fc.integer({ min: 1024, max: 65535 }),
+        slots: fc.oneof(fc.integer({ min: 1, max: 256 }), fc.constant('auto' as const)),
+      }),
       { selector: (one) => one.port, minLength: 1, maxLength: 10 },
     );
     fc.assert(

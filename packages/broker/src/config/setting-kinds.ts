@@ -53,15 +53,15 @@ export function url(...protocols: readonly string[]): SettingKind<string | null>
 
 export interface UpstreamUrl {
   readonly url: string;
-  /** Calls of one model that may run there at once. */
-  readonly slots: number;
+  /** Calls of one model that may run there at once; `auto`: what it turns out to carry. */
+  readonly slots: number | 'auto';
+  /** Models that stay loaded there at once, as its OLLAMA_MAX_LOADED_MODELS says; absent: Fila finds out what fits. */
+  readonly maxModels?: number;
 }
 
-/** One slot unless said otherwise: it is what Ollama itself starts with (OLLAMA_NUM_PARALLEL). */
-const DEFAULT_SLOTS = 1;
-
 export const upstreamUrls: SettingKind<readonly UpstreamUrl[]> = {
-  expects: 'http URLs, comma separated, each with an optional #slots=N (1 to 256)',
+  expects:
+    'http URLs, comma separated, each with an optional #slots=N&max_models=N (1 to 256; slots also auto)',
   parse: (value) => {
     const list = value.split(',').map((part) => upstreamUrl(part.trim()));
     const found = list.filter((one) => one !== undefined);
@@ -73,12 +73,22 @@ export const upstreamUrls: SettingKind<readonly UpstreamUrl[]> = {
 function upstreamUrl(value: string): UpstreamUrl | undefined {
   if (!URL.canParse(value)) return undefined;
   const { protocol, origin, pathname, hash, username, password, search } = new URL(value);
-  const slots = hash === '' ? DEFAULT_SLOTS : integer(1, 256).parse(/^#slots=(\d+)$/.exec(hash)?.[1] ?? '');
+  const given = numbersOf(hash.slice(1));
   const plain =
     (protocol === 'http:' || protocol === 'https:') &&
     `${username}${password}${search}` === '' &&
     pathname === '/';
-  return plain && slots !== undefined ? { url: origin, slots } : undefined;
+  return plain && given ? { url: origin, slots: 'auto', ...given } : undefined;
+}
+
+/** Undefined when one has a wrong name or value. */
+function numbersOf(hash: string): Partial<UpstreamUrl> | undefined {
+  const names: Readonly<Record<string, string>> = { slots: 'slots', max_models: 'maxModels' };
+  const pairs = [...new URLSearchParams(hash)].map(([name, value]) => [
+    Object.hasOwn(names, name) ? names[name] : undefined,
+    name === 'slots' && value === 'auto' ? 'auto' : integer(1, 256).parse(value),
+  ]);
+  return pairs.every((pair) => !pair.includes(undefined)) ? Object.fromEntries(pairs) : undefined;
 }
 
 /** Networks in CIDR notation, IPv4 and IPv6. */
@@ -87,6 +97,15 @@ export const networks: SettingKind<readonly string[]> = {
   parse: (value) => {
     const list = value === '' ? [] : value.split(',').map((part) => part.trim());
     return list.every(isNetwork) ? list : undefined;
+  },
+};
+
+/** Names without spaces. */
+export const names: SettingKind<readonly string[]> = {
+  expects: 'names, comma separated',
+  parse: (value) => {
+    const list = value === '' ? [] : value.split(',').map((part) => part.trim());
+    return list.every((name) => /^\S+$/.test(name)) ? list : undefined;
   },
 };
 

@@ -48,7 +48,7 @@ describe('the table of settings', () => {
       databaseUrl: null,
       redisUrl: null,
       allowCloudModels: false,
-      ollamaUrls: [{ url: 'http://127.0.0.1:11434', slots: 1 }],
+      ollamaUrls: [{ url: 'http://127.0.0.1:11434', slots: 'auto' }],
     });
   });
 });

@@ -6,6 +6,7 @@ import {
   durations,
   failpoints,
   integer,
+  names,
   networks,
   oneOf,
   text,
@@ -69,7 +70,8 @@ export const SETTINGS = {
     env: 'FILA_OLLAMA_URLS',
     fallback: () => upstreamUrls.parse('http://127.0.0.1:11434')!,
     kind: upstreamUrls,
-    about: 'The Ollama servers, comma separated; url#slots=4 fixes how many calls of one model run at once.',
+    about:
+      'The Ollama servers, comma separated; url#slots=4 fixes how many calls of one model run at once (absent: what it turns out to carry, 1 to 16), &max_models=2 how many models stay loaded.',
   }),
   defaultModel: row({
     env: 'FILA_DEFAULT_MODEL',
@@ -284,6 +286,13 @@ export const SETTINGS = {
     kind: integer(1, 86_400_000),
     about: 'Time of one call to a model.',
   }),
+  adaptiveTimeouts: row({
+    env: 'FILA_ADAPTIVE_TIMEOUTS',
+    fallback: true,
+    kind: toggle,
+    about:
+      'Whether each call gets timers that suit it, from what calls of the model took; the four above are the most.',
+  }),
   ageingMs: row({
     env: 'FILA_AGEING_MS',
     fallback: 60_000,
@@ -297,6 +306,34 @@ export const SETTINGS = {
     kind: integer(0, 256),
     about:
       'Slots of each model that are kept free for requests of priority 6 to 9; one is always for everybody.',
+  }),
+  swapAfterRequests: row({
+    env: 'FILA_SWAP_AFTER_REQUESTS',
+    fallback: 32,
+    kind: integer(1, 1_000_000),
+    about:
+      'Of models that do not fit together at an upstream, the loaded one runs so many more calls once another waits.',
+  }),
+  swapAfterMs: row({
+    env: 'FILA_SWAP_AFTER_MS',
+    fallback: 30_000,
+    unit: 'ms',
+    kind: integer(0, 86_400_000),
+    about: 'After so long the other one is loaded in any case.',
+  }),
+  preloadModels: row({
+    env: 'FILA_PRELOAD_MODELS',
+    fallback: () => [],
+    kind: names,
+    about: 'Models, comma separated, that each upstream which has them loads when it comes up.',
+  }),
+  sessionWaitMs: row({
+    env: 'FILA_SESSION_WAIT_MS',
+    fallback: 2_000,
+    unit: 'ms',
+    kind: integer(0, 600_000),
+    about:
+      'How long a request with metadata.session_id waits for the upstream of its session, before it takes another.',
   }),
   stopGraceMs: row({
     env: 'FILA_STOP_GRACE_MS',

@@ -31,6 +31,10 @@ import deadLetter from '@fila/php-bridge-spec/schemas/responses/dead-letter.json
 import operationList from '@fila/php-bridge-spec/schemas/responses/operation-list.json' with { type: 'json' };
 import operation from '@fila/php-bridge-spec/schemas/responses/operation.json' with { type: 'json' };
 import createUpstream from '@fila/php-bridge-spec/schemas/requests/create-upstream.json' with { type: 'json' };
+import attemptExplanation from '@fila/php-bridge-spec/schemas/responses/attempt-explanation.json' with { type: 'json' };
+import callTimer from '@fila/php-bridge-spec/schemas/responses/call-timer.json' with { type: 'json' };
+import requestExplanation from '@fila/php-bridge-spec/schemas/responses/request-explanation.json' with { type: 'json' };
+import timerTerm from '@fila/php-bridge-spec/schemas/responses/timer-term.json' with { type: 'json' };
 import setUpstreamBreaker from '@fila/php-bridge-spec/schemas/requests/set-upstream-breaker.json' with { type: 'json' };
 import updateUpstream from '@fila/php-bridge-spec/schemas/requests/update-upstream.json' with { type: 'json' };
 import upstreamList from '@fila/php-bridge-spec/schemas/responses/upstream-list.json' with { type: 'json' };
@@ -66,11 +70,20 @@ import overview from '@fila/php-bridge-spec/schemas/responses/overview.json' wit
 import event from '@fila/php-bridge-spec/schemas/responses/event.json' with { type: 'json' };
 import requestSummary from '@fila/php-bridge-spec/schemas/responses/request-summary.json' with { type: 'json' };
 import requestSummaryList from '@fila/php-bridge-spec/schemas/responses/request-summary-list.json' with { type: 'json' };
+import createQueue from '@fila/php-bridge-spec/schemas/requests/create-queue.json' with { type: 'json' };
+import updateQueue from '@fila/php-bridge-spec/schemas/requests/update-queue.json' with { type: 'json' };
+import queue from '@fila/php-bridge-spec/schemas/responses/queue.json' with { type: 'json' };
+import queueList from '@fila/php-bridge-spec/schemas/responses/queue-list.json' with { type: 'json' };
+import preloadModel from '@fila/php-bridge-spec/schemas/requests/preload-model.json' with { type: 'json' };
+import installedModel from '@fila/php-bridge-spec/schemas/responses/installed-model.json' with { type: 'json' };
+import installedModelList from '@fila/php-bridge-spec/schemas/responses/installed-model-list.json' with { type: 'json' };
+import modelPreload from '@fila/php-bridge-spec/schemas/responses/model-preload.json' with { type: 'json' };
 import { fail, type FilaError } from '../kernel/errors.ts';
 
 /** In the order in which they may refer to each other. */
 export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
   ...[createRequest, requestStatus, request, requestList, listRequestsQuery],
+  ...[requestExplanation, attemptExplanation, callTimer, timerTerm],
   ...[apiKey, createdApiKey, apiKeyList, createApiKey, updateApiKey, listApiKeysQuery],
   ...[
     deadLetter,
@@ -100,7 +113,9 @@ export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
     redeliverWebhook,
   ],
   ...[upstream, upstreamList, createUpstream, updateUpstream, setUpstreamBreaker],
+  ...[installedModel, installedModelList, preloadModel, modelPreload],
   ...[plan, planList, createPlan, updatePlan],
+  ...[queue, queueList, createQueue, updateQueue],
   ...[penalty, penaltyList, liftPenalty, liftedPenalty, appliedLimit, limitExplanation, explainLimitsQuery],
   ...[overview, event, overviewQuery, eventsQuery],
   ...[requestSummary, requestSummaryList, listAllRequestsQuery],

@@ -63,7 +63,7 @@ export function sendProblem(error: FilaError, request: FastifyRequest, reply: Fa
   return reply.code(error.status).type(PROBLEM_TYPE).send(problemOf(error, request.id));
 }
 
-const SAID_ELSEWHERE = new Set<string>(['unavailable', 'queue_full', 'overloaded']);
+const SAID_ELSEWHERE = new Set<string>(['unavailable', 'queue_full', 'queue_draining', 'overloaded']);
 
 /** Time for another broker to take over, or for this one to be back. */
 export const UNAVAILABLE_RETRY_S = 2;

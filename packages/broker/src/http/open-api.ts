@@ -8,7 +8,10 @@ import { limitRoutes } from '../features/limits/limit-routes.ts';
 import { planRoutes } from '../features/limits/plan-routes.ts';
 import { operationRoutes } from '../features/operations/operation-routes.ts';
 import { overviewRoutes } from '../features/overview/overview-routes.ts';
+import { queueRoutes } from '../features/queues/queue-routes.ts';
+import { explainRoutes } from '../features/requests/explain-routes.ts';
 import { requestRoutes } from '../features/requests/request-routes.ts';
+import { modelRoutes } from '../features/upstreams/model-routes.ts';
 import { upstreamRoutes } from '../features/upstreams/upstream-routes.ts';
 import { verifyRoutes } from '../features/verify/verify-routes.ts';
 import { webhookRoutes } from '../features/webhooks/webhook-routes.ts';
@@ -55,9 +58,12 @@ export async function openApiDocument(): Promise<object> {
         verifyRoutes(NO_ROOM),
         webhookRoutes({ webhooks: NO_ROOM, keyOf }),
         upstreamRoutes(NO_ROOM),
+        explainRoutes(NO_ROOM),
+        modelRoutes(NO_ROOM),
         deadLetterRoutes({ deadLetters: NO_ROOM, operations: NO_ROOM }),
         operationRoutes(NO_ROOM),
         overviewRoutes({ overview: NO_ROOM, stopping: NO_ROOM }),
+        queueRoutes(NO_ROOM),
         requestRoutes({ requests: NO_ROOM, arrive: NO_ROOM, keyOf, maxWaitSeconds: 0 }),
       ],
     },

@@ -26,6 +26,7 @@ export const HTTP_ERRORS = {
   internal_error: { status: 500, retryable: true, title: 'The broker made a mistake' },
   unavailable: { status: 503, retryable: true, title: 'The broker cannot do this now' },
   queue_full: { status: 503, retryable: true, title: 'The queue is full' },
+  queue_draining: { status: 503, retryable: true, title: 'The queue takes nothing new' },
   overloaded: { status: 503, retryable: true, title: 'The broker takes fewer requests now' },
 } as const;
 

@@ -52,7 +52,7 @@ export const FAILPOINTS = {
   'operations.before_save': 'Steps of an operation are done; its progress is not noted.',
   'webhook.before_fan_out':
     'Deliveries are made of events; neither is the outbox shorter nor a delivery stored.',
-  'webhook.claim': 'Deliveries are claimed; none was sent.',
+  'webhook.claim': 'Deliveries are claimed, or were born so; none was sent.',
   'webhook.before_send': 'A webhook is signed and not sent.',
   'webhook.after_send': 'The receiver answered; nothing is marked.',
   'webhook.before_mark': 'What came of attempts is about to be written.',

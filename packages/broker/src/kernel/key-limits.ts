@@ -1,6 +1,6 @@
 /** The limits that a key or a plan may set: their names inside and on the wire. */
 
-/** 0 = no limit. */
+/** 0 = no limit, and of `weight` what most have: 1. */
 export interface KeyLimits {
   readonly limitMinute: number;
   readonly limitHour: number;
@@ -9,6 +9,8 @@ export interface KeyLimits {
   readonly limitTokensDay: number;
   readonly maxQueued: number;
   readonly maxConcurrent: number;
+  /** Share of a model's slots beside other keys that wait: twice the weight gets twice the time. */
+  readonly weight: number;
 }
 
 /** What a key sets itself; null = as its plan says. */
@@ -22,6 +24,7 @@ export const LIMIT_NAMES = {
   limitTokensDay: 'limit_tokens_day',
   maxQueued: 'max_queued',
   maxConcurrent: 'max_concurrent',
+  weight: 'weight',
 } as const satisfies Record<keyof KeyLimits, string>;
 
 export type LimitsOnWire = { [Name in keyof KeyLimits as (typeof LIMIT_NAMES)[Name]]: number };

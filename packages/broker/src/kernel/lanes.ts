@@ -1,7 +1,7 @@
 /** How requests are put in line: bands of priority, and the name of the active list a lane belongs to. */
 import { createHash } from 'node:crypto';
 
-/** The queue of every request until named queues exist. */
+/** The queue of requests that name none; it always exists. */
 export const DEFAULT_QUEUE = 'default';
 
 /** Priorities 0-9 make five bands, 4 first; within a lane the order is that of arrival. */

@@ -23,6 +23,7 @@ export function failedRequests({ ledger, activeLanes, vault }: Engines) {
   const content = requestContent(vault);
   const requests = createRequests({
     offerLane: () => false,
+    makeRoom: () => null,
     ...{ ledger, activeLanes, vault, clock: systemClock, logger: silentLogger, defaultModel: 'llama3:8b' },
     hasReceivers: async () => false,
     problemOfCallback: () => null,

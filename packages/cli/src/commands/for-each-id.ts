@@ -7,7 +7,7 @@ import { oneLine } from '../output/plain-text.ts';
 
 export interface Change<T> {
   readonly noun:
-    'key' | 'request' | 'dead-letter' | 'operation' | 'upstream' | 'webhook' | 'plan' | 'penalty';
+    'key' | 'request' | 'dead-letter' | 'operation' | 'upstream' | 'webhook' | 'plan' | 'queue' | 'penalty';
   /** How a person reads it: "key/key_… suspended". */
   readonly done: string | ((item: T) => string);
   readonly change: (id: string) => Promise<T>;

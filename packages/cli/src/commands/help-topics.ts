@@ -23,7 +23,7 @@ as pictures. In json, jsonl and yaml they are escaped, so a parser gets them exa
   environment: () => `What fila reads, beside the settings of the daemon (fila config show -o wide):
 
   FILA_URL        where the daemon is; --url is stronger
-  FILA_TOKEN      the admin token, for fila keys, plans, limits, dlq and so on; --token-file FILE is stronger
+  FILA_TOKEN      the admin token, for fila keys, plans, limits, queues, dlq and so on; --token-file FILE is stronger
   FILA_API_KEY    an API key, for fila requests; --api-key-file FILE is stronger
   FILA_NO_INPUT   never ask, as --no-input
   FILA_LANG       language of fila top: en or pt-BR; else by LC_ALL, LC_MESSAGES, LANG

@@ -12,6 +12,7 @@ const LIMITS = [
   ['limit_tokens_day', 'limit-tokens-day', 'tokens in any 24 hours', ' tokens/day'],
   ['max_queued', 'max-queued', 'requests that have not ended', ' queued'],
   ['max_concurrent', 'max-concurrent', 'requests that run at once', ' running'],
+  ['weight', 'weight', 'share of slot time beside other keys, 1 unless given', ' times the weight'],
 ] as const;
 
 export type LimitName = (typeof LIMITS)[number][0];
@@ -23,10 +24,14 @@ const number = wholeNumber(0, 1_000_000_000);
 
 /** With `inherits` a limit may also be left to the plan. */
 export function addLimitFlags(command: Command, { inherits }: { inherits: boolean }): Command {
-  const [parse, none] = inherits
-    ? [orPlan, `0 = no limit, ${OF_PLAN} = as its plan says`]
-    : [number, '0 = no limit'];
-  for (const [, flag, counts] of LIMITS) command.option(`--${flag} <n>`, `${counts}; ${none}`, parse);
+  const parse = inherits ? orPlan : number;
+  for (const [name, flag, counts] of LIMITS) {
+    const meanings = [
+      ...(name === 'weight' ? [] : ['0 = no limit']),
+      ...(inherits ? [`${OF_PLAN} = as its plan says`] : []),
+    ];
+    command.option(`--${flag} <n>`, [counts, meanings.join(', ')].filter(Boolean).join('; '), parse);
+  }
   return command;
 }
 

@@ -11,16 +11,21 @@ export interface SimulateFlags {
   readonly tokensPerSecond?: number;
   readonly firstTokenMs?: number;
   readonly loadMs?: number;
+  readonly maxLoadedModels?: number;
   readonly models?: readonly string[];
 }
 
 export async function simulateOllama(context: CliContext, flags: SimulateFlags): Promise<void> {
   const { out } = context;
   const { startSimulatedOllama } = await import('../simulate-ollama/simulate-ollama.ts');
+  const { maxLoadedModels: maxLoaded, ...settings } = flags;
   const models = flags.models?.map((name) => ({ name }));
   await runUntilStopped(context.host, {
     start: () =>
-      whenPortIsFree(startSimulatedOllama({ ...flags, models }), { ...flags, command: 'simulate-ollama' }),
+      whenPortIsFree(startSimulatedOllama({ ...settings, maxLoaded, models }), {
+        ...flags,
+        command: 'simulate-ollama',
+      }),
     onStarted: async ({ url }) => {
       if (!(await printData(out, { url }))) out.print(url);
       out.notice('A SIMULATED Ollama: its answers are made up. Ctrl-C stops it.');

@@ -9,7 +9,7 @@
  */
 import type { InstalledModel } from './catalogue.ts';
 import type { RunnerSettings } from './runner-settings.ts';
-import { needsReload } from './runner-settings.ts';
+import { needsReload, runnerSettings } from './runner-settings.ts';
 import type { Settings } from './settings.ts';
 import type { SlotPeaks, Slots } from './slots.ts';
 import { createSlots } from './slots.ts';
@@ -53,6 +53,8 @@ export interface Scheduler {
   leave(runner: Runner): void;
   /** Unloads it now, or as soon as it is idle. */
   unload(modelName: string): void;
+  /** Has it loaded at once, without counting a load. */
+  warm(model: InstalledModel): void;
   loaded(): Runner[];
   /** The model that is being loaded right now. */
   loading(): string | undefined;
@@ -162,17 +164,26 @@ export function createScheduler(settings: Readonly<Settings>): Scheduler {
       return 'cancelled';
     }
     activity.loads += 1;
+    return use(addRunner(model, wanted), keepAliveMs);
+  }
+
+  function addRunner(model: InstalledModel, wanted: RunnerSettings): Runner {
     const runner: Runner = {
       model,
       settings: wanted,
-      slots: createSlots(() => (model.embedding ? 1 : settings.slots), activity),
+      slots: createSlots(() => (model.embedding ? 1 : settings.slots), activityOf(model.name)),
       users: 0,
       keepAliveMs: DEFAULT_KEEP_ALIVE_MS,
       expiresAtMs: 0,
       timer: undefined,
     };
     runners.set(model.name, runner);
-    return use(runner, keepAliveMs);
+    return runner;
+  }
+
+  function warm(model: InstalledModel): void {
+    if (runners.has(model.name)) return;
+    leave(use(addRunner(model, runnerSettings({}, undefined, model.contextLength)), undefined));
   }
 
   async function serve(placement: Placement): Promise<Runner | 'cancelled'> {
@@ -212,6 +223,7 @@ export function createScheduler(settings: Readonly<Settings>): Scheduler {
       const runner = runners.get(modelName);
       if (runner) expire(runner);
     },
+    warm,
     loaded: () => [...runners.values()],
     loading: () => loadingName,
     pending: () => queue.length,

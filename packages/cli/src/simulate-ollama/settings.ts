@@ -54,6 +54,8 @@ export interface Settings {
 export type SimulationPatch = Partial<Settings> & {
   /** Replaces the list of installed models. */
   models?: readonly SimulatedModel[];
+  /** Names of installed models that are loaded at once. */
+  loaded?: readonly string[];
   faults?: FaultPatch;
 };
 
@@ -131,6 +133,7 @@ const PATCH_CHECKS: Record<keyof SimulationPatch, Check> = {
   tooLargeBytes: number(1, 1024 ** 3, 'whole'),
   cloudDisabled: boolean,
   models: each(fields(MODEL_CHECKS, ['name'])),
+  loaded: each((value) => (typeof value === 'string' ? undefined : 'must be a name')),
   faults: fields(FAULT_CHECKS),
 };
 

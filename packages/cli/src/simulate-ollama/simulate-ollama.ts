@@ -47,6 +47,8 @@ export interface SimulatedOllamaOptions {
   port?: number;
   /** Unless given: llama3:8b, gemma2:2b, qwen3:8b (thinks) and nomic-embed-text (embeds). */
   models?: readonly SimulatedModel[];
+  /** Names of those that are loaded from the start; none unless given. */
+  loaded?: readonly string[];
   /** OLLAMA_NUM_PARALLEL, 1. */
   slots?: number;
   /** OLLAMA_MAX_QUEUE, 512. */
@@ -146,10 +148,14 @@ function createControls(simulation: Simulation, http: HttpCounters, start: Simul
   function control(patch: SimulationPatch): void {
     const problem = problemOfPatch(patch);
     if (problem) throw new Error(describeProblem(problem));
-    const { models, faults: faultPatch, ...changes } = patch;
+    const { models, loaded = [], faults: faultPatch, ...changes } = patch;
     const given = Object.entries(changes).filter(([, value]) => value !== undefined);
     Object.assign(settings, Object.fromEntries(given));
     if (models) catalogue.replace(models);
+    for (const name of loaded) {
+      const model = catalogue.find(name);
+      if (model) scheduler.warm(model);
+    }
     if (patch.seed !== undefined) faults.reseed(patch.seed);
     if (faultPatch) faults.apply(faultPatch);
     scheduler.slotsChanged();

@@ -6,7 +6,7 @@ import type { Plan } from '../types.generated.ts';
 const PLANS = '/api/v1/admin/plans';
 const GOLD: Plan = {
   ...{ name: 'gold', limit_minute: 600, limit_hour: 0, limit_day: 0, limit_burst: 0, limit_tokens_day: 0 },
-  ...{ max_queued: 0, max_concurrent: 0, created_at: '2026-01-01T00:00:00.000Z' },
+  ...{ max_queued: 0, max_concurrent: 0, weight: 0, created_at: '2026-01-01T00:00:00.000Z' },
 };
 
 describe('fila.plans', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { aClient, aProblem, aRequest, REQUEST_ID } from '../testing/samples.ts';
+import { aClient, ADMIN_TOKEN, aProblem, aRequest, REQUEST_ID } from '../testing/samples.ts';
 import { scriptedServer } from '../testing/scripted-server.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -34,6 +34,13 @@ describe('fila.requests', () => {
     );
     expect(request.status).toBe('completed');
     expect(server.calls[0]?.headers).toMatchObject({ 'idempotency-key': 'order-7', prefer: 'wait=10' });
+  });
+
+  it('explains by id, as an operator', async () => {
+    const server = await scriptedServer(() => ({ json: {} }));
+    await aClient(server.url).fila.requests.explain(REQUEST_ID);
+    expect(asked(server.calls)).toEqual([`GET /api/v1/admin/requests/${REQUEST_ID}/explain`]);
+    expect(server.calls[0]?.headers.authorization).toBe(`Bearer ${ADMIN_TOKEN}`);
   });
 
   it('gets and cancels by id', async () => {

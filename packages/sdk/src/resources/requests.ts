@@ -8,6 +8,7 @@ import type {
   ListAllRequestsQuery,
   ListRequestsQuery,
   Request,
+  RequestExplanation,
   RequestList,
   RequestSummary,
   RequestSummaryList,
@@ -72,6 +73,12 @@ export interface Requests {
    */
   wait(id: string, options?: WaitOptions): FilaPromise<Request>;
   /**
+   * Of any key, for an operator: where its last attempt ran, where the next one would, and what their timers are made
+   * of. Needs the admin token.
+   * @example const { last_attempt, next_attempt } = await fila.requests.explain('req_…');
+   */
+  explain(id: string, options?: CallOptions): FilaPromise<RequestExplanation>;
+  /**
    * Creates a request once, whatever happens on the way, and waits for it.
    * @example const { result } = await fila.requests.createAndWait({ prompt: 'Say hello.' });
    */
@@ -116,6 +123,8 @@ export function createRequests(send: Send, sleep: Sleep): Requests {
       ),
     cancelAny: (id, options) =>
       send({ method: 'POST', path: `${ALL}/{id}/cancel`, id, as: 'admin' }, options),
+    explain: (id, options) =>
+      send({ method: 'GET', path: '/api/v1/admin/requests/{id}/explain', id, as: 'admin' }, options),
     wait: (id, options = {}) =>
       filaPromise(
         waitUntilFinal(REQUEST, id, { ...options, send, sleep, deadlineMs: waitDeadlineMs(options) }),

@@ -8,8 +8,17 @@ const ID = 'gpu-1:11434';
 
 const UPSTREAM: Upstream = {
   ...{ id: ID, url: 'http://gpu-1:11434', source: 'database', status: 'up', since: null },
-  ...{ checked_at: null, last_error: null, version: '0.12.3', models: [], slots: 4, running: 0 },
+  ...{
+    checked_at: null,
+    last_error: null,
+    version: '0.12.3',
+    models: [],
+    slots: 4,
+    slots_auto: false,
+    running: 0,
+  },
   ...{ enabled: true, draining: false, breaker: 'auto', breakers: [], created_at: null },
+  dispatched_by: null,
 };
 
 describe('fila.upstreams', () => {

@@ -9,6 +9,10 @@ import * as m0004 from './migrations/0004-upstreams.ts';
 import * as m0005 from './migrations/0005-operations.ts';
 import * as m0006 from './migrations/0006-webhook-log.ts';
 import * as m0007 from './migrations/0007-plans.ts';
+import * as m0008 from './migrations/0008-queues.ts';
+import * as m0009 from './migrations/0009-affinity.ts';
+import * as m0010 from './migrations/0010-leases.ts';
+import * as m0013 from './migrations/0013-weights.ts';
 
 export interface Migration {
   readonly name: string;
@@ -33,6 +37,10 @@ const MIGRATIONS: Readonly<Record<string, MigrationModule>> = {
   '0005-operations': m0005,
   '0006-webhook-log': m0006,
   '0007-plans': m0007,
+  '0008-queues': m0008,
+  '0009-affinity': m0009,
+  '0010-leases': m0010,
+  '0013-weights': m0013,
 };
 
 const MIGRATIONS_TABLE = 'fila_migrations';

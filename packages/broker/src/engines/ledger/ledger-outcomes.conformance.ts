@@ -33,6 +33,25 @@ export function describeLedgerOutcomes(
         .sort();
     };
 
+    it('says what is told of many requests at once, without their content, and nothing of those that are gone', async () => {
+      const laneId = await lane();
+      const [callback, metadata] = [Buffer.from([0, 255, 1]), Buffer.from('meta')];
+      const told = await insert(laneId, { callback, metadata });
+      const [claimed] = await claim(laneId, 1, { owner: OWNER });
+      await ledger.settle(completed(claimed!));
+      const waiting = await insert(laneId);
+      const facts = await ledger.facts([told, newId('req'), waiting]);
+      const byId = new Map(facts.map((one) => [one.id, one]));
+      const row = await ledger.find(told);
+      expect(byId.get(told)).toEqual({
+        ...{ id: told, laneId, keyId: KEY, state: 'completed', attempts: 1, errorCode: null },
+        ...{ createdAt: row!.createdAt, completedAt: row!.completedAt, metadata, callback },
+      });
+      expect(byId.get(waiting)).toMatchObject({ state: 'pending', completedAt: null, callback: null });
+      expect(facts).toHaveLength(2);
+      expect(await ledger.facts([])).toEqual([]);
+    });
+
     it('leaves one event in the outbox for every way a request can end, if somebody wants to know', async () => {
       const laneId = await lane();
       const ids: string[] = [];
@@ -165,6 +184,51 @@ export function describeLedgerOutcomes(
       expect(await list({ errorCode: 'upstream_failed' })).toEqual([ids[2], ids[0]]);
       expect(await list({ errorCode: 'poison' })).toEqual([]);
       expect(await list({ keyId: newId('key') })).toEqual([]);
+    });
+
+    it('moves a request to another lane for its next attempt, and remembers the lane it came from', async () => {
+      const [from, to] = [await lane(), await lane()];
+      for (let n = 0; n < 3; n++) await insert(from);
+      const rows = await claim(from);
+      expect(rows.map((row) => row.firstLaneId)).toEqual([null, null, null]);
+      const error = { code: 'upstream_failed', sealed: Buffer.from('why') };
+      const delayed = { to: 'delayed', delayMs: -1, result: undefined, error } as const;
+      // Together in one flush: one moves, one stays, one is too late.
+      const written = await Promise.all([
+        ledger.settle(completed(rows[0]!, { ...delayed, laneId: to })),
+        ledger.settle(completed(rows[1]!, delayed)),
+        ledger.settle(completed(rows[2]!, { ...delayed, laneId: to, fence: 99 })),
+      ]);
+      expect(written).toEqual([true, true, false]);
+      await ledger.sweeps.wake();
+      expect(await ledger.find(rows[0]!.id)).toMatchObject({ laneId: to, firstLaneId: from, attempts: 1 });
+      expect(await ledger.find(rows[1]!.id)).toMatchObject({ laneId: from, firstLaneId: null });
+      expect(await ledger.find(rows[2]!.id)).toMatchObject({ laneId: from, firstLaneId: null });
+      const [moved] = await claim(to);
+      expect(moved).toMatchObject({ id: rows[0]!.id, laneId: to, firstLaneId: from });
+      await ledger.settle(completed(moved!));
+      expect(await ledger.find(moved!.id)).toMatchObject({
+        ...{ state: 'completed', laneId: to, firstLaneId: from, attempts: 2 },
+      });
+    });
+
+    it('counts what of a queue has not ended, up to a number, and since when its oldest waits', async () => {
+      const [queue, other] = ['counted', 'counted-not'];
+      const laneOf = (name: string, band: number) =>
+        ledger.lanes.idOf({ queue: name, keyId: KEY, band, model: 'm' });
+      const [low, high, foreign] = [await laneOf(queue, 1), await laneOf(queue, 4), await laneOf(other, 4)];
+      const none = { pending: 0, delayed: 0, processing: 0, oldestAt: null };
+      expect(await ledger.sweeps.workOf(queue, 10)).toEqual(none);
+      for (let n = 0; n < 3; n++) await insert(low, { createdAt: 5_000 + n });
+      for (let n = 0; n < 2; n++) await insert(high, { createdAt: 6_000 });
+      await insert(low, { runAt: Date.now() + 3_600_000 });
+      await insert(foreign, { createdAt: 1_000 });
+      const [first] = await claim(low, 1);
+      const counts = { pending: 4, delayed: 1, processing: 1, oldestAt: 5_001 };
+      expect(await ledger.sweeps.workOf(queue, 10)).toEqual(counts);
+      expect(await ledger.sweeps.workOf(queue, 2)).toEqual({ ...counts, pending: 3 });
+      await ledger.settle(completed(first!));
+      expect(await ledger.sweeps.workOf(queue, 10)).toEqual({ ...counts, processing: 0 });
     });
 
     async function deadLetter(laneId: number): Promise<string> {

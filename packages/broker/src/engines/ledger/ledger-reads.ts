@@ -1,18 +1,30 @@
 /** Reads rows: by id, many ids in one statement, and lists of one key. */
 import { failpoint } from '../../kernel/failpoints.ts';
-import { STATE, stateOf, type AttemptRow, type ListFilter, type RequestRow } from './ledger.ts';
+import {
+  STATE,
+  stateOf,
+  type AttemptRow,
+  type FactsRow,
+  type ListFilter,
+  type RequestRow,
+  type WaitingIn,
+} from './ledger.ts';
 import type { SqlRunner, SqlValue } from './sql-runner.ts';
 
 const COLUMNS =
-  'id, lane_id, key_id, state, priority, attempts, created_at, started_at, completed_at, run_at, deadline_at, ' +
+  'id, lane_id, first_lane_id, key_id, state, priority, attempts, created_at, started_at, completed_at, run_at, deadline_at, ' +
   'processing_ms, prompt_tokens, completion_tokens, upstream, error_code, metadata, result, error, ' +
   'callback, retry_of, retried_as, retry_note, discarded_at, discard_reason, deliveries';
+
+const FACTS =
+  'id, lane_id, key_id, state, attempts, created_at, completed_at, error_code, metadata, callback';
 
 const MAX_IDS = 200;
 /** Failed rows that are looked at together. */
 const WINDOW = 500;
 
 const OF_MODEL = 'lane_id IN (SELECT id FROM lanes WHERE model = ?)';
+const OF_QUEUE = 'lane_id IN (SELECT id FROM lanes WHERE queue = ?)';
 
 type StoredRow = Record<string, number | string | Buffer | null>;
 
@@ -84,6 +96,17 @@ export function ledgerReads(sql: SqlRunner) {
       });
     },
 
+    async facts(ids: readonly string[]): Promise<FactsRow[]> {
+      if (ids.length === 0) return [];
+      const select = `SELECT ${FACTS} FROM requests WHERE id IN`;
+      // SQLite prepares each text anew: one for however many ids.
+      const rows =
+        sql.dialect === 'sqlite'
+          ? await sql.all<StoredRow>(`${select} (SELECT value FROM json_each(?))`, [JSON.stringify(ids)])
+          : await sql.all<StoredRow>(`${select} (${ids.map(() => '?').join(',')})`, ids);
+      return rows.map(toFacts);
+    },
+
     async list(filter: ListFilter): Promise<RequestRow[]> {
       if (isOfFailed(filter)) return listFailed(filter);
       const { where, values } = conditions(filter);
@@ -97,6 +120,21 @@ export function ledgerReads(sql: SqlRunner) {
     async body(id: string): Promise<Buffer | null> {
       const [row] = await sql.all<{ body: Buffer }>('SELECT body FROM requests WHERE id = ?', [id]);
       return row?.body ?? null;
+    },
+
+    async waiting(lanes: readonly WaitingIn[], most: number): Promise<number[]> {
+      if (lanes.length === 0) return [];
+      const counts = lanes.map(
+        ({ before }, index) =>
+          `SELECT ${index} AS i, COUNT(*) AS n FROM (SELECT 1 FROM requests ${sql.byLaneAndState}
+           WHERE lane_id = ? AND state = ${STATE.pending} ${before === undefined ? '' : 'AND id < ?'} LIMIT ${Math.trunc(most)}) AS t${index}`,
+      );
+      const values = lanes.flatMap(({ laneId, before }) =>
+        before === undefined ? [laneId] : [laneId, before],
+      );
+      const rows = await sql.all<{ i: number; n: number }>(counts.join(' UNION ALL '), values);
+      const found = new Map(rows.map(({ i, n }) => [Number(i), Number(n)]));
+      return lanes.map((_, index) => found.get(index) ?? 0);
     },
 
     async attempts(id: string): Promise<AttemptRow[]> {
@@ -135,6 +173,7 @@ function conditions(filter: ListFilter): Conditions {
   add(all, 'created_at >= ?', filter.createdAfter);
   add(all, 'created_at < ?', filter.createdBefore);
   add(all, OF_MODEL, filter.model);
+  add(all, OF_QUEUE, filter.queue);
   if (filter.states) all.where.push(`state IN (${filter.states.map((state) => STATE[state]).join(',')})`);
   if (filter.isDeadLetter)
     all.where.push(`state = ${STATE.failed} AND discarded_at IS NULL AND retried_as IS NULL`);
@@ -145,6 +184,17 @@ function isOfFailed({ isDeadLetter, states }: ListFilter): boolean {
   return isDeadLetter === true || (states?.length === 1 && states[0] === 'failed');
 }
 
+function toFacts(row: StoredRow): FactsRow {
+  const { id, lane_id, key_id, state, attempts, created_at, completed_at, error_code, metadata, callback } =
+    row;
+  return {
+    ...{ id: id as string, laneId: Number(lane_id), keyId: key_id as string, state: stateOf(Number(state)) },
+    ...{ attempts: Number(attempts), createdAt: Number(created_at), errorCode: error_code as string | null },
+    ...{ completedAt: completed_at === null ? null : Number(completed_at) },
+    ...{ metadata: metadata as Buffer | null, callback: callback as Buffer | null },
+  };
+}
+
 function toRow(row: StoredRow): RequestRow {
   const number = (name: string): number | null => (row[name] === null ? null : Number(row[name]));
   const text = (name: string): string | null => (row[name] === null ? null : String(row[name]));
@@ -152,6 +202,7 @@ function toRow(row: StoredRow): RequestRow {
   return {
     id: String(row['id']),
     laneId: Number(row['lane_id']),
+    firstLaneId: number('first_lane_id'),
     keyId: String(row['key_id']),
     state: stateOf(Number(row['state'])),
     priority: Number(row['priority']),

@@ -1,7 +1,15 @@
 /** The statements of the sweeps, each a compare-and-set that any broker may repeat. */
 import { failpoint } from '../../kernel/failpoints.ts';
 import { firstIdAt } from '../../kernel/ids.ts';
-import { eventOf, MAX_DELIVERIES, STATE, type Held, type Lately, type LedgerSweeps } from './ledger.ts';
+import {
+  eventOf,
+  MAX_DELIVERIES,
+  STATE,
+  type Held,
+  type Lately,
+  type LedgerSweeps,
+  type QueueWork,
+} from './ledger.ts';
 import type { SqlRunner, Statement } from './sql-runner.ts';
 
 /** Rows that one statement names. */
@@ -19,6 +27,30 @@ export function ledgerSweeps(sql: SqlRunner): LedgerSweeps {
        FROM lanes l ${which}`,
     );
     return rows.flatMap(({ lane, oldest }) => (oldest === null ? [] : [{ laneId: Number(lane), oldest }]));
+  }
+
+  /** CROSS JOIN keeps SQLite from reading all that is pending, of whatever queue, to find the lanes of one. */
+  async function workOf(queue: string, most: number): Promise<QueueWork> {
+    const count = (state: number): string =>
+      `(SELECT COUNT(*) FROM (SELECT 1 FROM lanes l CROSS JOIN requests r ${sql.byLaneAndState}
+         ON r.lane_id = l.id AND r.state = ${state} WHERE l.queue = ? LIMIT ${Math.trunc(most) + 1}) c${state})`;
+    const [row] = await sql.all<Record<'pending' | 'delayed' | 'processing', number>>(
+      `SELECT ${count(pending)} AS pending, ${count(delayed)} AS \`delayed\`, ${count(processing)} AS processing`,
+      [queue, queue, queue],
+    );
+    const first = `SELECT COALESCE(r.run_at, r.created_at) FROM requests r WHERE r.lane_id = l.id AND r.state = ${pending} ORDER BY r.id LIMIT 1`;
+    const [oldest] = await sql.all<{ at: number | null }>(
+      `SELECT MIN(since) AS at FROM (SELECT (${first}) AS since FROM lanes l WHERE l.queue = ?) firsts`,
+      [queue],
+    );
+    return {
+      ...{
+        pending: Number(row!.pending),
+        delayed: Number(row!.delayed),
+        processing: Number(row!.processing),
+      },
+      oldestAt: oldest!.at === null ? null : Number(oldest!.at),
+    };
   }
 
   /** One state a statement: each has an index of its own on SQLite. */
@@ -126,7 +158,7 @@ export function ledgerSweeps(sql: SqlRunner): LedgerSweeps {
     return sql.run(`DELETE FROM idempotency_keys WHERE ${old}${upTo}`, [olderThanMs]);
   }
 
-  return { lanesWithWork, unfinished, lately, wake, rescue, heldBy, forgetIdempotencyKeys };
+  return { lanesWithWork, workOf, unfinished, lately, wake, rescue, heldBy, forgetIdempotencyKeys };
 }
 
 function expire(sql: SqlRunner, ids: readonly string[]): Statement[] {

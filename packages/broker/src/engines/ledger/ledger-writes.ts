@@ -1,11 +1,10 @@
 /** The write half of the ledger: each call becomes an operation of the next flush. */
 import type { Ledger } from './ledger.ts';
 import type { LedgerOp } from './ledger-ops.ts';
-import type { SelfClockedFlush } from './self-clocked-flush.ts';
 
 type Writes = Pick<Ledger, 'insert' | 'claim' | 'settle' | 'cancel' | 'discard' | 'renew' | 'check'>;
 
-export function ledgerWrites(flush: SelfClockedFlush<LedgerOp>): Writes {
+export function ledgerWrites(flush: { add(op: LedgerOp): void }): Writes {
   return {
     insert: (row) => new Promise((resolve, reject) => flush.add({ kind: 'insert', row, resolve, reject })),
     claim: (claim) => new Promise((resolve, reject) => flush.add({ kind: 'claim', claim, resolve, reject })),

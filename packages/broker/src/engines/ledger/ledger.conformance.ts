@@ -47,6 +47,16 @@ export function describeLedger(name: string, make: () => Promise<Ledger>): void 
       await other.close();
     });
 
+    it('hands the affinity of a row to whoever claims it', async () => {
+      const laneId = await lane();
+      const affinities = [2 ** 32 - 1, 0, null, undefined];
+      for (const affinity of affinities) await insert(laneId, { affinity });
+      const idempotency = { digest: Buffer.alloc(32, 1), fingerprint: Buffer.alloc(32, 2) };
+      await insert(laneId, { affinity: 7, idempotency });
+      const claimed = await claim(laneId);
+      expect(claimed.map(({ affinity }) => affinity)).toEqual([2 ** 32 - 1, 0, null, null, 7]);
+    });
+
     it('answers null for an id that does not exist, also beside ids that do', async () => {
       const id = await insert(await lane());
       const [found, none] = await Promise.all([ledger.find(id), ledger.find(newId('req'))]);
@@ -64,6 +74,24 @@ export function describeLedger(name: string, make: () => Promise<Ledger>): void 
       expect((await ledger.find(ids[0]!))?.state).toBe('processing');
     });
 
+    it('counts what is pending in lanes, before an id and up to a limit', async () => {
+      const [full, empty] = [await lane(), await lane()];
+      const ids = await Promise.all(Array.from({ length: 12 }, () => insert(full)));
+      const [claimed, next] = [...ids].sort();
+      await insert(full, { runAt: Date.now() + 60_000 });
+      expect(await claim(full, 1)).toMatchObject([{ id: claimed }]);
+      const last = [...ids].sort().at(-1)!;
+      const lanes = [
+        { laneId: full },
+        { laneId: empty },
+        { laneId: full, before: last },
+        { laneId: full, before: next },
+      ];
+      expect(await ledger.waiting(lanes, 100)).toEqual([11, 0, 10, 0]);
+      expect(await ledger.waiting(lanes, 4)).toEqual([4, 0, 4, 0]);
+      expect(await ledger.waiting([], 4)).toEqual([]);
+    });
+
     it('never gives one row to two claimers', async () => {
       const laneId = await lane();
       const other = await make();
@@ -78,6 +106,27 @@ export function describeLedger(name: string, make: () => Promise<Ledger>): void 
         taken.push(...rows.map((one) => one.id));
       expect(taken.sort()).toEqual([...ids].sort());
       await other.close();
+    });
+
+    it('stores a row as claimed by whoever stores it, under fence 1, with a lease, and for nobody else', async () => {
+      const laneId = await lane();
+      const owner = newId('run');
+      const id = await insert(laneId, { claimed: { owner, leaseMs: 30_000 } });
+      expect(await claim(laneId)).toEqual([]);
+      expect(await ledger.find(id)).toMatchObject({ state: 'processing', attempts: 0, deliveries: 0 });
+      expect((await ledger.find(id))!.startedAt).toBeGreaterThan(0);
+      expect(await ledger.sweeps.heldBy(owner)).toEqual([{ id, fence: 1 }]);
+      expect(await ledger.renew(owner, 30_000, [{ id, fence: 1 }])).toEqual(new Set([id]));
+      const back = { id, fence: 1, owner, to: 'pending', countsAttempt: false, notify: false } as const;
+      expect(await ledger.settle(back)).toBe(true);
+      expect((await claim(laneId))[0]).toMatchObject({ id, fence: 2, attempts: 0 });
+    });
+
+    it('gives back a row that was stored as claimed when its lease is over', async () => {
+      const laneId = await lane();
+      const id = await insert(laneId, { claimed: { owner: newId('run'), leaseMs: -1_000 } });
+      await ledger.sweeps.rescue({ graceMs: 0 }, () => Buffer.from('poison'));
+      expect(await ledger.find(id)).toMatchObject({ state: 'pending', deliveries: 1 });
     });
 
     it('hands the body to the claimer and raises the fence with every claim', async () => {

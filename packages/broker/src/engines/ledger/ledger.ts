@@ -30,15 +30,20 @@ export interface Ledger {
 
   /** Rows asked for in the same moment are read together. */
   find(id: string): Promise<RequestRow | null>;
+  /** What is told of these requests, in one statement; of those that are gone nothing. */
+  facts(ids: readonly string[]): Promise<FactsRow[]>;
   /** What a request asks, sealed. */
   body(id: string): Promise<Buffer | null>;
   /** Newest first. */
   list(filter: ListFilter): Promise<RequestRow[]>;
   /** Failed attempts of a request, oldest first. */
   attempts(id: string): Promise<AttemptRow[]>;
+  /** How many rows are pending in each of these lanes, `before` an id if one is named; no more than `most` are counted. */
+  waiting(lanes: readonly WaitingIn[], most: number): Promise<number[]>;
 
   readonly lanes: LaneBook;
   readonly sweeps: LedgerSweeps;
+  readonly leases: LeaseBook;
   readonly checks: LedgerChecks;
   /** For rooms whose rows change with every request: statements on the ledger's own connections. */
   readonly sql: SqlRunner;
@@ -51,10 +56,40 @@ export interface LaneBook {
   nameOf(id: number): Promise<LaneName>;
 }
 
+/**
+ * What only one broker at a time may do. A lease is valid until it is over or given up, by the database's clock; only its
+ * owner can change one that is. Who measures its time from before he asked for it is never the last to know.
+ */
+export interface LeaseBook {
+  /** All at once: takes those that are free, renews and gives up those of this owner, and leaves those of others alone. */
+  write(owner: string, leases: readonly WantedLease[]): Promise<void>;
+  /** All leases that are valid now, with what was written before this was asked. */
+  valid(): Promise<Lease[]>;
+  /** Ends the leases of owners who are dead for certain, and deletes what has been over for long. */
+  forget(owners: readonly string[]): Promise<void>;
+}
+
+export interface WantedLease {
+  readonly name: string;
+  /** 0: is given up. */
+  readonly leaseMs: number;
+  /** What the others may read; ASCII. */
+  readonly note?: string;
+}
+
+export interface Lease {
+  readonly name: string;
+  readonly owner: string;
+  readonly note: string;
+  readonly leftMs: number;
+}
+
 /** Idempotent and safe to run on every broker at once. */
 export interface LedgerSweeps {
   /** Lanes that have pending rows, with the oldest of them: all lanes, or those named. One index dive a lane. */
   lanesWithWork(laneIds?: readonly number[]): Promise<{ laneId: number; oldest: string }[]>;
+  /** What of a queue has not ended, each state counted up to `most` and one more. One index dive a lane. */
+  workOf(queue: string, most: number): Promise<QueueWork>;
   /** How many requests of each lane have not ended. Reads that part of an index, so it is not for every call. */
   unfinished(): Promise<{ laneId: number; count: number }[]>;
   /** What each key sent since then and when, and the tokens of what ended since then; to the second, oldest first. */
@@ -67,6 +102,14 @@ export interface LedgerSweeps {
   heldBy(owner: string): Promise<Held[]>;
   /** Forgets a batch of the idempotency keys older than this, the oldest first; how many. */
   forgetIdempotencyKeys(olderThanMs: number): Promise<number>;
+}
+
+export interface QueueWork {
+  readonly pending: number;
+  readonly delayed: number;
+  readonly processing: number;
+  /** Since when the pending request may run that waits longest, among the first of each lane; null when none does. */
+  readonly oldestAt: number | null;
 }
 
 export interface Lately {
@@ -134,7 +177,11 @@ export interface NewRow {
   readonly retryOf: string | null;
   /** Why the dead letter is tried again, sealed; kept with the dead letter. */
   readonly retryNote?: Buffer | null;
+  /** A number below 2^32 that requests share which should run at the same upstream. */
+  readonly affinity?: number | null;
   readonly idempotency: Idempotency | null;
+  /** Stored as claimed, under fence 1: whoever stores it starts it at once, and there is nothing to claim. */
+  readonly claimed?: { readonly owner: string; readonly leaseMs: number };
 }
 
 /** Both 32 bytes: of the client's Idempotency-Key, and of what it sent with it. */
@@ -165,6 +212,9 @@ export interface ClaimedRow {
   readonly attempts: number;
   readonly deadlineAt: number | null;
   readonly notify: boolean;
+  /** The lane it was accepted into, when it has left that for the lane of another model. */
+  readonly firstLaneId: number | null;
+  readonly affinity: number | null;
   readonly body: Buffer;
 }
 
@@ -182,6 +232,8 @@ export interface Settlement extends Held {
   readonly notify: boolean;
   /** For delayed: milliseconds from now. */
   readonly delayMs?: number;
+  /** For delayed: it goes on in this lane; the one it leaves becomes its first. */
+  readonly laneId?: number;
   readonly result?: Buffer;
   readonly error?: { readonly code: string; readonly sealed: Buffer };
   readonly processingMs?: number;
@@ -193,6 +245,8 @@ export interface Settlement extends Held {
 export interface RequestRow {
   readonly id: string;
   readonly laneId: number;
+  /** The lane it was accepted into, when it has left that for the lane of another model. */
+  readonly firstLaneId: number | null;
   readonly keyId: string;
   readonly state: State;
   readonly priority: number;
@@ -219,6 +273,26 @@ export interface RequestRow {
   readonly deliveries: number;
 }
 
+export interface WaitingIn {
+  readonly laneId: number;
+  readonly before?: string;
+}
+
+/** Without its content, which may be long. */
+export type FactsRow = Pick<
+  RequestRow,
+  | 'id'
+  | 'laneId'
+  | 'keyId'
+  | 'state'
+  | 'attempts'
+  | 'createdAt'
+  | 'completedAt'
+  | 'errorCode'
+  | 'metadata'
+  | 'callback'
+>;
+
 export interface AttemptRow {
   readonly requestId: string;
   readonly fence: number;
@@ -239,6 +313,7 @@ export interface ListFilter {
   readonly before?: string;
   readonly states?: readonly State[];
   readonly model?: string;
+  readonly queue?: string;
   readonly createdAfter?: number;
   readonly createdBefore?: number;
 }

@@ -3,10 +3,11 @@ import { STATE, type NewRow } from './ledger.ts';
 import type { OpsOf } from './ledger-ops.ts';
 import { blob, id, number, type Row, type Writing } from './mysql-literals.ts';
 
-const { pending, delayed, failed } = STATE;
+const { pending, processing, delayed, failed } = STATE;
 
 const COLUMNS =
-  'id, lane_id, key_id, state, priority, created_at, run_at, deadline_at, wake_at, body, metadata, notify, callback, retry_of';
+  'id, lane_id, key_id, state, priority, created_at, run_at, deadline_at, wake_at, body, metadata, notify, callback, retry_of, ' +
+  'affinity, fence, lease_owner, lease_until, started_at';
 
 export function inserts(ops: readonly OpsOf<'insert'>[], writing: Writing): void {
   const retries = ops.filter(({ row }) => row.retryOf !== null);
@@ -20,9 +21,9 @@ export function inserts(ops: readonly OpsOf<'insert'>[], writing: Writing): void
 }
 
 /** An id that is there already is ours, from a packet whose end was not heard. */
-function insertPlain(ops: readonly OpsOf<'insert'>[], { add }: Writing): void {
+function insertPlain(ops: readonly OpsOf<'insert'>[], { add, nowMs }: Writing): void {
   if (ops.length === 0) return;
-  const rows = ops.map(({ row }) => `(${valuesOf(row).join(',')})`).join(',');
+  const rows = ops.map(({ row }) => `(${valuesOf(row, nowMs).join(',')})`).join(',');
   add(`INSERT INTO requests (${COLUMNS}) VALUES ${rows} ON DUPLICATE KEY UPDATE id = VALUES(id)`, () =>
     ops.forEach((op) => op.resolve({ kind: 'inserted' })),
   );
@@ -40,7 +41,7 @@ function insertOnce(ops: readonly OpsOf<'insert'>[], { add, nowMs }: Writing): v
   );
   for (const { row } of ops) {
     add(
-      `INSERT INTO requests (${COLUMNS}) SELECT ${valuesOf(row).join(',')} FROM idempotency_keys k
+      `INSERT INTO requests (${COLUMNS}) SELECT ${valuesOf(row, nowMs).join(',')} FROM idempotency_keys k
        WHERE ${isKeyOf(row, 'k')} AND k.request_id = ${id(row.id)} ON DUPLICATE KEY UPDATE id = requests.id`,
     );
   }
@@ -62,14 +63,14 @@ function insertOnce(ops: readonly OpsOf<'insert'>[], { add, nowMs }: Writing): v
 }
 
 /** Whoever marks the dead letter first may store the row. */
-function insertRetry({ row, resolve }: OpsOf<'insert'>, { add, mark }: Writing): void {
+function insertRetry({ row, resolve }: OpsOf<'insert'>, { add, mark, nowMs }: Writing): void {
   const dead = id(row.retryOf!);
   add(
     `UPDATE requests SET retried_as = ${id(row.id)}, retry_note = ${blob(row.retryNote ?? null)}, write_mark = ${mark}
      WHERE id = ${dead} AND state = ${failed} AND retried_as IS NULL AND discarded_at IS NULL`,
   );
   add(
-    `INSERT INTO requests (${COLUMNS}) SELECT ${valuesOf(row).join(',')} FROM requests o
+    `INSERT INTO requests (${COLUMNS}) SELECT ${valuesOf(row, nowMs).join(',')} FROM requests o
      WHERE o.id = ${dead} AND o.retried_as = ${id(row.id)} ON DUPLICATE KEY UPDATE id = requests.id`,
   );
   add(`SELECT id FROM requests WHERE id = ${id(row.id)}`, (result) =>
@@ -85,12 +86,18 @@ function nameOf(keyId: string, digest: Buffer): string {
   return `${keyId} ${digest.toString('hex')}`;
 }
 
-function valuesOf(row: NewRow): string[] {
+const UNCLAIMED = ['0', 'NULL', 'NULL', 'NULL'];
+
+function valuesOf(row: NewRow, nowMs: string): string[] {
   const times = [row.createdAt, row.runAt, row.deadlineAt, row.runAt ?? row.deadlineAt].map(number);
-  const state = row.runAt === null ? pending : delayed;
+  const waiting = row.runAt === null ? pending : delayed;
+  const state = row.claimed ? processing : waiting;
+  const { claimed } = row;
   return [
     ...[id(row.id), number(row.laneId), id(row.keyId), String(state), number(row.priority), ...times],
     ...[blob(row.body), blob(row.metadata), row.notify ? '1' : '0', blob(row.callback)],
     row.retryOf === null ? 'NULL' : id(row.retryOf),
+    number(row.affinity ?? null),
+    ...(claimed ? ['1', id(claimed.owner), `${nowMs} + ${number(claimed.leaseMs)}`, nowMs] : UNCLAIMED),
   ];
 }

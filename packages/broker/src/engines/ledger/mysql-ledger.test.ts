@@ -6,6 +6,7 @@ import { migrateDatabase } from '../database/migrate.ts';
 import { describeBrokenLedger } from './ledger-broken.conformance.ts';
 import { describeLedgerOutcomes, readOutboxOf } from './ledger-outcomes.conformance.ts';
 import { describeLedger } from './ledger.conformance.ts';
+import { describeLeases } from './leases.conformance.ts';
 import { openMysqlLedger } from './mysql-ledger.ts';
 import { ledgerHands } from './testing/ledger-hands.ts';
 
@@ -40,6 +41,7 @@ describe.skipIf(!mariadbAvailable)('on MariaDB', () => {
 
   describeLedger('MySQL ledger', open);
   describeBrokenLedger('MySQL ledger, broken', open);
+  describeLeases('MySQL ledger, leases', open);
   describeLedgerOutcomes('MySQL ledger, outcomes', open, () => readOutboxOf(database!)());
 });
 

@@ -3,6 +3,7 @@ import mysql, { type Connection, type Pool, type PoolConnection, type ResultSetH
 import { failpoint } from '../../kernel/failpoints.ts';
 import { isOutOfReach } from '../connections/mysql.ts';
 import { laneBook } from './lane-book.ts';
+import { leaseBook } from './lease-book.ts';
 import { ledgerChecks } from './ledger-checks.ts';
 import { ledgerReads } from './ledger-reads.ts';
 import { ledgerSweeps } from './ledger-sweeps.ts';
@@ -30,6 +31,8 @@ const SESSION = [
   'SET SESSION innodb_lock_wait_timeout = 5',
 ].join('; ');
 
+const BEGIN = 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED;\nSTART TRANSACTION';
+
 /** Deadlock and lock wait: the whole transaction was rolled back and may simply run again. */
 const AGAIN = new Set(['ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT', 'ER_CHECKREAD']);
 
@@ -37,6 +40,7 @@ export function openMysqlLedger(url: string): Ledger {
   const pool = mysql.createPool({
     uri: url,
     connectionLimit: 4,
+    multipleStatements: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
     charset: 'utf8mb4_unicode_ci',
     supportBigNumbers: true,
@@ -95,6 +99,7 @@ export function openMysqlLedger(url: string): Ledger {
     ...ledgerReads(sql),
     lanes: laneBook(sql),
     sweeps: ledgerSweeps(sql),
+    leases: leaseBook(sql),
     checks: ledgerChecks(poolRunner(pool, CHECKS_TIMEOUT_MS)),
     sql,
     close: async () => {
@@ -135,20 +140,19 @@ function poolRunner(pool: Pool, timeoutMs = QUERY_TIMEOUT_MS): SqlRunner {
   };
 }
 
-/** Deadlocks and lock waits are run again; the sweeps that use it can also simply come again. */
+/** One packet, and its commit. Deadlocks and lock waits are run again; whoever uses it can also simply come again. */
 async function transaction(pool: Pool, statements: readonly Statement[]): Promise<number[]> {
+  if (statements.length === 0) return [];
+  const packet = [BEGIN, ...statements.map(({ sql, values }) => mysql.format(sql, [...values]))].join(';\n');
   for (let tries = 1; ; tries++) {
     const live = await connectionOf(pool);
     try {
-      await run(live, 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED');
-      await run(live, 'START TRANSACTION');
-      const changed: number[] = [];
-      for (const { sql, values } of statements)
-        changed.push(((await run(live, sql, { values })) as ResultSetHeader).affectedRows);
-      await failpoint('ledger.before_commit');
+      const results = (await run(live, packet)) as ResultSetHeader[];
+      const held = failpoint('ledger.before_commit');
+      if (held) await held;
       await run(live, 'COMMIT');
       live.release();
-      return changed;
+      return results.slice(-statements.length).map(({ affectedRows }) => affectedRows);
     } catch (error) {
       if (isOutOfReach(error)) live.destroy();
       else

@@ -36,7 +36,7 @@ export function settles(ops: readonly OpsOf<'settle'>[], writing: Writing): void
 function update(all: readonly Settlement[], { nowMs, mark }: Writing): string {
   const { to, owner } = all[0]!;
   const pick = (value: (one: Settlement) => string): string => cases(all, value);
-  const changes = to === 'pending' ? ['wake_at = deadline_at'] : outcome(all, nowMs);
+  const changes = to === 'pending' ? ['wake_at = deadline_at'] : [...outcome(all, nowMs), ...otherLane(all)];
   return `UPDATE requests SET ${changes.join(', ')}, state = ${STATE[to]}, lease_owner = NULL, lease_until = NULL, write_mark = ${mark}
     WHERE id IN (${all.map((one) => id(one.id)).join(',')}) AND state = ${processing}
       AND fence = ${pick((one) => number(one.fence))} AND lease_owner = ${all.every((one) => one.owner === owner) ? id(owner) : pick((one) => id(one.owner))}`;
@@ -58,6 +58,14 @@ function outcome(all: readonly Settlement[], nowMs: string): string[] {
     `completion_tokens = ${pick((one) => number(one.completionTokens ?? null))}`,
     `upstream = ${pick((one) => text(one.upstream ?? null))}`,
   ];
+}
+
+/** Assignments happen from left to right: the first lane is noted before the lane is another. */
+function otherLane(all: readonly Settlement[]): string[] {
+  if (all.every((one) => one.laneId === undefined)) return [];
+  const pick = (column: string, value: (laneId: number) => string): string =>
+    `${column} = ${cases(all, (one) => (one.laneId === undefined ? column : value(one.laneId)))}`;
+  return [pick('first_lane_id', () => 'COALESCE(first_lane_id, lane_id)'), pick('lane_id', number)];
 }
 
 /** The value itself when all agree, which most do. */

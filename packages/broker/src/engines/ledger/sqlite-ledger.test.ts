@@ -8,6 +8,7 @@ import { migrateDatabase } from '../database/migrate.ts';
 import { describeBrokenLedger } from './ledger-broken.conformance.ts';
 import { describeLedgerOutcomes, readOutboxOf } from './ledger-outcomes.conformance.ts';
 import { describeLedger } from './ledger.conformance.ts';
+import { describeLeases } from './leases.conformance.ts';
 import { openSqliteLedger } from './sqlite-ledger.ts';
 
 const dataDir = await mkdtemp(join(tmpdir(), 'fila-ledger-'));
@@ -21,4 +22,5 @@ afterAll(async () => {
 const open = async () => openSqliteLedger(database.sqliteFile!);
 describeLedger('SQLite ledger', open);
 describeBrokenLedger('SQLite ledger, broken', open);
+describeLeases('SQLite ledger, leases', open);
 describeLedgerOutcomes('SQLite ledger, outcomes', open, readOutboxOf(database));

@@ -1,18 +1,21 @@
-/** The ledger on SQLite: one handle of its own, one transaction a flush, on the event loop's thread (a commit takes well under 1 ms). */
+/** The ledger on SQLite: one handle of its own, one transaction for all writes of a moment, on the event loop's thread (a commit takes well under 1 ms). */
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { failpoint, failpointSync } from '../../kernel/failpoints.ts';
 import { SQLITE_PRAGMAS } from '../database/database.ts';
 import { laneBook } from './lane-book.ts';
+import { leaseBook } from './lease-book.ts';
 import { ledgerChecks } from './ledger-checks.ts';
 import { ledgerReads } from './ledger-reads.ts';
 import { ledgerSweeps } from './ledger-sweeps.ts';
 import { LedgerUnavailable, type Ledger } from './ledger.ts';
-import { bytesOf, type LedgerOp } from './ledger-ops.ts';
+import { bytesOf } from './ledger-ops.ts';
 import { SelfClockedFlush } from './self-clocked-flush.ts';
-import type { SqlRunner, SqlValue } from './sql-runner.ts';
+import type { SqlRunner, SqlValue, Statement } from './sql-runner.ts';
 import { ledgerWrites } from './ledger-writes.ts';
-import { asBuffer, NOW, sqliteWriter } from './sqlite-writer.ts';
+import { asBuffer, NOW, type SqliteOp, sqliteWriter } from './sqlite-writer.ts';
 
+/** Of the texts that callers build, not many more are alive. */
+const REMEMBERED_STATEMENTS = 500;
 const FLUSH_LIMITS = { maxOps: 256, maxBytes: 8 * 1024 * 1024 };
 const BUSY = 5;
 const BUSY_LIMIT_MS = 5_000;
@@ -23,8 +26,11 @@ export function openSqliteLedger(file: string): Ledger {
   for (const pragma of SQLITE_PRAGMAS) db.exec(`PRAGMA ${pragma}`);
   const statements = new Map<string, StatementSync>();
   const prepare = (sql: string): StatementSync => {
-    let statement = statements.get(sql);
-    if (!statement) statements.set(sql, (statement = db.prepare(sql)));
+    const known = statements.get(sql);
+    if (known) return known;
+    if (statements.size >= REMEMBERED_STATEMENTS) statements.clear();
+    const statement = db.prepare(sql);
+    statements.set(sql, statement);
     return statement;
   };
 
@@ -36,16 +42,17 @@ export function openSqliteLedger(file: string): Ledger {
     byLaneAndState: '',
     all: <Row>(text: string, values: readonly SqlValue[] = []) =>
       whenFree(() => (prepare(text).all(...values) as object[]).map(withBuffers) as Row[]),
-    run: (text, values = []) => whenFree(() => Number(prepare(text).run(...values).changes)),
-    together: (all) =>
-      whenFree(() =>
-        transaction(db, () => all.map((one) => Number(prepare(one.sql).run(...one.values).changes))),
-      ),
+    run: async (text, values = []) => (await together([{ sql: text, values }]))[0]!,
+    together: (all) => together(all),
   };
   const write = sqliteWriter(prepare);
 
+  function together(statements: readonly Statement[]): Promise<number[]> {
+    return new Promise((resolve, reject) => writes.add({ kind: 'statements', statements, resolve, reject }));
+  }
+
   /** All or nothing; when one operation is what fails, the others are written without it. What was written stays so. */
-  async function flush(ops: LedgerOp[]): Promise<void> {
+  async function flush(ops: SqliteOp[]): Promise<void> {
     let isCommitted = false;
     try {
       const unsent = failpoint('ledger.before_flush');
@@ -62,12 +69,13 @@ export function openSqliteLedger(file: string): Ledger {
     }
   }
 
-  const writes = new SelfClockedFlush<LedgerOp>(flush, bytesOf, FLUSH_LIMITS);
+  const writes: SelfClockedFlush<SqliteOp> = new SelfClockedFlush<SqliteOp>(flush, sizeOf, FLUSH_LIMITS);
   return {
     ...ledgerWrites(writes),
     ...ledgerReads(sql),
     lanes: laneBook(sql),
     sweeps: ledgerSweeps(sql),
+    leases: leaseBook(sql),
     checks: ledgerChecks(sql),
     sql,
     close: async () => {
@@ -75,6 +83,10 @@ export function openSqliteLedger(file: string): Ledger {
       if (db.isOpen) db.close();
     },
   };
+}
+
+function sizeOf(op: SqliteOp): number {
+  return op.kind === 'statements' ? 400 * op.statements.length : bytesOf(op);
 }
 
 function transaction<T>(db: DatabaseSync, work: () => T): T {

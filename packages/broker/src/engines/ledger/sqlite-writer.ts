@@ -10,7 +10,17 @@ import {
   type Settlement,
 } from './ledger.ts';
 import type { LedgerOp } from './ledger-ops.ts';
-import type { SqlValue } from './sql-runner.ts';
+import type { SqlValue, Statement } from './sql-runner.ts';
+
+/** There is one writer, so what other rooms write joins the same commit. */
+export type SqliteOp =
+  | LedgerOp
+  | {
+      readonly kind: 'statements';
+      readonly statements: readonly Statement[];
+      resolve(changed: number[]): void;
+      reject(error: unknown): void;
+    };
 
 /** Milliseconds since 1970. */
 export const NOW = `CAST(unixepoch('subsec') * 1000 AS INTEGER)`;
@@ -23,18 +33,22 @@ const REMEMBERED = 'SELECT request_id, fingerprint FROM idempotency_keys WHERE k
 
 const RETRY = `UPDATE requests SET retried_as = ?, retry_note = ? WHERE id = ? AND state = ${failed} AND retried_as IS NULL AND discarded_at IS NULL`;
 
-const INSERT = `INSERT INTO requests (id, lane_id, key_id, state, priority, created_at, run_at, deadline_at, wake_at, body, metadata, notify, callback, retry_of)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+const INSERT = `INSERT INTO requests (id, lane_id, key_id, state, priority, created_at, run_at, deadline_at, wake_at, body, metadata, notify, callback, retry_of, affinity)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
+const INSERT_CLAIMED = `INSERT INTO requests (id, lane_id, key_id, state, priority, created_at, run_at, deadline_at, wake_at, body, metadata, notify, callback, retry_of, affinity, fence, lease_owner, lease_until, started_at)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ${NOW} + ?, ${NOW})`;
 
 const CLAIM = `UPDATE requests
   SET state = ${processing}, fence = fence + 1, lease_owner = ?, lease_until = ${NOW} + ?, started_at = ${NOW}
   WHERE n IN (SELECT n FROM requests WHERE lane_id = ? AND state = ${pending} ORDER BY id LIMIT ?)
-  RETURNING id, lane_id, key_id, fence, attempts, deadline_at, notify, body`;
+  RETURNING id, lane_id, key_id, fence, attempts, deadline_at, notify, first_lane_id, affinity, body`;
 
 const SETTLE = `UPDATE requests
   SET state = ?1, attempts = attempts + ?2, wake_at = CASE WHEN ?3 IS NULL THEN NULL ELSE MIN(${NOW} + ?3, COALESCE(deadline_at, ${NOW} + ?3)) END,
     completed_at = CASE WHEN ?1 < ${delayed} THEN ${NOW} END, lease_owner = NULL, lease_until = NULL,
-    result = ?4, error = ?5, error_code = ?6, processing_ms = ?7, prompt_tokens = ?8, completion_tokens = ?9, upstream = ?10
+    result = ?4, error = ?5, error_code = ?6, processing_ms = ?7, prompt_tokens = ?8, completion_tokens = ?9, upstream = ?10,
+    first_lane_id = CASE WHEN ?14 IS NULL THEN first_lane_id ELSE COALESCE(first_lane_id, lane_id) END, lane_id = COALESCE(?14, lane_id)
   WHERE id = ?11 AND state = ${processing} AND fence = ?12 AND lease_owner = ?13`;
 
 const NOTE_ATTEMPT = `INSERT INTO request_attempts (request_id, fence, upstream, error_code, error, ended_at) VALUES (?, ?, ?, ?, ?, ${NOW})`;
@@ -58,7 +72,7 @@ const UNCHECK = `DELETE FROM idempotency_keys WHERE key_id = 'check'`;
 
 type Prepare = (sql: string) => StatementSync;
 
-export function sqliteWriter(prepare: Prepare): (op: LedgerOp) => unknown {
+export function sqliteWriter(prepare: Prepare): (op: SqliteOp) => unknown {
   const didChange = (sql: string, ...values: SqlValue[]): boolean =>
     prepare(sql).run(...values).changes === 1;
 
@@ -74,6 +88,8 @@ export function sqliteWriter(prepare: Prepare): (op: LedgerOp) => unknown {
     if (op.kind === 'settle') return settle(prepare, op.settlement);
     if (op.kind === 'cancel') return cancel(op.id, op.keyId);
     if (op.kind === 'check') return void [CHECK, UNCHECK].forEach((sql) => prepare(sql).run());
+    if (op.kind === 'statements')
+      return op.statements.map(({ sql, values }) => Number(prepare(sql).run(...values).changes));
     if (op.kind === 'discard') return didChange(DISCARD, op.reason, op.id);
     const still = op.held.filter(({ id, fence }) => didChange(RENEW, op.leaseMs, id, fence, op.owner));
     return new Set(still.map(({ id }) => id));
@@ -96,10 +112,13 @@ function insert(prepare: Prepare, row: NewRow): Inserted {
     const { changes } = prepare(RETRY).run(row.id, row.retryNote ?? null, row.retryOf);
     if (changes !== 1) return { kind: 'taken' };
   }
-  const state = row.runAt === null ? pending : delayed;
+  const waiting = row.runAt === null ? pending : delayed;
+  const state = row.claimed ? processing : waiting;
   const times = [row.createdAt, row.runAt, row.deadlineAt, row.runAt ?? row.deadlineAt];
-  const rest = [row.body, row.metadata, Number(row.notify), row.callback, row.retryOf];
-  prepare(INSERT).run(row.id, row.laneId, row.keyId, state, row.priority, ...times, ...rest);
+  const rest = [row.body, row.metadata, Number(row.notify), row.callback, row.retryOf, row.affinity ?? null];
+  const values = [row.id, row.laneId, row.keyId, state, row.priority, ...times, ...rest];
+  if (row.claimed) prepare(INSERT_CLAIMED).run(...values, row.claimed.owner, row.claimed.leaseMs);
+  else prepare(INSERT).run(...values);
   return { kind: 'inserted' };
 }
 
@@ -114,6 +133,8 @@ function claim(prepare: Prepare, { laneId, limit, owner, leaseMs }: Claim): Clai
       attempts: Number(row['attempts']),
       deadlineAt: row['deadline_at'] === null ? null : Number(row['deadline_at']),
       notify: row['notify'] === 1,
+      firstLaneId: row['first_lane_id'] === null ? null : Number(row['first_lane_id']),
+      affinity: row['affinity'] === null ? null : Number(row['affinity']),
       body: asBuffer(row['body'] as Uint8Array),
     }))
     .sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -130,7 +151,15 @@ function settle(prepare: Prepare, to: Settlement): boolean {
     to.upstream ?? null,
   ];
   const delay = to.to === 'delayed' ? (to.delayMs ?? 0) : null;
-  const values = [STATE[to.to], Number(to.countsAttempt), delay, ...kept, ...usage, ...fence];
+  const values = [
+    STATE[to.to],
+    Number(to.countsAttempt),
+    delay,
+    ...kept,
+    ...usage,
+    ...fence,
+    to.laneId ?? null,
+  ];
   if (prepare(SETTLE).run(...values).changes !== 1) return false;
   if (to.error)
     prepare(NOTE_ATTEMPT).run(to.id, to.fence, to.upstream ?? null, to.error.code, to.error.sealed);

@@ -30,15 +30,17 @@ export function watchedLedger(
   }
 
   const soon = <T>(call: () => Promise<T>): Promise<T> => inTime(watched(call), answerMs, late);
-  const { lanes, sweeps } = ledger;
+  const { lanes, sweeps, leases } = ledger;
   return {
     insert: (row) => soon(() => ledger.insert(row)),
     cancel: (id, keyId) => soon(() => ledger.cancel(id, keyId)),
     discard: (id, reason) => soon(() => ledger.discard(id, reason)),
     find: (id) => soon(() => ledger.find(id)),
+    facts: (ids) => watched(() => ledger.facts(ids)),
     body: (id) => soon(() => ledger.body(id)),
     list: (filter) => soon(() => ledger.list(filter)),
     attempts: (id) => soon(() => ledger.attempts(id)),
+    waiting: (lanes, most) => soon(() => ledger.waiting(lanes, most)),
     lanes: {
       idOf: (lane) => soon(() => lanes.idOf(lane)),
       nameOf: (id) => soon(() => lanes.nameOf(id)),
@@ -46,6 +48,11 @@ export function watchedLedger(
     claim: (claim) => watched(() => ledger.claim(claim)),
     settle: (settlement) => watched(() => ledger.settle(settlement)),
     renew: (owner, leaseMs, held) => watched(() => ledger.renew(owner, leaseMs, held)),
+    leases: {
+      write: (owner, wanted) => watched(() => leases.write(owner, wanted)),
+      valid: () => watched(() => leases.valid()),
+      forget: (owners) => watched(() => leases.forget(owners)),
+    },
     checks: {
       find: () => watched(() => ledger.checks.find()),
       sealed: (after) => watched(() => ledger.checks.sealed(after)),
@@ -60,6 +67,7 @@ export function watchedLedger(
     },
     sweeps: {
       lanesWithWork: (laneIds) => watched(() => sweeps.lanesWithWork(laneIds)),
+      workOf: (queue, most) => watched(() => sweeps.workOf(queue, most)),
       lately: (sinceMs) => watched(() => sweeps.lately(sinceMs)),
       unfinished: () => watched(() => sweeps.unfinished()),
       wake: () => watched(() => sweeps.wake()),

@@ -15,7 +15,7 @@ function newKey(more: Partial<StoredKey> = {}): StoredKey {
     ...{ id: newId('key'), name: 'Intranet ção 🔑', prefix: 'fila_live_abcdefgh', status: 'active' },
     ...{ secretHash: randomBytes(32), webhookSecret: randomBytes(80), pepperVersion: 1, flags: 0 },
     ...{ limitMinute: 1, limitHour: 0, limitDay: 1_000_000_000, limitBurst: 0, limitTokensDay: null },
-    ...{ plan: 'gold', maxQueued: null, maxConcurrent: 3 },
+    ...{ plan: 'gold', maxQueued: null, maxConcurrent: 3, weight: null },
     ...{ expiresAt: NOW + 1, lastUsedAt: null, createdAt: NOW, revokedAt: null },
     ...more,
   };

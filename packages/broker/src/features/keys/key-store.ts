@@ -63,6 +63,7 @@ export function keyStore(sequelize: Sequelize): KeyStore {
       limitTokensDay: { ...own, field: 'limit_tokens_day' },
       maxQueued: { ...own, field: 'max_queued' },
       maxConcurrent: { ...own, field: 'max_concurrent' },
+      weight: own,
       flags: count,
       expiresAt: { ...time, field: 'expires_at' },
       lastUsedAt: { ...time, field: 'last_used_at' },

@@ -170,6 +170,7 @@ describe('the limits of a key', () => {
       'limit_tokens_day',
       'max_queued',
       'max_concurrent',
+      'weight',
     ]);
     expect(await here.accept(key)).toMatchObject({
       plan: 'gold',

@@ -3,6 +3,7 @@ import { isIPv6 } from 'node:net';
 
 /** IPv4 as it is, also inside IPv6; of IPv6 the /64 network, of which one subscriber has all addresses. */
 export function clientAddress(ip: string): string {
+  if (!ip.includes(':')) return ip;
   const [bare = ''] = ip.toLowerCase().split('%');
   const [, mapped] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(bare) ?? [];
   if (mapped) return mapped;

@@ -10,7 +10,14 @@ import { createLimits } from './limits.ts';
 
 const KEY: AcceptedKey = { id: newId('key'), name: 'shop', plan: null, expiresAt: null, ...NO_LIMITS };
 
-function open(more: { targetWaitMs?: number; wrongKeysMinute?: number; limits?: Partial<AcceptedKey> } = {}) {
+function open(
+  more: {
+    targetWaitMs?: number;
+    wrongKeysMinute?: number;
+    limits?: Partial<AcceptedKey>;
+    isPaused?: (queue: string) => boolean;
+  } = {},
+) {
   const clock = { nowMs: Date.now(), now: () => clock.nowMs };
   const key = { ...KEY, ...more.limits };
   const waiting = { oldest: null as string | null };
@@ -41,7 +48,7 @@ function open(more: { targetWaitMs?: number; wrongKeysMinute?: number; limits?: 
       ...{ writeLimitMinute: 0, readLimitMinute: 0, adminLimitMinute: 0, maxQueued: 0 },
       targetWaitMs: more.targetWaitMs ?? 0,
     },
-    ...{ clock, logger: { ...silentLogger, info: log, warn: log } },
+    ...{ isPaused: more.isPaused, clock, logger: { ...silentLogger, info: log, warn: log } },
   });
   onTestFinished(() => limits.stop());
   const send = async () =>
@@ -50,6 +57,19 @@ function open(more: { targetWaitMs?: number; wrongKeysMinute?: number; limits?: 
 }
 
 describe('while requests wait too long', () => {
+  it('in a queue that is paused, those of others are taken all the same', async () => {
+    let looks = 0;
+    const isPaused = (queue: string): boolean => {
+      looks += 1;
+      return queue === 'q';
+    };
+    const { limits, clock, waiting, send } = open({ targetWaitMs: 5_000, isPaused });
+    waiting.oldest = newId('req', clock.nowMs - 60_000);
+    await limits.start();
+    await vi.waitFor(() => expect(looks).toBeGreaterThan(1), { timeout: 8_000, interval: 50 });
+    expect(new Set(await Promise.all(Array.from({ length: 100 }, send)))).toEqual(new Set(['passed']));
+  });
+
   it('a part of them is refused, reading never; when they no longer do all are taken again', async () => {
     const { limits, clock, key, waiting, lines, send } = open({ targetWaitMs: 5_000 });
     const share = async () => {

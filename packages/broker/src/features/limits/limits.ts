@@ -74,6 +74,8 @@ interface LimitsDeps {
     readonly sweeps: Pick<Ledger['sweeps'], 'lanesWithWork' | 'unfinished' | 'lately'>;
   };
   readonly settings: LimitSettings & { readonly targetWaitMs: number };
+  /** What waits there waits on purpose. */
+  readonly isPaused?: (queue: string) => boolean;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -85,7 +87,15 @@ const LOOK_SHARE = 20;
 const OVERLOADED_RETRY_S = 5;
 const FREE: Admission = { headers: {}, refusal: null, hasPlace: false };
 
-export function createLimits({ limiter, keys, ledger, settings, clock, logger }: LimitsDeps): Limits {
+export function createLimits({
+  limiter,
+  keys,
+  ledger,
+  settings,
+  isPaused,
+  clock,
+  logger,
+}: LimitsDeps): Limits {
   const book = createRuleBook(settings);
   const drain = createDrainRate();
   const thinning = createThinning();
@@ -173,7 +183,9 @@ export function createLimits({ limiter, keys, ledger, settings, clock, logger }:
 
   async function adapt(): Promise<void> {
     if (settings.targetWaitMs === 0) return;
-    const oldest = (await ledger.sweeps.lanesWithWork()).map(({ oldest: id }) => clock.now() - idTime(id));
+    const oldest: number[] = [];
+    for (const { laneId, oldest: id } of await ledger.sweeps.lanesWithWork())
+      if (!isPaused?.((await ledger.lanes.nameOf(laneId)).queue)) oldest.push(clock.now() - idTime(id));
     const before = factor;
     factor = nextFactor(factor, Math.max(0, ...oldest), settings.targetWaitMs);
     if (before === 1 && factor < 1)

@@ -174,11 +174,13 @@ function flowOnWire(flow: Flow): Overview['flow'] {
 
 function upstreamOnWire(state: UpstreamState): Overview['upstreams'][number] {
   const takesCalls = state.status === 'up' && state.isEnabled && !state.isDraining;
+  const slots = state.slots === 'auto' ? Math.max(1, ...state.byModel.map((one) => one.slots)) : state.slots;
+  const left = state.byModel.map((one) => one.slots - one.running);
   return {
     ...{ id: state.id, status: state.status, last_error: state.lastError ?? null },
     since: state.since === undefined ? null : new Date(state.since).toISOString(),
-    ...{ enabled: state.isEnabled, draining: state.isDraining, slots: state.slots, running: state.running },
-    free: takesCalls ? Math.max(0, state.slots - Math.max(0, ...state.byModel.map((one) => one.running))) : 0,
+    ...{ enabled: state.isEnabled, draining: state.isDraining, slots, running: state.running },
+    free: takesCalls ? Math.max(0, Math.min(slots, ...left)) : 0,
     models: state.models.length,
     version: state.version ?? null,
     open_breakers: state.byModel.filter(({ breaker }) => breaker !== 'closed').map(({ model }) => model),

@@ -4,9 +4,14 @@ import { LedgerUnavailable, type Ledger } from '../../engines/ledger/ledger.ts';
 import { newId } from '../../kernel/ids.ts';
 import { NO_LIMITS } from '../../kernel/key-limits.ts';
 import { silentLogger } from '../../kernel/logger.ts';
+import type { Room } from '../worker/worker.ts';
 import { createAcceptance } from './accept-request.ts';
 
-function acceptance(insert: Ledger['insert'], activate: ActiveLanes['activate']) {
+function acceptance(
+  insert: Ledger['insert'],
+  activate: ActiveLanes['activate'],
+  makeRoom: () => Room | null = () => null,
+) {
   return createAcceptance({
     ledger: { insert, lanes: { idOf: async () => 1 } } as unknown as Ledger,
     activeLanes: { activate } as ActiveLanes,
@@ -14,7 +19,12 @@ function acceptance(insert: Ledger['insert'], activate: ActiveLanes['activate'])
     content: { seal: () => Buffer.from('sealed') } as never,
     view: null as never,
     ...{ clock: { now: () => 1_000 }, logger: silentLogger, defaultModel: 'm' },
-    ...{ offerLane: () => false, hasReceivers: async () => false, problemOfCallback: () => null },
+    ...{
+      offerLane: () => false,
+      makeRoom,
+      hasReceivers: async () => false,
+      problemOfCallback: () => null,
+    },
   });
 }
 
@@ -41,5 +51,57 @@ describe('accepting a request', () => {
     );
     await expect(accept(arrival)).rejects.toThrow(LedgerUnavailable);
     expect(activated).toBe(0);
+  });
+
+  describe('that would start at once', () => {
+    const claimed = { owner: 'run', leaseMs: 1_000 };
+    function openRoom() {
+      const heard: unknown[] = [];
+      const room: Room = {
+        claimed,
+        enter: ({ id, fence, attempts }) => heard.push({ id, fence, attempts }),
+        giveUp: ({ mayBeStored }) => heard.push({ mayBeStored }),
+      };
+      return { heard, makeRoom: () => room };
+    }
+
+    it('stores it as claimed, starts it when it is stored, and makes no lane active', async () => {
+      const { heard, makeRoom } = openRoom();
+      let activated = 0;
+      const { accept } = acceptance(
+        async (row) => {
+          expect(row.claimed).toEqual(claimed);
+          expect(heard).toEqual([]);
+          return { kind: 'inserted' };
+        },
+        async () => void (activated += 1),
+        makeRoom,
+      );
+      const { request } = await accept(arrival);
+      expect(heard).toEqual([{ id: request.id, fence: 1, attempts: 0 }]);
+      expect(activated).toBe(0);
+    });
+
+    it('gives the room up when it is not stored, or nobody can tell', async () => {
+      const { heard, makeRoom } = openRoom();
+      const { accept } = acceptance(
+        () => Promise.reject(new LedgerUnavailable('away')),
+        async () => {},
+        makeRoom,
+      );
+      await expect(accept(arrival)).rejects.toThrow(LedgerUnavailable);
+      expect(heard).toEqual([{ mayBeStored: true }]);
+    });
+
+    it('asks for no room when it is to run later', async () => {
+      const { heard, makeRoom } = openRoom();
+      const { accept } = acceptance(
+        async () => ({ kind: 'inserted' }),
+        async () => {},
+        makeRoom,
+      );
+      await accept({ ...arrival, input: { prompt: 'Hi', run_at: '2030-01-01T00:00:00Z' } });
+      expect(heard).toEqual([]);
+    });
   });
 });

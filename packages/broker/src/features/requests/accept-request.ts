@@ -1,6 +1,6 @@
 /** The way in: seals a request, stores it once, and makes its lane active. */
 import type { ActiveLanes, Lane } from '../../engines/active-lanes/active-lanes.ts';
-import type { LaneName, Ledger, NewRow, RequestRow } from '../../engines/ledger/ledger.ts';
+import type { Inserted, LaneName, Ledger, NewRow, RequestRow } from '../../engines/ledger/ledger.ts';
 import type { Vault } from '../../engines/vault/vault.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { CreateRequest } from '../../kernel/contract.generated.ts';
@@ -9,9 +9,11 @@ import { failpoint } from '../../kernel/failpoints.ts';
 import { newId } from '../../kernel/ids.ts';
 import { bandOf, DEFAULT_QUEUE, listOf, modelInFull } from '../../kernel/lanes.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import { affinityOf } from './affinity.ts';
 import { createFingerprints } from './fingerprint.ts';
 import { bodyOf, type RequestContent, type RetryNote } from './request-content.ts';
 import type { Told } from '../overview/overview.ts';
+import type { Room } from '../worker/worker.ts';
 import type { Accepted, Arrival } from './requests.ts';
 import { newView, type RequestView } from './request-view.ts';
 
@@ -20,6 +22,10 @@ export interface AcceptDeps {
   readonly activeLanes: ActiveLanes;
   /** Whether who dispatches here sees to a lane himself; then it need not be made active for all. */
   readonly offerLane: (lane: Lane, name: LaneName) => boolean;
+  /** A request stands in line; to be told at no cost. */
+  readonly onAccepted?: (request: { readonly id: string; readonly laneId: number }) => void;
+  /** For a request that would start at once: it is stored as claimed. Null when it has to stand in line. */
+  readonly makeRoom: (name: LaneName) => Room | null;
   readonly vault: Vault;
   readonly content: RequestContent;
   readonly view: RequestView;
@@ -30,6 +36,8 @@ export interface AcceptDeps {
   readonly hasReceivers: (keyId: string) => Promise<boolean>;
   /** Hears of what comes in. */
   readonly told?: Pick<Told, 'accepted' | 'cancelled'>;
+  /** Whether there is a queue of this name, as far as known here. */
+  readonly hasQueue?: (name: string) => boolean;
   /** What is wrong with a URL to call back, or null. */
   readonly problemOfCallback: (url: string) => string | null;
 }
@@ -47,33 +55,62 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
   const { ledger, content, clock, logger, view, defaultModel } = deps;
   const fingerprints = createFingerprints(deps.vault);
 
-  async function accept({ key, input, idempotencyKey }: Arrival): Promise<Accepted> {
+  async function accept({ key, input, idempotencyKey, defaultPriority }: Arrival): Promise<Accepted> {
     const now = clock.now();
     const id = newId('req', now);
-    const { metadata, priority = DEFAULT_PRIORITY, callback_url: callback } = input;
+    const { metadata, callback_url: callback, queue = DEFAULT_QUEUE } = input;
+    const priority = input.priority ?? defaultPriority ?? DEFAULT_PRIORITY;
     const model = modelInFull(input.model ?? defaultModel);
     const times = checkedTimes(input, now);
     if (callback !== undefined) checkCallback(callback);
-    const lane = { queue: DEFAULT_QUEUE, keyId: key.id, band: bandOf(priority), model };
+    const lane = { queue, keyId: key.id, band: bandOf(priority), model };
     const laneId = await ledger.lanes.idOf(lane);
+    const affinity = affinityOf(key.id, metadata ?? null);
     const row: NewRow = {
       ...{ id, laneId, keyId: key.id, priority, createdAt: now, ...times, retryOf: null },
+      affinity,
       body: content.seal('body', id, bodyOf(input)),
       metadata: metadata === undefined ? null : sealedMetadata(id, metadata),
       callback: callback === undefined ? null : content.seal('callback', id, callback),
       notify: callback !== undefined || (await deps.hasReceivers(key.id)),
       idempotency: idempotencyKey === null ? null : fingerprints.of(idempotencyKey, input),
     };
-    const unstored = failpoint('accept.before_insert');
-    if (unstored) await unstored;
-    const inserted = await ledger.insert(row);
-    const stored = failpoint('accept.after_insert');
-    if (stored) await stored;
-    if (inserted.kind === 'repeated') return repeated(inserted);
+    const room = times.runAt === null ? deps.makeRoom(lane) : null;
+    const inserted = await insert(row, room);
+    if (inserted.kind === 'repeated') {
+      room?.giveUp({ mayBeStored: false });
+      return repeated(inserted);
+    }
     deps.told?.accepted(row, lane);
-    if (times.runAt === null) void activate(laneId, lane);
-    const known = { model, priority, metadata: metadata ?? null, createdAt: now, retryOf: null, ...times };
+    if (room) room.enter({ ...row, fence: 1, attempts: 0, firstLaneId: null, affinity });
+    else if (times.runAt === null) {
+      void activate(laneId, lane);
+      deps.onAccepted?.(row);
+    }
+    const known = {
+      model,
+      queue,
+      priority,
+      metadata: metadata ?? null,
+      createdAt: now,
+      retryOf: null,
+      ...times,
+    };
     return { request: newView(id, known), isRepeated: false };
+  }
+
+  async function insert(row: NewRow, room: Room | null): Promise<Inserted> {
+    try {
+      const unstored = failpoint('accept.before_insert');
+      if (unstored) await unstored;
+      const inserted = await ledger.insert(room ? { ...row, claimed: room.claimed } : row);
+      const stored = failpoint('accept.after_insert');
+      if (stored) await stored;
+      return inserted;
+    } catch (error) {
+      room?.giveUp({ mayBeStored: true });
+      throw error;
+    }
   }
 
   async function repeated({ id, isSame }: { id: string; isSame: boolean }): Promise<Accepted> {
@@ -86,28 +123,34 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
 
   async function retry(dead: RequestRow, note?: RetryNote): Promise<string | null> {
     const id = newId('req', clock.now());
-    const reseal = async (
-      column: 'body' | 'metadata' | 'callback',
-      sealed: Buffer | null,
-    ): Promise<Buffer | null> =>
+    const reseal = async (column: 'body' | 'callback', sealed: Buffer | null): Promise<Buffer | null> =>
       sealed && content.seal(column, id, await content.open(column, dead.id, sealed));
+    const metadata = dead.metadata && (await content.open('metadata', dead.id, dead.metadata));
     const body = await ledger.body(dead.id);
     if (!body) return null;
-    const lane = await ledger.lanes.nameOf(dead.laneId);
+    const lane = await laneOfRetry(dead);
+    const laneId = await ledger.lanes.idOf(lane);
     const inserted = await ledger.insert({
-      ...{ id, laneId: dead.laneId, keyId: dead.keyId, priority: dead.priority, createdAt: clock.now() },
+      ...{ id, laneId, keyId: dead.keyId, priority: dead.priority, createdAt: clock.now() },
       ...{ runAt: null, deadlineAt: null, retryOf: dead.id, idempotency: null },
       retryNote: note && content.seal('retry_note', dead.id, note),
       body: (await reseal('body', body))!,
-      metadata: await reseal('metadata', dead.metadata),
+      affinity: affinityOf(dead.keyId, metadata),
+      metadata: metadata && content.seal('metadata', id, metadata),
       callback: await reseal('callback', dead.callback),
       notify: dead.callback !== null || (await deps.hasReceivers(dead.keyId)),
     });
     if (inserted.kind !== 'inserted') return null;
     deps.told?.accepted({ id, laneId: dead.laneId }, lane);
     await failpoint('dead_letters.after_retry_insert');
-    void activate(dead.laneId, lane);
+    void activate(laneId, lane);
     return id;
+  }
+
+  /** For the model it was sent for, not the fallback; in the default queue when its own is gone. */
+  async function laneOfRetry({ laneId, firstLaneId }: RequestRow): Promise<LaneName> {
+    const lane = await ledger.lanes.nameOf(firstLaneId ?? laneId);
+    return deps.hasQueue?.(lane.queue) === false ? { ...lane, queue: DEFAULT_QUEUE } : lane;
   }
 
   function sealedMetadata(id: string, metadata: Record<string, unknown>): Buffer {

@@ -36,7 +36,8 @@ export function createRequestView({ content, lanes, logger }: ViewDeps): Request
     ]);
     const failure = error ? { code: error.code, message: error.message } : errorWithoutText(row.errorCode);
     return {
-      ...newView(row.id, { ...row, model: lane.model, metadata }),
+      ...newView(row.id, { ...row, model: lane.model, queue: lane.queue, metadata }),
+      degraded: row.firstLaneId !== null,
       status: statusOf(row.state),
       result,
       error: unreadable ?? failure,
@@ -52,6 +53,7 @@ export function createRequestView({ content, lanes, logger }: ViewDeps): Request
 
 export interface Known {
   readonly model: string;
+  readonly queue: string;
   readonly priority: number;
   readonly metadata: Record<string, unknown> | null;
   readonly createdAt: number;
@@ -66,6 +68,8 @@ export function newView(id: string, known: Known): Request {
     id,
     status: 'pending',
     model: known.model,
+    queue: known.queue,
+    degraded: false,
     priority: known.priority,
     result: null,
     error: null,

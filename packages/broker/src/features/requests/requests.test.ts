@@ -42,6 +42,7 @@ function open() {
   const clock = { now: () => Date.now() };
   const requests = createRequests({
     offerLane: () => false,
+    makeRoom: () => null,
     ...{ ledger, activeLanes, vault, clock, logger, defaultModel: 'usual:1b' },
     hasReceivers: async () => false,
     problemOfCallback: () => null,
@@ -84,6 +85,38 @@ describe('a request that is accepted', () => {
     const request = await accept(input);
     expect(request).toMatchObject({ ...input, status: 'pending', attempts: 0, result: null, error: null });
     expect(await requests.find(keyId, request.id)).toEqual(request);
+  });
+
+  it('is in the queue it names, with the priority of that queue unless it has its own, and is found by it', async () => {
+    const { requests, accept, keyId } = open();
+    expect(await accept()).toMatchObject({ queue: 'default', degraded: false });
+    const { id } = await accept({ queue: 'chat' });
+    expect(await requests.find(keyId, id)).toMatchObject({ queue: 'chat', degraded: false });
+    const { items } = await requests.list(keyId, { queue: 'chat' });
+    expect(items.map((one) => one.id)).toEqual([id]);
+    const arrival = { key: { id: keyId }, input: { prompt: 'Hi' }, idempotencyKey: null } as Arrival;
+    const priorityOf = async (more: Partial<Arrival>) =>
+      (await requests.accept({ ...arrival, ...more }, nobody)).request.priority;
+    expect(await priorityOf({ defaultPriority: 8 })).toBe(8);
+    expect(await priorityOf({ defaultPriority: null })).toBe(5);
+    expect(await priorityOf({ defaultPriority: 8, input: { prompt: 'Hi', priority: 1 } })).toBe(1);
+  });
+
+  it('that its fallback model has answered says so, and is tried again on the model it was sent for', async () => {
+    const { requests, accept, claim, end, keyId } = open();
+    const request = await accept();
+    const row = await claim();
+    const laneId = await ledger.lanes.idOf({ queue: 'default', keyId, band: 2, model: 'small:latest' });
+    const error = {
+      code: 'upstream_failed',
+      sealed: requests.sealError(row.id, { code: 'upstream_failed', message: 'x' }),
+    };
+    await end(row, { to: 'delayed', delayMs: -1, laneId, result: undefined, error });
+    expect(await requests.find(keyId, request.id)).toMatchObject({ model: 'small:latest', degraded: true });
+    await ledger.sweeps.wake();
+    await end(await claim('small:latest'), { to: 'failed', result: undefined, error });
+    const again = await requests.retry((await ledger.find(request.id))!);
+    expect(await requests.find(keyId, again!)).toMatchObject({ model: 'usual:1b', degraded: false });
   });
 
   it('has the usual model and priority when it names none', async () => {

@@ -1,5 +1,10 @@
 /** Requests: a call to a model, from arrival to answer. */
-import { LedgerUnavailable, MAX_DELIVERIES, type RequestRow } from '../../engines/ledger/ledger.ts';
+import {
+  LedgerUnavailable,
+  MAX_DELIVERIES,
+  type FactsRow,
+  type RequestRow,
+} from '../../engines/ledger/ledger.ts';
 import type {
   CreateRequest,
   ListRequestsQuery,
@@ -13,7 +18,7 @@ import { modelInFull } from '../../kernel/lanes.ts';
 import type { Stage } from '../../kernel/stage.ts';
 import type { AcceptedKey } from '../keys/keys.ts';
 import type { CallOutcome } from '../upstreams/upstreams.ts';
-import type { Job } from '../worker/worker.ts';
+import type { Job, WaitEstimate } from '../worker/worker.ts';
 import type { Checks } from '../verify/verify.ts';
 import { createAcceptance, type AcceptDeps } from './accept-request.ts';
 import { createRequestChecks } from './request-checks.ts';
@@ -43,6 +48,8 @@ export interface Arrival {
   readonly input: CreateRequest;
   /** The client's own name for this call: the same again within 24 hours is the same request. */
   readonly idempotencyKey: string | null;
+  /** As its queue says; absent or null as everywhere else. */
+  readonly defaultPriority?: number | null;
 }
 
 export interface Accepted {
@@ -67,6 +74,7 @@ export interface RequestSummary {
 /** What whoever ended a request knows of it anyway. */
 export interface EndedFacts {
   readonly keyId: string;
+  readonly queue?: string;
   /** Of prompt and answer. */
   readonly tokens: number;
 }
@@ -96,8 +104,8 @@ export interface Requests {
   ended(id: string, facts?: EndedFacts): void;
   /** Told of every request that this process has seen end. */
   onEnded(listener: (id: string, facts?: EndedFacts) => void): void;
-  /** What a webhook says of a request; null when it is gone. */
-  describe(id: string): Promise<RequestSummary | null>;
+  /** What a webhook says of requests; an error instead where one cannot be told, nothing where one is gone. */
+  describe(ids: readonly string[]): Promise<Map<string, RequestSummary | Error>>;
   /** Tries a dead letter again as a new request; its id, or null when somebody else was faster. */
   retry(dead: RequestRow, note?: RetryNote): Promise<string | null>;
   readonly view: RequestView;
@@ -107,7 +115,10 @@ export interface Requests {
   releaseWaiting(): void;
 }
 
-type RequestsDeps = Omit<AcceptDeps, 'content' | 'view'>;
+type RequestsDeps = Omit<AcceptDeps, 'content' | 'view'> & {
+  /** Where a pending request stands, and when it should start; null when that is not known. */
+  readonly estimateWait?: (row: RequestRow) => Promise<WaitEstimate | null>;
+};
 
 const DEFAULT_PAGE = 50;
 
@@ -140,7 +151,14 @@ export function createRequests(deps: RequestsDeps): Requests {
       };
       await waitRoom.wait(id, look, limit);
     }
-    return view(row);
+    return { ...(await view(row)), ...(await standingOf(row)) };
+  }
+
+  /** Nobody's answer fails because an estimate could not be made. */
+  async function standingOf(row: RequestRow): Promise<Pick<Request, 'position' | 'eta_ms'>> {
+    if (row.state !== 'pending') return {};
+    const found = (await deps.estimateWait?.(row).catch(() => null)) ?? null;
+    return found ? { position: found.position, eta_ms: found.etaMs } : {};
   }
 
   async function follow(keyId: string, accepted: Request, limit: WaitLimit): Promise<Request> {
@@ -163,6 +181,7 @@ export function createRequests(deps: RequestsDeps): Requests {
       before: query.cursor,
       states: query.status && statesOf(query.status),
       model: query.model && modelInFull(query.model),
+      queue: query.queue,
       createdAfter: query.created_after === undefined ? undefined : Date.parse(query.created_after),
       createdBefore: query.created_before === undefined ? undefined : Date.parse(query.created_before),
     });
@@ -171,13 +190,14 @@ export function createRequests(deps: RequestsDeps): Requests {
   }
 
   async function cancel(keyId: string, id: string): Promise<Request> {
-    await rowOf(keyId, id);
+    const { laneId } = await rowOf(keyId, id);
+    const { queue } = await ledger.lanes.nameOf(laneId);
     await failpoint('cancel.before_write');
     const cancelled = await ledger.cancel(id, keyId);
     await failpoint('cancel.after_write');
     if (cancelled) {
       deps.told?.cancelled(id, keyId);
-      tellCancelled(id, { keyId, tokens: 0 });
+      tellCancelled(id, { keyId, queue, tokens: 0 });
     }
     const row = await rowOf(keyId, id);
     if (row.state !== 'cancelled')
@@ -193,15 +213,18 @@ export function createRequests(deps: RequestsDeps): Requests {
     ended(id, used);
   }
 
-  async function describe(id: string): Promise<RequestSummary | null> {
-    const row = await ledger.find(id);
-    if (!row) return null;
-    const [metadata, callbackUrl, { model }] = await Promise.all([
-      row.metadata && content.open('metadata', id, row.metadata),
-      row.callback && content.open('callback', id, row.callback),
-      ledger.lanes.nameOf(row.laneId),
-    ]);
-    return { ...row, status: statusOf(row.state), model, metadata, callbackUrl };
+  async function describe(ids: readonly string[]): Promise<Map<string, RequestSummary | Error>> {
+    const described = new Map<string, RequestSummary | Error>();
+    for (const row of await ledger.facts(ids))
+      described.set(row.id, await summaryOf(row).catch((error: Error) => error));
+    return described;
+  }
+
+  async function summaryOf({ id, state, ...row }: FactsRow): Promise<RequestSummary> {
+    const { model } = await ledger.lanes.nameOf(row.laneId);
+    const metadata = row.metadata && (await content.open('metadata', id, row.metadata));
+    const callbackUrl = row.callback && (await content.open('callback', id, row.callback));
+    return { ...row, status: statusOf(state), model, metadata, callbackUrl };
   }
 
   async function unseal(job: Job, next: (job: Job) => Promise<CallOutcome>): Promise<CallOutcome> {

@@ -1,17 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { chooseUpstream, freeSlots, type Candidate } from './choose-upstream.ts';
+import { chooseUpstream, explainChoice, freeSlots, type Candidate } from './choose-upstream.ts';
 
 const idle: Candidate = {
-  ...{ isUp: true, hasModel: true, isResident: false, isDue: false },
-  ...{ slots: 2, limit: 2, running: 0, runningAll: 0, expectedMs: undefined },
+  ...{ isUp: true, hasModel: true, isResident: true, loaded: 1, isDue: false },
+  ...{ slots: 2, capacity: 2, limit: 2, running: 0, runningAll: 0, expectedMs: undefined },
 };
 const down = { ...idle, isUp: false };
 const without = { ...idle, hasModel: false };
 const full = { ...idle, running: 2, runningAll: 2 };
 const half = { ...idle, running: 1, runningAll: 1 };
 const closed = { ...idle, limit: 0 };
-const loaded = { ...idle, isResident: true };
+const cold = { ...idle, isResident: false };
+const most = { ...idle, running: 3, runningAll: 3, slots: 4, limit: 4 };
 const fast = { ...idle, expectedMs: 100 };
 const slow = { ...idle, expectedMs: 500 };
 const slower = { ...idle, expectedMs: 200 };
@@ -53,8 +54,10 @@ describe('the choice of an upstream', () => {
     { given: [closed, idle], turn: 0, then: 1, free: 2, when: 'one takes none' },
     { given: [{ ...idle, limit: 1 }, half], turn: 0, then: 0, free: 2, when: 'one is recovering' },
     { given: [{ ...half, limit: 1 }, half], turn: 0, then: 1, free: 1, when: 'its recovery has no room' },
-    { given: [idle, loaded], turn: 0, then: 1, free: 4, when: 'one has the model loaded' },
-    { given: [idle, { ...half, isResident: true }], turn: 0, then: 0, free: 3, when: 'it is more loaded' },
+    { given: [cold, idle], turn: 0, then: 1, free: 4, when: 'one has the model loaded' },
+    { given: [cold, half], turn: 0, then: 1, free: 3, when: 'it is half full' },
+    { given: [cold, most], turn: 0, then: 0, free: 3, when: 'it is nearly full' },
+    { given: [cold, { ...cold, loaded: 0 }], turn: 0, then: 1, free: 4, when: 'none has, and one is empty' },
     { given: [slow, fast], turn: 0, then: 1, free: 4, when: 'one is faster' },
     { given: [slow, { ...fast, ...half, expectedMs: 100 }], turn: 0, then: 1, free: 3, when: 'it still is' },
     { given: [slow, { ...fast, ...full, expectedMs: 100 }], turn: 0, then: 0, free: 2, when: 'it is full' },
@@ -88,6 +91,7 @@ describe('the choice of an upstream', () => {
       isUp: fc.boolean(),
       hasModel: fc.boolean(),
       isResident: fc.boolean(),
+      loaded: fc.nat(3),
       isDue: fc.boolean(),
       slots: fc.integer({ min: 1, max: 4 }),
       limit: fc.integer({ min: 0, max: 4 }),
@@ -95,7 +99,7 @@ describe('the choice of an upstream', () => {
       runningAll: fc.integer({ min: 0, max: 8 }),
       expectedMs: fc.option(fc.integer({ min: 1, max: 10_000 }), { nil: undefined }),
     })
-    .map((one) => ({ ...one, limit: Math.min(one.limit, one.slots) }));
+    .map((one) => ({ ...one, limit: Math.min(one.limit, one.slots), capacity: one.slots }));
   const situations = fc.tuple(fc.array(candidate, { maxLength: 6 }), fc.nat(5));
 
   it('finds one exactly when there is a free slot', () => {
@@ -129,7 +133,7 @@ describe('the choice of an upstream', () => {
   it('never passes over a less loaded one that is as fast', () => {
     fc.assert(
       fc.property(situations, ([some, turn]) => {
-        const given = some.map((one) => ({ ...one, expectedMs: 100 }));
+        const given = some.map((one) => ({ ...one, expectedMs: 100, isResident: true }));
         const chosen = given[chooseUpstream(given, turn)];
         if (!chosen) return;
         for (const rival of rivals(given, chosen))
@@ -140,7 +144,8 @@ describe('the choice of an upstream', () => {
 
   it('never passes over one that is clearly faster and not more loaded', () => {
     fc.assert(
-      fc.property(situations, ([given, turn]) => {
+      fc.property(situations, ([some, turn]) => {
+        const given = some.map((one) => ({ ...one, isResident: true }));
         const chosen = given[chooseUpstream(given, turn)];
         if (chosen?.expectedMs === undefined) return;
         for (const rival of rivals(given, chosen)) {
@@ -164,6 +169,54 @@ describe('the choice of an upstream', () => {
           turn = (index + 1) % count;
         }
         expect(all.map(({ running }) => running)).toEqual(Array(count).fill(rounds));
+      }),
+    );
+  });
+});
+
+describe('the reason of a choice', () => {
+  const busySlow = { ...slow, running: 1, runningAll: 1 };
+  it.each([
+    { given: [], reason: 'none_up', index: -1 },
+    { given: [down, closed], reason: 'none_up', index: -1 },
+    { given: [closed, full], reason: 'no_free_slot', index: 1 },
+    { given: [idle, down], reason: 'only_one', index: 0 },
+    { given: [idle, full], reason: 'only_one', index: 0 },
+    { given: [fast, due], reason: 'breaker_probe', index: 1 },
+    { given: [slow, fast], reason: 'answers_first', index: 1 },
+    { given: [fast, busySlow], reason: 'answers_first', index: 0 },
+    { given: [cold, idle], reason: 'model_loaded', index: 1 },
+    { given: [idle, idle], reason: 'next_in_turn', index: 0 },
+    {
+      given: [
+        { ...half, runningAll: 2 },
+        { ...idle, runningAll: 2 },
+      ],
+      reason: 'fewest_calls',
+      index: 1,
+    },
+  ] as const)('is $reason', ({ given, reason, index }) => {
+    expect(explainChoice(given, 0)).toEqual({ index, reason });
+  });
+
+  it('is given for what is chosen', () => {
+    const candidate = fc.record({
+      ...{ isUp: fc.boolean(), hasModel: fc.boolean(), isResident: fc.boolean(), isDue: fc.boolean() },
+      ...{
+        slots: fc.integer({ min: 1, max: 4 }),
+        ...{ capacity: fc.nat(4), loaded: fc.nat(3) },
+        limit: fc.nat(4),
+        running: fc.nat(4),
+        runningAll: fc.nat(8),
+      },
+      expectedMs: fc.option(fc.integer({ min: 1, max: 9_999 }), { nil: undefined }),
+    });
+    fc.assert(
+      fc.property(fc.array(candidate, { maxLength: 5 }), fc.nat(4), (given, turn) => {
+        const chosen = chooseUpstream(given, turn);
+        const { index, reason } = explainChoice(given, turn);
+        if (chosen === -1) expect(reason).toBe(index === -1 ? 'none_up' : 'no_free_slot');
+        else expect(index).toBe(chosen);
       }),
     );
   });

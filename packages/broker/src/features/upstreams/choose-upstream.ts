@@ -6,11 +6,15 @@ export interface Candidate {
   readonly hasModel: boolean;
   /** Whether the model is loaded there now. */
   readonly isResident: boolean;
+  /** How many models are. */
+  readonly loaded: number;
   /** Its breaker waits for one call that shows whether it works again. */
   readonly isDue: boolean;
   /** Calls of one model it may carry at once. */
   readonly slots: number;
-  /** How many of its slots calls of this model may use now: fewer while it recovers, 0 while it takes none. */
+  /** How many of its slots calls of this model may use: fewer while it recovers, 0 while it takes none. */
+  readonly capacity: number;
+  /** The same for now: fewer while the model is loaded, or another one has its turn. */
   readonly limit: number;
   /** Calls of this model it carries now. */
   readonly running: number;
@@ -24,7 +28,10 @@ export interface Candidate {
 const FAST_MS = 20;
 /** So many times slower than the fastest counts as equal, so that chance does not decide. */
 const EQUALLY_FAST = 1.5;
-/** How much a full upstream counts against an idle one: one that is five times slower is filled only after it. */
+/**
+ * How much a full upstream counts against an idle one: one that is five times slower is filled only after it. One that
+ * would have to load the model first counts as half full.
+ */
 const LOAD_WEIGHT = 4;
 
 /**
@@ -45,19 +52,19 @@ export function freeSlots(candidates: readonly Candidate[]): number {
 
 /** How many calls of the model could run at once, those that run now included. */
 export function allSlots(candidates: readonly Candidate[]): number {
-  return candidates.filter(eligible(candidates)).reduce((sum, { limit }) => sum + Math.max(0, limit), 0);
+  return candidates
+    .filter(eligible(candidates))
+    .reduce((sum, { capacity }) => sum + Math.max(0, capacity), 0);
 }
 
 /**
  * The index of the best upstream with a free slot, or -1: one whose breaker is due, or else the one where the call
- * should be answered first. Among equals one that has the model loaded, then the one with fewer calls of it, then the
- * first at or after `turn`, wrapping around.
+ * should be answered first. Among equals one that has the model loaded, or fewer others, then the one with fewer calls
+ * of it, then the first at or after `turn`, wrapping around.
  */
 export function chooseUpstream(candidates: readonly Candidate[], turn: number): number {
   const isEligible = eligible(candidates);
-  const fastestMs = candidates
-    .filter(isEligible)
-    .reduce((least, { expectedMs }) => Math.min(least, expectedMs ?? least), Number.POSITIVE_INFINITY);
+  const fastestMs = fastestOf(candidates);
   let best = -1;
   for (let step = 0; step < candidates.length; step++) {
     const index = (turn + step) % candidates.length;
@@ -66,6 +73,12 @@ export function chooseUpstream(candidates: readonly Candidate[], turn: number): 
     if (best === -1 || isBetter(candidate, candidates[best]!, fastestMs)) best = index;
   }
   return best;
+}
+
+function fastestOf(candidates: readonly Candidate[]): number {
+  return candidates
+    .filter(eligible(candidates))
+    .reduce((least, { expectedMs }) => Math.min(least, expectedMs ?? least), Number.POSITIVE_INFINITY);
 }
 
 /** How many times slower than the fastest; one that nothing is known of counts as the fastest, so that it is tried. */
@@ -80,6 +93,7 @@ function isBetter(one: Candidate, other: Candidate, fastestMs: number): boolean 
   const wait = waitOf(one, other.slots, fastestMs) - waitOf(other, one.slots, fastestMs);
   if (wait !== 0) return wait < 0;
   if (one.isResident !== other.isResident) return one.isResident;
+  if (!one.isResident && one.loaded !== other.loaded) return one.loaded < other.loaded;
   return one.running * other.slots < other.running * one.slots;
 }
 
@@ -89,6 +103,47 @@ function isBetter(one: Candidate, other: Candidate, fastestMs: number): boolean 
  * decides among equally fast ones.
  */
 function waitOf(candidate: Candidate, otherSlots: number, fastestMs: number): number {
-  const { slots, runningAll } = candidate;
-  return slowness(candidate, fastestMs) * (slots + LOAD_WEIGHT * runningAll) * otherSlots;
+  const { slots, runningAll, isResident } = candidate;
+  const load = isResident ? runningAll : runningAll + slots / 2;
+  return slowness(candidate, fastestMs) * (slots + LOAD_WEIGHT * load) * otherSlots;
+}
+
+export type ChoiceReason =
+  | 'breaker_probe'
+  | 'only_one'
+  | 'answers_first'
+  | 'model_loaded'
+  | 'fewest_calls'
+  | 'next_in_turn'
+  | 'no_free_slot'
+  | 'none_up';
+
+/** What `chooseUpstream` chooses and why; while no slot is free, where the call would go if one became free everywhere. */
+export function explainChoice(
+  candidates: readonly Candidate[],
+  turn: number,
+): { readonly index: number; readonly reason: ChoiceReason } {
+  const index = chooseUpstream(candidates, turn);
+  if (index === -1) {
+    const freed = candidates.map((one) =>
+      one.limit > 0 ? { ...one, running: Math.min(one.running, one.limit - 1) } : one,
+    );
+    const first = chooseUpstream(freed, turn);
+    return { index: first, reason: first === -1 ? 'none_up' : 'no_free_slot' };
+  }
+  const isEligible = eligible(candidates);
+  const fastestMs = fastestOf(candidates);
+  const chosen = candidates[index]!;
+  const others = candidates.filter((one, at) => at !== index && isEligible(one) && one.running < one.limit);
+  // Whether the model is loaded there is a reason of its own.
+  const slower = (one: Candidate): boolean =>
+    waitOf(chosen, one.slots, fastestMs) <
+    waitOf({ ...one, isResident: chosen.isResident }, chosen.slots, fastestMs);
+  const equals = others.filter((one) => !slower(one));
+  if (chosen.isDue) return { index, reason: 'breaker_probe' };
+  if (others.length === 0) return { index, reason: 'only_one' };
+  if (equals.length === 0) return { index, reason: 'answers_first' };
+  if (chosen.isResident && !equals.some((one) => one.isResident)) return { index, reason: 'model_loaded' };
+  const isBusier = (one: Candidate): boolean => one.running * chosen.slots > chosen.running * one.slots;
+  return { index, reason: equals.every(isBusier) ? 'fewest_calls' : 'next_in_turn' };
 }

@@ -5,8 +5,10 @@ import { hostAndPort } from './watch-upstream.ts';
 
 export interface UpstreamSettings {
   readonly url: string;
-  /** Calls of one model the server carries at once. */
-  readonly slots: number;
+  /** Calls of one model the server carries at once; `auto`: what it turns out to carry. */
+  readonly slots: number | 'auto';
+  /** How many models it keeps loaded at once, if the operator says so. */
+  readonly maxModels?: number;
 }
 
 export interface ConfiguredUpstream extends UpstreamSettings {
@@ -25,10 +27,10 @@ export function configuredUpstreams(
   stored: readonly StoredUpstream[],
 ): ConfiguredUpstream[] {
   const byId = new Map(stored.map((row) => [row.id, row]));
-  const named = settings.map(({ url, slots }): ConfiguredUpstream => {
+  const named = settings.map(({ url, ...rest }): ConfiguredUpstream => {
     const id = hostAndPort(url);
     const { isEnabled = true, isDraining = false, breaker = 'auto' } = byId.get(id) ?? {};
-    return { id, url, slots, source: 'settings', isEnabled, isDraining, breaker, createdAt: null };
+    return { id, url, ...rest, source: 'settings', isEnabled, isDraining, breaker, createdAt: null };
   });
   const ids = new Set(named.map(({ id }) => id));
   const added = stored.filter(({ id, source }) => source === 'database' && !ids.has(id));

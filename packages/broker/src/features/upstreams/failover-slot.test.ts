@@ -4,11 +4,11 @@ import {
   type SimulatedOllamaOptions,
   type FaultName,
 } from '../../../../cli/src/simulate-ollama/simulate-ollama.ts';
-import { ASK, ask, hostOf, MODEL, PATIENT, roomOf, stopping } from './testing/rig.ts';
+import { WARM, ASK, ask, hostOf, MODEL, PATIENT, roomOf, stopping } from './testing/rig.ts';
 import { hold, startScriptedOllama } from './testing/scripted-ollama.ts';
 
 const simulated = (options: SimulatedOllamaOptions = {}) =>
-  stopping(startSimulatedOllama({ answerTokens: 5, slots: 4, ...options }));
+  stopping(startSimulatedOllama({ ...WARM, answerTokens: 5, slots: 4, ...options }));
 
 /** The first is taken first. */
 async function two(fault: FaultName | null, more: { second?: FaultName } = {}) {

@@ -66,6 +66,7 @@ export class ModelExchange implements Dispatcher.DispatchHandler {
 
   /** The connection stands and the request is being written. */
   onRequestStart(): void {
+    this.#options.onConnected?.();
     this.#enter('first_token', this.#options.timers.firstTokenMs);
   }
 

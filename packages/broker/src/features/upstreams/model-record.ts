@@ -7,18 +7,25 @@ import {
   type CallBreaker,
 } from './call-policies.ts';
 import { lessonOf } from './judge-outcome.ts';
-import type { CallOutcome } from './ollama-client.ts';
 import { expectedMs, paceAfter, paceAfterTimeout, type Pace } from './pace.ts';
+import { FIRST_SLOTS, slotsAfter, slotsAfterBusy, type SlotChange } from './adapt-slots.ts';
+import { promptTokensOf, type TimerFacts } from './plan-timers.ts';
 import { startRecovery, type Recovery } from './recovery.ts';
+import { NO_SPEED, speedAfter, speedAfterGivenUp, type Speed } from './speed.ts';
+import type { TimedOutcome } from './time-call.ts';
 import type { BreakerMode } from './upstream-store.ts';
 
-/** One call, as it was timed. */
-export interface TimedOutcome {
-  readonly outcome: CallOutcome;
-  /** Undefined when there was none. */
-  readonly firstTokenMs: number | undefined;
-  readonly tookMs: number;
+/** One call that has ended. */
+export interface EndedCall extends TimedOutcome {
   readonly requestId?: string;
+  /** What its timers were made of. */
+  readonly facts: TimerFacts;
+  /** Calls of all models at the upstream, this one included. */
+  readonly calls: number;
+  /** Calls of the model when it began. */
+  readonly ofModel: number;
+  /** Of the slots, as it was when the call began. */
+  readonly slotGeneration: number;
 }
 
 export interface ModelRecord {
@@ -29,14 +36,19 @@ export interface ModelRecord {
   readonly since: number;
   /** What the last failure that counts was. */
   readonly lastError: string | undefined;
+  readonly speed: Speed;
+  /** Calls of the model that may run at once: as it was fixed, or as they turned out to be best. */
+  readonly slots: number;
+  readonly slotGeneration: number;
+  readonly slotsChange: SlotChange | null;
   /** Time an answer of usual length takes, undefined when nothing is known. */
   expectedMs(): number | undefined;
   /** How many of the slots may be used, of `limit` that the upstream as a whole has to give. */
-  limit(limit: number, slots: number): number;
+  limit(limit: number): number;
   /** Takes a slot; true when the call is the one that shows whether the model works again. */
   enter(): boolean;
   leave(isProbe: boolean): void;
-  learn(call: TimedOutcome, isProbe: boolean): Promise<void>;
+  learn(call: EndedCall, isProbe: boolean): Promise<void>;
   /** The mode has changed: what the breaker knew is forgotten. */
   resetBreaker(): void;
   stop(): void;
@@ -45,18 +57,22 @@ export interface ModelRecord {
 export interface ModelRecordDeps {
   readonly clock: Clock;
   readonly mode: () => BreakerMode;
+  readonly slots: () => number | 'auto';
   readonly pauses?: BreakerPauses;
   readonly recoveryStepMs?: number;
+  readonly onSlots: (change: SlotChange) => void;
   readonly onBreaker: (state: BreakerState, lastError: string | undefined) => void;
   /** More calls may start than before. */
   readonly onFree: () => void;
 }
 
 export function createModelRecord(key: string, deps: ModelRecordDeps): ModelRecord {
-  const { clock, mode, pauses, recoveryStepMs, onBreaker, onFree } = deps;
+  const { clock, mode, pauses, recoveryStepMs, onBreaker, onSlots, onFree } = deps;
   let breaker = newBreaker();
   let recovery: Recovery | null = null;
   let pace: Pace | undefined;
+  let speed = NO_SPEED;
+  let adaptive = FIRST_SLOTS;
   let lastError: string | undefined;
   let running = 0;
   let isProbing = false;
@@ -90,6 +106,44 @@ export function createModelRecord(key: string, deps: ModelRecordDeps): ModelReco
       pace = paceAfterTimeout(pace, tookMs, clock.now());
   }
 
+  function noteSpeed({ outcome, facts, calls, ...timed }: EndedCall): void {
+    const { connectMs, firstTokenMs, tookMs, longestGapMs } = timed;
+    if (outcome.kind === 'answered') {
+      const { promptTokens, completionTokens: tokens, durations } = outcome;
+      const { loadMs, promptMs } = durations;
+      speed = speedAfter(speed, {
+        ...{ connectMs, firstTokenMs: firstTokenMs ?? tookMs, tookMs, longestGapMs, calls },
+        ...{ promptTokens, tokens, loadMs, promptMs },
+      });
+    } else if (outcome.kind === 'cancelled' || (outcome.kind === 'failed' && outcome.timer)) {
+      const { size, isWarm } = facts;
+      const asked = { promptTokens: promptTokensOf(size), maxTokens: size.maxTokens, isWarm };
+      speed = speedAfterGivenUp(speed, { ...timed, ...asked });
+    }
+  }
+
+  function slots(): number {
+    const fixed = deps.slots();
+    return fixed === 'auto' ? adaptive.slots : fixed;
+  }
+
+  function noteSlots({ outcome, ofModel, slotGeneration, firstTokenMs, tookMs }: EndedCall): void {
+    if (deps.slots() !== 'auto') return;
+    const before = adaptive;
+    if (outcome.kind === 'busy') adaptive = slotsAfterBusy(before, slotGeneration, clock.now());
+    else if (outcome.kind === 'answered') {
+      const { completionTokens: tokens, durations } = outcome;
+      const sample = {
+        ...{ generation: slotGeneration, tokens, running: Math.max(ofModel, running) },
+        tookMs: Math.max(0, tookMs - durations.loadMs),
+        firstTokenMs: Math.max(0, (firstTokenMs ?? tookMs) - durations.loadMs),
+        queuedMs: durations.hiddenQueueMs,
+      };
+      adaptive = slotsAfter(before, sample, clock.now());
+    }
+    if (adaptive.lastChange && adaptive.lastChange !== before.lastChange) onSlots(adaptive.lastChange);
+  }
+
   function stop(): void {
     breaker.stop();
     recovery?.stop();
@@ -110,12 +164,24 @@ export function createModelRecord(key: string, deps: ModelRecordDeps): ModelReco
     get lastError() {
       return lastError;
     },
+    get speed() {
+      return speed;
+    },
+    get slots() {
+      return slots();
+    },
+    get slotGeneration() {
+      return adaptive.generation;
+    },
+    get slotsChange() {
+      return deps.slots() === 'auto' ? adaptive.lastChange : null;
+    },
     expectedMs: () => expectedMs(pace, clock.now()),
-    limit: (limit, slots) => {
+    limit: (limit) => {
       const now = state();
       if (now === 'open' || (now === 'half_open' && isProbing)) return 0;
       if (now === 'half_open') return Math.min(limit, running + 1);
-      return Math.min(limit, recovery?.limit(slots) ?? limit);
+      return Math.min(limit, recovery?.limit(slots()) ?? limit);
     },
     enter: () => {
       const isProbe = state() === 'half_open';
@@ -129,6 +195,8 @@ export function createModelRecord(key: string, deps: ModelRecordDeps): ModelReco
     },
     learn: async (call, isProbe) => {
       notePace(call);
+      noteSpeed(call);
+      noteSlots(call);
       const lesson = lessonOf(call.outcome);
       if (lesson === 'good') recovery?.succeeded();
       if (lesson === 'bad' && call.outcome.kind === 'failed') lastError = call.outcome.message;

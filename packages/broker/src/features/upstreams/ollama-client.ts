@@ -49,6 +49,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** Text and thinking together, as UTF-8. */
   readonly maxAnswerBytes: number;
+  /** The connection stands. Must not throw. */
+  readonly onConnected?: () => void;
   /** Hears what was added since the last time. Must not throw. */
   readonly onProgress?: (delta: { text: string; thinking: string }) => void;
 }

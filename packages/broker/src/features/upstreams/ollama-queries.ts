@@ -24,16 +24,21 @@ export interface OllamaQueries {
   version(signal?: AbortSignal): Promise<string>;
   installed(signal?: AbortSignal): Promise<InstalledModel[]>;
   resident(signal?: AbortSignal): Promise<ResidentModel[]>;
+  /** Resolves when the model is loaded, without asking it anything. Rejects after 10 minutes. */
+  load(model: string, keepAlive?: string | number): Promise<void>;
 }
 
 type Json = Readonly<Record<string, unknown>>;
 
 const TIMEOUT_MS = 10_000;
+const LOAD_TIMEOUT_MS = 600_000;
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
 
 export function createOllamaQueries(connections: Connections, basePath: string): OllamaQueries {
-  async function query(path: string, signal: AbortSignal | undefined): Promise<Json> {
-    const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  /** A GET, or a POST of what there is to say. */
+  async function query(path: string, signal?: AbortSignal, said?: object): Promise<Json> {
+    const timeout = AbortSignal.timeout(said ? LOAD_TIMEOUT_MS : TIMEOUT_MS);
+    const sent = said ? { method: 'POST' as const, body: JSON.stringify(said) } : { method: 'GET' as const };
     const ended = signal ? AbortSignal.any([signal, timeout]) : timeout;
     const connection = connections.take();
     const close = () => void connection.destroy();
@@ -41,7 +46,7 @@ export function createOllamaQueries(connections: Connections, basePath: string):
     let answer: { status: number; body: string };
     try {
       ended.throwIfAborted();
-      const { statusCode, body } = await connection.client.request({ path: basePath + path, method: 'GET' });
+      const { statusCode, body } = await connection.client.request({ path: basePath + path, ...sent });
       answer = { status: statusCode, body: await readAll(body) };
       connections.giveBack(connection);
     } catch (error) {
@@ -60,6 +65,8 @@ export function createOllamaQueries(connections: Connections, basePath: string):
   return {
     version: async (signal) => asString((await query('/api/version', signal)).version),
     installed: async (signal) => asList((await query('/api/tags', signal)).models).map(readInstalled),
+    load: async (model, keepAlive) =>
+      void (await query('/api/generate', undefined, { model, stream: false, keep_alive: keepAlive })),
     resident: async (signal) => asList((await query('/api/ps', signal)).models).map(readResident),
   };
 }

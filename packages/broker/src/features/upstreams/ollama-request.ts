@@ -1,7 +1,7 @@
 /** A call in Ollama's words: the path, and the body it is asked with. */
 import type { ModelCall, OllamaClientOptions } from './ollama-client.ts';
 
-const DEFAULT_MAX_TOKENS = 4_096;
+export const DEFAULT_MAX_TOKENS = 4_096;
 
 /**
  * Always streams, always limits the answer, always says whether to think (Ollama's default is to), and never lets a

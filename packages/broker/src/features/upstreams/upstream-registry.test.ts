@@ -10,13 +10,13 @@ import { openDatabase, type Database } from '../../engines/database/database.ts'
 import { up } from '../../engines/database/migrations/0004-upstreams.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { silentLogger } from '../../kernel/logger.ts';
-import { hostOf, load, MODEL, roomOf, stopping, until } from './testing/rig.ts';
+import { WARM, hostOf, load, MODEL, roomOf, stopping, until } from './testing/rig.ts';
 import { createUpstreamRegistry, type UpstreamRegistry } from './upstream-registry.ts';
 import { upstreamStore, type UpstreamStore } from './upstream-store.ts';
 import type { Upstreams } from './upstreams.ts';
 
 const simulated = (options: SimulatedOllamaOptions = {}) =>
-  stopping(startSimulatedOllama({ answerTokens: 5, slots: 4, ...options }));
+  stopping(startSimulatedOllama({ ...WARM, answerTokens: 5, slots: 4, ...options }));
 
 let database: Database;
 let dataDir: string;
@@ -66,9 +66,11 @@ describe('an operator', () => {
       version: expect.stringMatching(/\d/),
       models: expect.arrayContaining([MODEL]),
       slots: 2,
+      slots_auto: false,
       running: 0,
       enabled: true,
       draining: false,
+      dispatched_by: null,
       breaker: 'auto',
       breakers: [],
       created_at: expect.stringMatching(/Z$/),
@@ -80,14 +82,14 @@ describe('an operator', () => {
     expect(upstreams.free(MODEL)).toBe(6);
     await load(upstreams, { calls: 12, atOnce: 6 });
     expect(registry.get(hostOf(second)).breakers).toMatchObject([
-      { model: MODEL, state: 'closed', running: 0 },
+      { model: MODEL, state: 'closed', running: 0, slots: 2, slots_changed: null },
     ]);
   });
 
   it('adds one that is down, and is told why', async () => {
     const { registry } = await room([await simulated()]);
     expect(await registry.add({ url: 'http://127.0.0.1:1' })).toMatchObject({
-      ...{ status: 'down', slots: 1, version: null, models: [] },
+      ...{ status: 'down', slots: 1, slots_auto: true, version: null, models: [] },
       last_error: 'The upstream refused the connection.',
     });
   });
@@ -108,8 +110,10 @@ describe('an operator', () => {
     const [first, second] = [await simulated(), await simulated()];
     const { registry, upstreams } = await room([first]);
     const { id } = await registry.add({ url: second.url });
-    expect(await registry.update(id, { slots: 3 })).toMatchObject({ slots: 3 });
+    expect(await registry.update(id, { slots: 3 })).toMatchObject({ slots: 3, slots_auto: false });
     expect(upstreams.free(MODEL)).toBe(7);
+    expect(await registry.update(id, { slots: 'auto' })).toMatchObject({ slots: 1, slots_auto: true });
+    expect(upstreams.free(MODEL)).toBe(5);
     expect(await registry.remove(id)).toMatchObject({ id, draining: true });
     expect(() => registry.get(id)).toThrow(expect.objectContaining({ code: 'not_found' }));
     expect(upstreams.free(MODEL)).toBe(4);

@@ -5,9 +5,10 @@ import { fail } from '../../kernel/errors.ts';
 import { every } from '../../kernel/every.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Service } from '../../kernel/service.ts';
+import { SLOTS } from './adapt-slots.ts';
 import { upstreamUrl } from './configured-upstreams.ts';
 import type { StoredUpstream, UpstreamChange, UpstreamStore } from './upstream-store.ts';
-import type { UpstreamState, Upstreams } from './upstreams.ts';
+import type { DispatchedUpstream, Upstreams } from './upstreams.ts';
 import { hostAndPort } from './watch-upstream.ts';
 
 /** What an operator can switch at every upstream, wherever it comes from. */
@@ -34,7 +35,6 @@ export interface UpstreamRegistryDeps {
 
 /** Less than the second that is promised, by the time a query may take. */
 const RELOAD_EVERY_MS = 700;
-const DEFAULT_SLOTS = 1;
 const EXISTS = 'There is an upstream at this host and port already.';
 const SWITCHES = { isEnabled: true, isDraining: false, breaker: 'auto' } as const;
 const IN_SETTINGS = 'This upstream is named in the settings (FILA_OLLAMA_URLS): change it there.';
@@ -73,7 +73,7 @@ export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegi
     noteAway,
   );
 
-  function stateOf(id: string): UpstreamState {
+  function stateOf(id: string): DispatchedUpstream {
     const state = upstreams.states().find((one) => one.id === id);
     if (!state) throw fail('not_found', { detail: 'There is no upstream of this id.' });
     return state;
@@ -99,7 +99,7 @@ export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegi
     stop: () => ticker.stop(),
     list: () => upstreams.states().map(asUpstream),
     get: (id) => asUpstream(stateOf(id)),
-    add: async ({ url, slots = DEFAULT_SLOTS }) => {
+    add: async ({ url, slots = 'auto' }) => {
       const origin = upstreamUrl(url);
       const id = hostAndPort(origin);
       if (upstreams.states().some((one) => one.id === id && one.source === 'settings'))
@@ -137,7 +137,7 @@ export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegi
   };
 }
 
-function asUpstream(state: UpstreamState): Upstream {
+function asUpstream(state: DispatchedUpstream): Upstream {
   const time = (ms: number | null | undefined): string | null =>
     ms === null || ms === undefined ? null : new Date(ms).toISOString();
   return {
@@ -150,18 +150,31 @@ function asUpstream(state: UpstreamState): Upstream {
     last_error: state.lastError ?? null,
     version: state.version ?? null,
     models: [...state.models],
-    slots: state.slots,
+    slots: slotsOf(state),
+    slots_auto: state.slots === 'auto',
     running: state.running,
     enabled: state.isEnabled,
     draining: state.isDraining,
+    dispatched_by: dispatcherOf(state),
     breaker: state.breaker,
-    breakers: state.byModel.map(({ model, running, breaker, since, lastError }) => ({
+    breakers: state.byModel.map(({ model, running, slots, slotsChange, breaker, since, lastError }) => ({
       model,
       running,
+      slots,
+      slots_changed: slotsChange && { ...slotsChange, at: new Date(slotsChange.at).toISOString() },
       state: breaker,
       since: new Date(since).toISOString(),
       last_error: lastError ?? null,
     })),
     created_at: time(state.createdAt),
   };
+}
+
+function dispatcherOf({ dispatchedBy }: DispatchedUpstream): Upstream['dispatched_by'] {
+  return dispatchedBy && { run: dispatchedBy.run, host: dispatchedBy.host, here: dispatchedBy.isHere };
+}
+
+/** Where nobody fixed them, those of the model that has most. */
+function slotsOf({ slots, byModel }: DispatchedUpstream): number {
+  return slots === 'auto' ? Math.max(SLOTS.start, ...byModel.map((one) => one.slots)) : slots;
 }

@@ -11,13 +11,13 @@ import { up } from '../../engines/database/migrations/0004-upstreams.ts';
 import { createServer, type Server } from '../../http/server.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { silentLogger } from '../../kernel/logger.ts';
-import { hostOf, roomOf, stopping } from './testing/rig.ts';
+import { WARM, hostOf, roomOf, stopping } from './testing/rig.ts';
 import { createUpstreamRegistry, type UpstreamRegistry } from './upstream-registry.ts';
 import { upstreamRoutes } from './upstream-routes.ts';
 import { upstreamStore } from './upstream-store.ts';
 
 const simulated = (options: SimulatedOllamaOptions = {}) =>
-  stopping(startSimulatedOllama({ answerTokens: 5, slots: 4, ...options }));
+  stopping(startSimulatedOllama({ ...WARM, answerTokens: 5, slots: 4, ...options }));
 
 const PATH = '/api/v1/admin/upstreams';
 const TOKEN = 'the-admin-token-of-this-test-0123456789';

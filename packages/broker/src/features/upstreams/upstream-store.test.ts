@@ -51,6 +51,15 @@ function describeStore(name: string, open: () => Promise<Database>): void {
       expect(await store.all()).toEqual([B, { ...A, ...change, isEnabled: true }]);
     });
 
+    it('keeps that nobody fixed the slots', async () => {
+      await store.change(A.id, { slots: 'auto' });
+      expect(await store.all()).toMatchObject([B, { id: A.id, slots: 'auto' }]);
+      const auto: StoredUpstream = { ...A, id: 'auto:1', slots: 'auto' };
+      await store.insert(auto);
+      expect((await store.all()).find(({ id }) => id === auto.id)).toEqual(auto);
+      await store.remove(auto.id);
+    });
+
     it('removes one, also twice', async () => {
       await store.remove(A.id);
       await store.remove(A.id);

@@ -8,7 +8,7 @@ export interface StoredUpstream {
   /** host:port */
   readonly id: string;
   readonly url: string;
-  readonly slots: number;
+  readonly slots: number | 'auto';
   /** `settings`: only the switches count, and only while the settings name it. */
   readonly source: 'settings' | 'database';
   readonly isEnabled: boolean;
@@ -29,6 +29,8 @@ export interface UpstreamStore {
   remove(id: string): Promise<void>;
 }
 
+/** How `auto` is kept in a column of numbers. */
+const AUTO = 0;
 const flag = { type: DataTypes.BOOLEAN, allowNull: false };
 
 export function upstreamStore(sequelize: Sequelize): UpstreamStore {
@@ -55,7 +57,7 @@ export function upstreamStore(sequelize: Sequelize): UpstreamStore {
     all: async () => (await model.findAll({ raw: true, order })).map(asUpstream),
     insert: async (upstream) => {
       try {
-        await model.create({ ...upstream });
+        await model.create({ ...upstream, ...slotsColumn(upstream) });
         return true;
       } catch (error) {
         if (error instanceof UniqueConstraintError) return false;
@@ -63,7 +65,7 @@ export function upstreamStore(sequelize: Sequelize): UpstreamStore {
       }
     },
     change: async (id, change) => {
-      await model.update(change, { where: { id } });
+      await model.update({ ...change, ...slotsColumn(change) }, { where: { id } });
     },
     remove: async (id) => {
       await model.destroy({ where: { id } });
@@ -71,11 +73,16 @@ export function upstreamStore(sequelize: Sequelize): UpstreamStore {
   };
 }
 
+function slotsColumn({ slots }: UpstreamChange): { slots?: number } {
+  return slots === undefined ? {} : { slots: slots === 'auto' ? AUTO : slots };
+}
+
 /** Raw rows have 0 and 1 for booleans, and MySQL's driver may hand BIGINT over as text. */
 function asUpstream(row: unknown): StoredUpstream {
   const upstream = row as StoredUpstream;
   return {
     ...upstream,
+    slots: upstream.slots === AUTO ? 'auto' : upstream.slots,
     isEnabled: Boolean(upstream.isEnabled),
     isDraining: Boolean(upstream.isDraining),
     createdAt: Number(upstream.createdAt),

@@ -5,11 +5,11 @@ import {
 } from '../../../../cli/src/simulate-ollama/simulate-ollama.ts';
 import { silentLogger } from '../../kernel/logger.ts';
 import type { StoredUpstream } from './upstream-store.ts';
-import { ask, hostOf, load, MODEL, nextFree, PATIENT, roomOf, stopping, until } from './testing/rig.ts';
+import { WARM, ask, hostOf, load, MODEL, nextFree, PATIENT, roomOf, stopping, until } from './testing/rig.ts';
 import type { UpstreamState } from './upstreams.ts';
 
 const simulated = (options: SimulatedOllamaOptions = {}) =>
-  stopping(startSimulatedOllama({ answerTokens: 5, slots: 4, ...options }));
+  stopping(startSimulatedOllama({ ...WARM, answerTokens: 5, slots: 4, ...options }));
 
 const STORED = {
   source: 'database',
@@ -44,7 +44,7 @@ describe('under load', () => {
     const byFirst = all.filter(({ upstream }) => upstream === hostOf(first)).length;
     expect(byFirst).toBeGreaterThan(10);
     expect(byFirst).toBeLessThan(60);
-    const again = await startSimulatedOllama({ port: first.port, answerTokens: 5, slots: 4 });
+    const again = await startSimulatedOllama({ ...WARM, port: first.port, answerTokens: 5, slots: 4 });
     await until(() => upstreams.states()[0]!.status === 'up');
     await load(upstreams, { calls: 40, atOnce: 4 });
     expect(again.state().counters.calls).toBeGreaterThan(0);
@@ -84,7 +84,7 @@ describe('under load', () => {
   });
 
   it('an upstream that has the model loaded is preferred when loads are equal', async () => {
-    const [cold, warm] = [await simulated(), await simulated()];
+    const [cold, warm] = [await simulated({ loaded: [] }), await simulated({ loaded: [] })];
     await fetch(`${warm.url}/api/generate`, { method: 'POST', body: JSON.stringify({ model: MODEL }) });
     const upstreams = await roomOf([cold, warm]);
     for (let call = 0; call < 5; call++) expect((await ask(upstreams)).upstream).toBe(hostOf(warm));
@@ -178,7 +178,7 @@ describe('an upstream that comes back', () => {
     expect(upstreams.free(MODEL)).toBe(4);
     await first.stop();
     await until(() => upstreams.states()[0]!.status === 'down');
-    const again = await startSimulatedOllama({ port: first.port, slots: 4 });
+    const again = await startSimulatedOllama({ ...WARM, port: first.port, slots: 4 });
     const seen = new Set<number>();
     upstreams.onFree(() => seen.add(upstreams.free(MODEL)));
     await until(() => seen.has(4));
@@ -191,7 +191,7 @@ describe('an upstream that comes back', () => {
     const upstreams = await roomOf([first], { recoveryStepMs: 3_600_000 });
     await first.stop();
     await until(() => upstreams.states()[0]!.status === 'down');
-    const again = await startSimulatedOllama({ port: first.port, slots: 4 });
+    const again = await startSimulatedOllama({ ...WARM, port: first.port, slots: 4 });
     await until(() => upstreams.states()[0]!.status === 'up');
     const seen = [upstreams.free(MODEL)];
     for (let call = 0; call < 3; call++) {

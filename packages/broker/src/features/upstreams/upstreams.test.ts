@@ -138,6 +138,39 @@ describe('slots', () => {
   });
 });
 
+describe('a slot for a session', () => {
+  const patient = { affinity: 12_345, isPatient: true };
+
+  it('is always one of the same server, and none while that is full, until it does not wait any more', async () => {
+    const upstreams = await start([await server(), await server(), await server()]);
+    const [first, second] = [upstreams.take(MODEL, patient)!, upstreams.take(MODEL, patient)!];
+    expect(second.upstream).toBe(first.upstream);
+    expect(upstreams.take(MODEL, patient)).toBeNull();
+    expect(upstreams.take(MODEL, { ...patient, isPatient: false })!.upstream).not.toBe(first.upstream);
+    first.release();
+    expect(upstreams.take(MODEL, patient)!.upstream).toBe(second.upstream);
+  });
+
+  it('is one of another server at once when the first one is down', async () => {
+    const all = [await server(), await server()];
+    const upstreams = await start(all);
+    const home = upstreams.take(MODEL, patient)!;
+    await all.find(({ url }) => new URL(url).host === home.upstream)!.stop();
+    await until(() => upstreams.states().some(({ status }) => status === 'down'));
+    expect(upstreams.take(MODEL, patient)!.upstream).not.toBe(home.upstream);
+  });
+
+  it('is not the same for all sessions', async () => {
+    const upstreams = await start([await server(), await server()]);
+    const homes = Array.from({ length: 20 }, (_, affinity) => {
+      const slot = upstreams.take(MODEL, { affinity: affinity * 1_000_003, isPatient: true })!;
+      slot.release();
+      return slot.upstream;
+    });
+    expect(new Set(homes).size).toBe(2);
+  });
+});
+
 describe('health', () => {
   it('is nothing to warn of when stopping cuts a probe short', async () => {
     const hung = await server();

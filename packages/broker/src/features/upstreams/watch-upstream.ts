@@ -30,10 +30,8 @@ export interface WatchedUpstream extends Service {
   has(key: string): boolean;
   /** Whether the server would pass calls for this key on to another one. */
   passesOn(key: string): boolean;
-  /** Whether a model of this key is loaded, as far as was seen. */
-  isResident(key: string): boolean;
-  /** A real call answered for this model. */
-  sawAnswer(key: string): void;
+  /** Asks which models are loaded, apart from the probes; null when there is no answer. */
+  askResident(): Promise<string[] | null>;
   /** A real call hears from the server: a probe that is slow at this time is no sign of anything. */
   sawLife(): void;
   /** A real call found nobody there. The next probe decides when it is up again. */
@@ -48,6 +46,8 @@ export interface WatchDeps {
   readonly clock: Clock;
   readonly probeMs?: number;
   readonly client?: OllamaClientOptions;
+  /** Which models are loaded, by their keys, asked at that time. */
+  readonly onResident: (keys: readonly string[], askedAtMs: number) => void;
   /** `isBack`: it had been up before. */
   readonly onUp: (isBack: boolean) => void;
 }
@@ -58,13 +58,12 @@ const PROBE_TIMEOUT_MS = 2_000;
 const HASTE_WHILE_DOWN = 5;
 
 export function watchUpstream(deps: WatchDeps): WatchedUpstream {
-  const { settings, logger, clock, probeMs = PROBE_MS, onUp } = deps;
+  const { settings, logger, clock, probeMs = PROBE_MS, onUp, onResident } = deps;
   const id = hostAndPort(settings.url);
   const client = createOllamaClient(settings.url, deps.client);
   let health: Health = { status: 'unknown', models: [] };
   let local: ReadonlySet<string> = new Set();
   let remote: ReadonlySet<string> = new Set();
-  let resident: Set<string> = new Set();
   let wasEverUp = false;
   /** Of the last sign of life in a real call, in milliseconds since 1970. */
   let lifeAt = 0;
@@ -84,11 +83,11 @@ export function watchUpstream(deps: WatchDeps): WatchedUpstream {
         client.version(signal),
         client.installed(signal),
         // Only a hint for the choice; whether the server is well does not depend on it.
-        client.resident(signal).catch(() => []),
+        client.resident(signal).catch(() => null),
       ]);
-      resident = keys(loaded);
       local = keys(installed.filter(({ remoteHost }) => remoteHost === undefined));
       remote = keys(installed.filter(({ remoteHost }) => remoteHost !== undefined));
+      if (loaded) onResident([...keys(loaded)], startedAt);
       becomeUp({ version, models: installed.map(({ name }) => name) });
     } catch (error) {
       if (isStopped) return;
@@ -140,8 +139,10 @@ export function watchUpstream(deps: WatchDeps): WatchedUpstream {
     health: () => health,
     has: (key) => local.has(key),
     passesOn: (key) => remote.has(key),
-    isResident: (key) => resident.has(key),
-    sawAnswer: (key) => void resident.add(key),
+    askResident: async () => {
+      const loaded = await client.resident(AbortSignal.timeout(PROBE_TIMEOUT_MS)).catch(() => null);
+      return loaded && [...keys(loaded)];
+    },
     sawLife: () => {
       lifeAt = clock.now();
     },

@@ -58,4 +58,21 @@ describe('coalesced work', () => {
     expect(runs).toBe(2);
     expect(errors).toMatchObject([{ message: 'once' }]);
   });
+
+  it('begins at once after a rest, and rests before it begins again', async () => {
+    const beganMs: number[] = [];
+    const ask = coalesced(
+      async () => void beganMs.push(performance.now()),
+      () => undefined,
+      50,
+    );
+    const first = ask();
+    expect(beganMs).toHaveLength(1);
+    await first;
+    const all = [ask(), ask(), ask()];
+    expect(beganMs).toHaveLength(1);
+    await Promise.all(all);
+    expect(beganMs).toHaveLength(2);
+    expect(beganMs[1]! - beganMs[0]!).toBeGreaterThanOrEqual(50);
+  });
 });

@@ -1,5 +1,6 @@
 /** What fila verify asks of webhooks: whoever was to be told of an end was told, and no delivery hangs in the air. */
 import { VaultError, type Vault } from '../../engines/vault/vault.ts';
+import type { RequestSummary } from '../requests/requests.ts';
 import type { Checks } from '../verify/verify.ts';
 import {
   DELIVERY_RULES,
@@ -31,20 +32,21 @@ export function createDeliveryChecks({ store, vault, lookUp, logMs, onMended }: 
   const make = eventDeliveries(vault);
   const untold = (window: Parameters<DeliveryCheckStore['untold']>[0]) => checks.untold(window, logMs);
 
-  /** One request after the other: each has a body of its own. A request that cannot be opened stays untold. */
+  /** A request that cannot be opened stays untold. */
   async function missingDeliveries(all: readonly Untold[]): Promise<NewDelivery[]> {
     const endpoints = await store.endpoints.byIds([...new Set(all.map(({ receiver }) => receiver))]);
     const byId = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
+    const requests = await lookUp([...new Set(all.map(({ requestId }) => requestId))]);
     const made: NewDelivery[] = [];
     for (const { requestId, keyId, state, completedAt, receiver } of all) {
-      const request = await lookUp(requestId).catch(nothingIfUnreadable);
+      const request = readable(requests.get(requestId));
       if (!request) continue;
       const event = { requestId, keyId, type: TYPES[state]!, createdAt: completedAt };
       const body = requestBody(requestId, request, { type: event.type, at: completedAt });
       const endpoint = byId.get(receiver);
-      if (endpoint) made.push(make.toEndpoint(event, endpoint, body));
+      if (endpoint) made.push(make.toEndpoint(event, endpoint, body).delivery);
       else if (receiver === CALLBACK && request.callbackUrl !== null)
-        made.push(make.toCallback(event, request.callbackUrl, body));
+        made.push(make.toCallback(event, request.callbackUrl, body).delivery);
     }
     return made;
   }
@@ -102,7 +104,7 @@ function wordsOf(rule: string): { about: string; remedy: string } {
   return { about: 'ends of requests that a receiver has no delivery of', remedy: 'delivered now' };
 }
 
-function nothingIfUnreadable(error: unknown): null {
-  if (error instanceof VaultError) return null;
-  throw error;
+function readable(request: RequestSummary | Error | undefined): RequestSummary | null {
+  if (request instanceof Error && !(request instanceof VaultError)) throw request;
+  return request instanceof Error ? null : (request ?? null);
 }

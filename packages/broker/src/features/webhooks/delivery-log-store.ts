@@ -29,8 +29,8 @@ export interface DeliveryLog {
   byId(id: string): Promise<StoredDelivery | null>;
   /** Newest first. */
   list(filter: LogFilter): Promise<StoredDelivery[]>;
-  /** Those that have ended, oldest first. */
-  attempts(id: string): Promise<StoredAttempt[]>;
+  /** Those that have ended, oldest first. The one that delivered has no row: the delivery says all of it. */
+  attempts(of: StoredDelivery): Promise<StoredAttempt[]>;
   /** Deletes some of those that ended longer ago, with their attempts; how many. */
   forget(olderThanMs: number): Promise<number>;
 }
@@ -61,9 +61,15 @@ export function deliveryLogStore({ sequelize, model, attempts, now }: LogDeps): 
       };
       return (await model.findAll({ raw: true, where, order: [['id', 'DESC']], limit })).map(asDelivery);
     },
-    attempts: async (deliveryId) => {
-      const rows = await attempts.findAll({ raw: true, where: { deliveryId }, order: [['attempt', 'ASC']] });
-      return (rows as unknown as StoredAttempt[]).map((row) => ({ ...row, endedAt: Number(row.endedAt) }));
+    attempts: async (of) => {
+      const where = { deliveryId: of.id };
+      const rows = await attempts.findAll({ raw: true, where, order: [['attempt', 'ASC']] });
+      const made = (rows as unknown as StoredAttempt[]).map((row) => ({
+        ...row,
+        endedAt: Number(row.endedAt),
+      }));
+      const isMissing = of.state === 'delivered' && made.at(-1)?.attempt !== of.attempts;
+      return isMissing ? [...made, lastAttemptOf(of)] : made;
     },
     forget: async (olderThanMs) => {
       const old = await sequelize.query<{ id: string }>(
@@ -78,6 +84,11 @@ export function deliveryLogStore({ sequelize, model, attempts, now }: LogDeps): 
       });
     },
   };
+}
+
+function lastAttemptOf(delivery: StoredDelivery): StoredAttempt {
+  const { attempts: attempt, completedAt, responseStatus, latencyMs, error } = delivery;
+  return { attempt, endedAt: completedAt!, responseStatus, latencyMs, error };
 }
 
 /** Milliseconds since 1970 by the database's clock, as an SQL expression. */

@@ -1,18 +1,13 @@
-/** Takes deliveries that are due, makes their attempts, and writes what came of them. */
-import { VaultError, type Vault } from '../../engines/vault/vault.ts';
-import type { Clock } from '../../kernel/clock.ts';
+/** Takes deliveries that are due or were born claimed, gives each its attempt, and writes what came of them. */
 import { failpoint } from '../../kernel/failpoints.ts';
 import type { Logger } from '../../kernel/logger.ts';
-import type { Told } from '../overview/overview.ts';
-import type { DisableEndpoint } from './disable-endpoint.ts';
-import { judgeAttempt, reasonToDisable, type Verdict } from './judge-attempt.ts';
-import type { Outgoing, SendResult, WebhookSender } from './send-webhook.ts';
+import { deliveryPlaces } from './delivery-places.ts';
+import { named, type Claimed, type MakeAttempt } from './make-attempt.ts';
 import { shareRoom } from './share-room.ts';
-import { webhookHeaders } from './sign-webhook.ts';
 import { CALLBACK } from './webhook-events.ts';
-import { openEndpoint, openMessage, openSecrets, sealExcerpt } from './webhook-secrets.ts';
 import type {
-  DeliveryError,
+  Birth,
+  NewDelivery,
   Released,
   Settlement,
   StoredDelivery,
@@ -21,71 +16,89 @@ import type {
 } from './webhook-store.ts';
 
 export interface DeliveryLoop {
-  /** Writes what has ended and starts what is due, as far as there is room. Never call it twice at once. */
+  /** Writes what has ended, and takes what is due where there may be something. Never call it twice at once. */
   pump(): Promise<void>;
-  /** From now on `pump` starts nothing. */
+  /** Something may be due in the database: the next `pump` looks. */
+  expectDue(): void;
+  /** Which of these may be born claimed: those there is room for. */
+  admit(deliveries: readonly NewDelivery[]): Birth;
+  /** Begins what this run has claimed, or puts it into a line. */
+  take(claimed: readonly Claimed[]): Promise<void>;
+  /** Hands back what this run may have claimed and does not begin: due at once, and not counted. */
+  giveBack(claimed: readonly Claimed[]): void;
+  /** From now on nothing is started; what waited for a place is handed back by the next `pump`. */
   quiet(): void;
-  /** Waits for running attempts, and breaks them off after `graceMs`: the next `pump` hands those back. */
-  rest(graceMs: number): Promise<void>;
+  /** Waits for running attempts, and calls `breakOff` after `graceMs`: the next `pump` hands those back. */
+  rest(graceMs: number, breakOff: () => void): Promise<void>;
 }
 
 interface DeliveryLoopDeps {
   readonly store: WebhookStore;
-  readonly vault: Vault;
-  readonly clock: Clock;
   readonly logger: Logger;
   readonly run: string;
-  readonly sender: WebhookSender;
-  readonly secretOf: (keyId: string) => Promise<string>;
-  readonly disable: DisableEndpoint;
-  /** Hears how each attempt ends. */
-  readonly told?: Pick<Told, 'webhook'>;
-  /** Called when an attempt has ended: there is room, and something to write. */
+  readonly attempt: MakeAttempt;
+  /** Called when an attempt has ended: there is something to write. */
   readonly onEnd: () => void;
   readonly leaseMs: number;
-  readonly failingMs: number;
-  readonly delaysMs?: readonly number[];
 }
 
-export const PLACES = 128;
-export const PLACES_PER_HOST = 16;
-/** For a host that let its last attempt run into the timeout: a hundred of them cannot fill the house. */
-const PLACES_OF_HANGING_HOST = 1;
-const REMEMBERED_HOSTS = 10_000;
 /** After an attempt that our own side could not make. */
 const NOT_MADE_DELAY_MS = 5_000;
+const SOON_MS = 1_000;
+/** Of its lease; what has waited longer for a place is handed back, because the rest may not do for an attempt. */
+const LONGEST_WAIT = 1 / 4;
 
 export function createDeliveryLoop(deps: DeliveryLoopDeps): DeliveryLoop {
-  const { store, vault, clock, logger, run } = deps;
-  const running = new Map<string, { host: string; attempt: Promise<void> }>();
-  const hanging = new Set<string>();
-  const stopping = new AbortController();
+  const { store, logger, run, leaseMs } = deps;
+  const places = deliveryPlaces();
+  const running = new Map<string, Promise<void>>();
+  /** Hosts that have more due in the database than there was room for: the new go behind the old. */
+  let behind = new Set<string>();
   let isQuiet = false;
+  let isDueExpected = true;
   let settlements: Settlement[] = [];
   let released: Released[] = [];
 
+  const freeOf = (host: string): number => places.limitOf(host) - places.usedBy(host);
+
   async function pump(): Promise<void> {
     await write();
-    if (isQuiet || running.size >= PLACES) return;
-    const hosts = shareRoom(await store.deliveries.dueHosts(), {
-      room: PLACES - running.size,
-      usedBy: (host) => [...running.values()].filter((one) => one.host === host).length,
-      limitOf: (host) => (hanging.has(host) ? PLACES_OF_HANGING_HOST : PLACES_PER_HOST),
-    });
-    if (hosts.length === 0) return;
-    const unwritten = [...settlements, ...released].map(({ delivery }) => delivery.id);
-    const except = new Set([...running.keys(), ...unwritten]);
-    const claimed = await store.deliveries.claim({ run, leaseMs: deps.leaseMs, hosts, except });
+    if (isQuiet || places.room() <= 0 || !(isDueExpected || canCatchUp())) return;
+    isDueExpected = false;
     try {
-      await failpoint('webhook.claim');
-      const byId = await endpointsOf(claimed);
-      for (const delivery of claimed) begin(delivery, byId.get(delivery.receiver) ?? null);
+      await takeDue();
     } catch (error) {
-      // Ours, and not begun: handed back, they need not wait for the lease, and have lost no attempt.
-      for (const delivery of claimed)
-        if (!running.has(delivery.id)) released.push({ delivery, delayMs: NOT_MADE_DELAY_MS });
+      isDueExpected = true;
       throw error;
     }
+  }
+
+  /** Not for every place that gets free: one look takes many. */
+  function canCatchUp(): boolean {
+    for (const host of behind) if (freeOf(host) * 2 >= places.limitOf(host)) return true;
+    return false;
+  }
+
+  async function takeDue(): Promise<void> {
+    const due = await store.deliveries.dueHosts();
+    behind = new Set(due);
+    const { usedBy, limitOf } = places;
+    const hosts = shareRoom(due, { room: places.room(), usedBy, limitOf });
+    if (hosts.length === 0) return;
+    const unwritten = [...settlements, ...released].map(({ delivery }) => delivery.id);
+    const except = new Set([...places.ids(), ...unwritten]);
+    const sinceMs = performance.now();
+    const claimed = await store.deliveries.claim({ run, leaseMs, hosts, except });
+    const counts = Map.groupBy(claimed, ({ host }) => host);
+    for (const { host, limit } of hosts) if ((counts.get(host)?.length ?? 0) < limit) behind.delete(host);
+    const byId = await endpointsOf(claimed).catch((error: unknown) => {
+      handBack(claimed, NOT_MADE_DELAY_MS);
+      throw error;
+    });
+    const withEndpoint = (delivery: StoredDelivery): Claimed => {
+      return { delivery, endpoint: byId.get(delivery.receiver) ?? null, sinceMs };
+    };
+    await take(claimed.map(withEndpoint));
   }
 
   async function endpointsOf(claimed: readonly StoredDelivery[]): Promise<Map<string, StoredEndpoint>> {
@@ -94,17 +107,80 @@ export function createDeliveryLoop(deps: DeliveryLoopDeps): DeliveryLoop {
     return new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
   }
 
-  function begin(delivery: StoredDelivery, endpoint: StoredEndpoint | null): void {
-    const attempt = attemptOnce(delivery, endpoint)
-      .catch((error: unknown) => {
+  function admit(deliveries: readonly NewDelivery[]): Birth {
+    const ids = new Set<string>();
+    const free = new Map<string, number>();
+    let room = isQuiet ? 0 : places.room();
+    for (const { id, host } of deliveries) {
+      const left = free.get(host) ?? (behind.has(host) ? 0 : freeOf(host));
+      const isAdmitted = left > 0 && room > 0;
+      free.set(host, isAdmitted ? left - 1 : 0);
+      if (isAdmitted) {
+        ids.add(id);
+        room -= 1;
+      } else behind.add(host);
+    }
+    return { run, leaseMs, ids };
+  }
+
+  async function take(claimed: readonly Claimed[]): Promise<void> {
+    if (claimed.length === 0) return;
+    try {
+      await failpoint('webhook.claim');
+    } catch (error) {
+      // Ours, and not begun: handed back, they need not wait for the lease, and have lost no attempt.
+      handBack(claimed.map(deliveryOf), NOT_MADE_DELAY_MS);
+      throw error;
+    }
+    for (const one of claimed) places.queue(one);
+    if (isQuiet) handBack(places.dissolve().map(deliveryOf), 0);
+    else advance();
+  }
+
+  function handBack(deliveries: readonly StoredDelivery[], delayMs: number): void {
+    for (const delivery of deliveries) released.push({ delivery, delayMs });
+  }
+
+  function advance(): void {
+    for (let one = places.next(); one; one = places.next()) {
+      if (performance.now() - one.sinceMs <= leaseMs * LONGEST_WAIT) begin(one);
+      else {
+        places.free(one, null);
+        standBack([one]);
+      }
+    }
+  }
+
+  /** Claimed, and not to be begun soon: others may be quicker. */
+  function standBack(claimed: readonly Claimed[]): void {
+    for (const { delivery } of claimed) behind.add(delivery.host);
+    handBack(claimed.map(deliveryOf), 0);
+  }
+
+  function begin(one: Claimed): void {
+    const { delivery } = one;
+    const attempt = deps.attempt(one).then(
+      (settlement) => {
+        if (settlement) settlements.push(settlement);
+        else handBack([delivery], 0);
+        end(one, settlement);
+      },
+      (error: unknown) => {
         logger.warn({ err: error, ...named(delivery) }, 'an attempt could not be made; it follows later');
-        released.push({ delivery, delayMs: NOT_MADE_DELAY_MS });
-      })
-      .finally(() => {
-        running.delete(delivery.id);
-        deps.onEnd();
-      });
-    running.set(delivery.id, { host: delivery.host, attempt });
+        handBack([delivery], NOT_MADE_DELAY_MS);
+        end(one, null);
+      },
+    );
+    running.set(delivery.id, attempt);
+  }
+
+  function end(one: Claimed, settlement: Settlement | null): void {
+    const { id, host } = one.delivery;
+    running.delete(id);
+    places.free(one, settlement);
+    if (settlement?.error === 'timeout') standBack(places.dissolve(host));
+    if (!isQuiet) advance();
+    deps.onEnd();
   }
 
   /** What failed is kept for the next time: a lease that runs out meanwhile costs one more attempt, and loses nothing. */
@@ -119,6 +195,7 @@ export function createDeliveryLoop(deps: DeliveryLoopDeps): DeliveryLoop {
       released.unshift(...handedBack);
       throw error;
     }
+    isDueExpected ||= handedBack.length > 0 || ended.some(isDueSoon);
   }
 
   async function settle(ended: readonly Settlement[]): Promise<void> {
@@ -126,127 +203,31 @@ export function createDeliveryLoop(deps: DeliveryLoopDeps): DeliveryLoop {
     await store.deliveries.settle(run, ended);
   }
 
-  async function attemptOnce(delivery: StoredDelivery, endpoint: StoredEndpoint | null): Promise<void> {
-    const target = await targetOf(delivery, endpoint);
-    if (typeof target === 'string') {
-      endWithout(delivery, target);
-      return;
-    }
-    const outgoing = { ...target, signal: stopping.signal };
-    if ((await failpoint('webhook.before_send')) === 'duplicate') await deps.sender.send(outgoing);
-    const result = await deps.sender.send(outgoing);
-    await failpoint('webhook.after_send');
-    if (stopping.signal.aborted && result.kind === 'failed') {
-      released.push({ delivery, delayMs: 0 });
-      return;
-    }
-    noteHost(delivery.host, result);
-    const verdict = judgeAttempt(result, {
-      attempts: delivery.attempts,
-      isRepeatable: delivery.type !== 'webhook.test',
-      random: Math.random(),
-      delaysMs: deps.delaysMs,
-    });
-    settlements.push(settlementOf(delivery, result, verdict));
-    sayResult(delivery, result, verdict);
-    if (endpoint) await noteEndpoint(endpoint, result, verdict);
-  }
-
-  /** What is sent where, or why there is nothing to send. */
-  async function targetOf(
-    delivery: StoredDelivery,
-    endpoint: StoredEndpoint | null,
-  ): Promise<Omit<Outgoing, 'signal'> | DeliveryError> {
-    if (delivery.receiver !== CALLBACK && endpoint === null) return 'endpoint_deleted';
-    if (endpoint?.status === 'disabled') return 'endpoint_disabled';
-    try {
-      const { messageId } = delivery;
-      const atMs = clock.now();
-      const [url, secrets, body] = await Promise.all([
-        endpoint
-          ? openEndpoint(vault, endpoint.id, 'url', endpoint.url)
-          : openMessage(vault, messageId, 'url', delivery.url!).then(String),
-        endpoint ? validSecrets(endpoint, atMs) : deps.secretOf(delivery.keyId).then((secret) => [secret]),
-        openMessage(vault, messageId, 'body', delivery.body),
-      ]);
-      return { url, body, headers: webhookHeaders({ id: messageId, atMs, body }, secrets) };
-    } catch (error) {
-      if (!(error instanceof VaultError)) throw error;
-      logger.error({ err: error, ...named(delivery) }, 'a webhook cannot be decrypted');
-      return 'unreadable';
-    }
-  }
-
-  async function validSecrets(endpoint: StoredEndpoint, now: number): Promise<string[]> {
-    const secrets = await openSecrets(vault, endpoint.id, endpoint.secrets);
-    return secrets.filter(({ until }) => until === null || until > now).map(({ secret }) => secret);
-  }
-
-  function endWithout(delivery: StoredDelivery, error: DeliveryError): void {
-    const nothing = { responseStatus: null, latencyMs: null, excerpt: null };
-    settlements.push({ delivery, state: 'failed', delayMs: 0, error, ...nothing });
-    logger.info({ ...named(delivery), error }, 'a webhook has nowhere to go');
-  }
-
-  function settlementOf(delivery: StoredDelivery, result: SendResult, verdict: Verdict): Settlement {
-    const isAnswered = result.kind === 'answered';
-    return {
-      delivery,
-      ...verdict,
-      responseStatus: isAnswered ? result.status : null,
-      latencyMs: result.latencyMs,
-      excerpt:
-        isAnswered && result.excerpt.length > 0 ? sealExcerpt(vault, delivery.id, result.excerpt) : null,
-    };
-  }
-
-  function noteHost(host: string, result: SendResult): void {
-    if (result.kind === 'failed' && result.error === 'timeout') {
-      if (hanging.size >= REMEMBERED_HOSTS) hanging.clear();
-      hanging.add(host);
-    } else hanging.delete(host);
-  }
-
-  async function noteEndpoint(endpoint: StoredEndpoint, result: SendResult, verdict: Verdict): Promise<void> {
-    const { id, failingSince } = endpoint;
-    const now = clock.now();
-    if (verdict.state === 'delivered') {
-      if (failingSince !== null) await store.endpoints.change(id, { failingSince: null });
-      return;
-    }
-    const reason = reasonToDisable(result, endpoint, { now, failingMs: deps.failingMs });
-    if (reason) await deps.disable(endpoint, reason);
-    else if (failingSince === null)
-      await store.endpoints.change(id, { failingSince: now }, { failingSince: null });
-  }
-
-  function sayResult(delivery: StoredDelivery, result: SendResult, { state, error }: Verdict): void {
-    const status = result.kind === 'answered' ? result.status : undefined;
-    const fields = { ...named(delivery), status, error, ms: result.latencyMs, attempts: delivery.attempts };
-    deps.told?.webhook({
-      ...{ state, error, deliveryId: delivery.id, keyId: delivery.keyId, requestId: delivery.requestId },
-      ...{ host: delivery.host, attempts: delivery.attempts, httpStatus: status },
-    });
-    if (state === 'delivered') logger.debug(fields, 'webhook delivered');
-    else if (state === 'pending') logger.info(fields, 'webhook failed; it is tried again');
-    else logger.warn(fields, 'webhook failed for good');
-  }
-
   return {
     pump,
+    admit,
+    take,
+    expectDue: () => {
+      isDueExpected = true;
+    },
+    giveBack: (claimed) => handBack(claimed.map(deliveryOf), 0),
     quiet: () => {
       isQuiet = true;
+      handBack(places.dissolve().map(deliveryOf), 0);
     },
-    rest: async (graceMs) => {
-      const all = Promise.all([...running.values()].map(({ attempt }) => attempt));
-      const timer = setTimeout(() => stopping.abort(), graceMs);
-      await all;
+    rest: async (graceMs, breakOff) => {
+      const timer = setTimeout(breakOff, graceMs);
+      await Promise.all(running.values());
       clearTimeout(timer);
     },
   };
 }
 
-/** Nothing of a URL but its host gets into the log. */
-function named({ id, host }: StoredDelivery): { deliveryId: string; host: string } {
-  return { deliveryId: id, host };
+function deliveryOf({ delivery }: Claimed): StoredDelivery {
+  return delivery;
+}
+
+/** Sooner than anybody would look without being told. */
+function isDueSoon({ state, delayMs }: Settlement): boolean {
+  return state === 'pending' && delayMs < SOON_MS;
 }

@@ -1,8 +1,9 @@
 /** The part of the deliveries that moves with every request: what is due, claimed and settled, in few statements and without models. */
-import type { SqlRunner, SqlValue, Statement } from '../../engines/ledger/ledger.ts';
+import type { SqlRunner, Statement } from '../../engines/ledger/ledger.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { asDelivery } from './delivery-log-store.ts';
-import type { Claim, NewDelivery, Released, Settlement, StoredDelivery } from './delivery-store.ts';
+import type { Birth, Claim, NewDelivery, Released, Settlement, StoredDelivery } from './delivery-store.ts';
+import { perId, rowSql } from './row-sql.ts';
 
 export interface DeliveryQueue {
   /** Hosts with deliveries that are due, the one that waits longest first; of very many only the first. */
@@ -15,8 +16,10 @@ export interface DeliveryQueue {
   release(run: string, released: readonly Released[]): Promise<void>;
   /** Makes due at once what runs have claimed whose process is dead for certain; how many. */
   takeBack(deadRuns: readonly string[]): Promise<number>;
-  /** Adds those that are not there yet; to be run with others in one transaction. */
-  adding(deliveries: readonly NewDelivery[]): Statement[];
+  /** Adds those that are not there yet, due now or born claimed; to be run with others in one transaction. */
+  adding(deliveries: readonly NewDelivery[], birth?: Birth): Statement[];
+  /** Which of these this run has claimed. */
+  heldBy(run: string, ids: readonly string[]): Promise<Set<string>>;
 }
 
 /** Many times more than can be served at once. */
@@ -30,146 +33,182 @@ const COLUMNS = `id, message_id AS messageId, request_id AS requestId, key_id AS
 /** `clock` stands in for the database's own, in tests. */
 export function deliveryQueue(sql: SqlRunner, clock?: Clock): DeliveryQueue {
   const now = (): string => (clock ? String(clock.now()) : sql.nowMs);
-  const everyHost = sql.dialect === 'sqlite' ? SQLITE_HOSTS : MYSQL_HOSTS;
+  const isSqlite = sql.dialect === 'sqlite';
+  const { among, forRows } = rowSql(sql.dialect);
 
   async function claim({ run, leaseMs, hosts, except }: Claim): Promise<StoredDelivery[]> {
-    const ofHost = `SELECT * FROM (SELECT id FROM webhook_deliveries WHERE due_host = ? AND next_at <= ${now()} ORDER BY next_at LIMIT ?) AS due`;
-    const found = await sql.all<{ id: string }>(
-      hosts.map(() => ofHost).join(' UNION ALL '),
-      hosts.flatMap(({ host, limit }) => [host, limit]),
-    );
-    const ids = found.map(({ id }) => id).filter((id) => !except.has(id));
+    const ids = (await dueOf(hosts)).filter((id) => !except.has(id));
     if (ids.length === 0) return [];
-    const marks = ids.map(() => '?').join();
+    const these = among('id', ids);
     await sql.run(
       `UPDATE webhook_deliveries SET lease_owner = ?, attempts = attempts + 1, last_attempt_at = ${now()}, next_at = ${now()} + ?
-       WHERE id IN (${marks}) AND due_host IS NOT NULL AND next_at <= ${now()}`,
-      [run, leaseMs, ...ids],
+       WHERE ${these.sql} AND due_host IS NOT NULL AND next_at <= ${now()}`,
+      [run, leaseMs, ...these.values],
     );
     const rows = await sql.all<StoredDelivery>(
-      `SELECT ${COLUMNS} FROM webhook_deliveries WHERE id IN (${marks}) AND lease_owner = ?`,
-      [...ids, run],
+      `SELECT ${COLUMNS} FROM webhook_deliveries WHERE ${these.sql} AND lease_owner = ?`,
+      [...these.values, run],
     );
     return rows.map(asDelivery);
   }
 
+  async function dueOf(hosts: Claim['hosts']): Promise<string[]> {
+    const ofHost = `SELECT * FROM (SELECT id FROM webhook_deliveries WHERE due_host = ? AND next_at <= ${now()} ORDER BY next_at LIMIT ?) AS due`;
+    const groups = isSqlite ? hosts.map((one) => [one]) : [hosts];
+    const found: string[] = [];
+    for (const group of groups) {
+      const text = group.map(() => ofHost).join(' UNION ALL ');
+      const values = group.flatMap(({ host, limit }) => [host, limit]);
+      for (const { id } of await sql.all<{ id: string }>(text, values)) found.push(id);
+    }
+    return found;
+  }
+
   async function settle(run: string, settlements: readonly Settlement[]): Promise<void> {
-    const groups = Map.groupBy(settlements, ({ state }) => state === 'pending');
-    const [waiting, ended] = [groups.get(true) ?? [], groups.get(false) ?? []];
-    await sql.together([
-      ...(settlements.length > 0 ? [logged(run, settlements)] : []),
-      ...(ended.length > 0 ? [changed(run, ended, ENDED)] : []),
-      ...(waiting.length > 0 ? [changed(run, waiting, WAITING)] : []),
-    ]);
+    // The log first: it is written of rows that are still held.
+    const statements = [
+      ...alike(settlements.filter(hasLog), logged(run)),
+      ...alike(settlements, changed(run)),
+    ];
+    if (statements.length === 1) await sql.run(statements[0]!.sql, statements[0]!.values);
+    else await sql.together(statements);
   }
 
-  /** The log of attempts; of those that lost their claim nothing is written. Comes before the rows are changed. */
-  function logged(run: string, settlements: readonly Settlement[]): Statement {
-    const [status, latency, error] = [STATUS, LATENCY, ERROR].map((cell) => perId(settlements, cell));
-    const held = heldBy(run, settlements);
+  /** One statement writes those that differ only in what `perId` picks. */
+  function alike(all: readonly Settlement[], make: (some: readonly Settlement[]) => Statement): Statement[] {
+    const groups = Map.groupBy(all, (one) =>
+      [one.state, one.responseStatus, one.error, one.delivery.attempts].join(),
+    );
+    return [...groups.values()].flatMap((group) => forRows(group, make));
+  }
+
+  /** The count of attempts is the fence: who claims again moves it on. */
+  function heldOf(run: string, some: readonly Settlement[]): Statement {
+    const these = among('id', some.map(idOf));
     return {
-      sql: `${sql.insertIgnore} INTO webhook_attempts (delivery_id, attempt, response_status, latency_ms, error, ended_at)
-        SELECT id, attempts, ${status!.sql}, ${latency!.sql}, ${error!.sql}, ${now()} FROM webhook_deliveries WHERE ${held.sql}`,
-      values: [...status!.values, ...latency!.values, ...error!.values, ...held.values],
+      sql: `${these.sql} AND lease_owner = ? AND attempts = ?`,
+      values: [...these.values, run, some[0]!.delivery.attempts],
     };
   }
 
-  function changed(
-    run: string,
-    settlements: readonly Settlement[],
-    { cells, rest }: { cells: readonly Cell[]; rest: (now: string) => string },
-  ): Statement {
-    const changes = cells.map((cell) => ({ ...cell, ...perId(settlements, cell) }));
-    const held = heldBy(run, settlements);
-    const sets = changes.map((change) => `${change.column} = ${change.before(now())}${change.sql}`);
-    return {
-      sql: `UPDATE webhook_deliveries SET ${sets.join(', ')}, ${rest(now())} WHERE ${held.sql}`,
-      values: [...changes.flatMap(({ values }) => values), ...held.values],
+  const logged =
+    (run: string) =>
+    (some: readonly Settlement[]): Statement => {
+      const { responseStatus, error } = some[0]!;
+      const latency = perId(
+        some.map(idOf),
+        some.map(({ latencyMs }) => latencyMs),
+      );
+      const held = heldOf(run, some);
+      return {
+        sql: `${sql.insertIgnore} INTO webhook_attempts (delivery_id, attempt, response_status, latency_ms, error, ended_at)
+        SELECT id, attempts, ?, ${latency.sql}, ?, ${now()} FROM webhook_deliveries WHERE ${held.sql}`,
+        values: [responseStatus, ...latency.values, error, ...held.values],
+      };
     };
+
+  const changed =
+    (run: string) =>
+    (some: readonly Settlement[]): Statement => {
+      const { state, responseStatus, error } = some[0]!;
+      const ids = some.map(idOf);
+      const latency = perId(
+        ids,
+        some.map(({ latencyMs }) => latencyMs),
+      );
+      const excerpt = perId(
+        ids,
+        some.map((one) => one.excerpt),
+      );
+      const delay = perId(
+        ids,
+        some.map(({ delayMs }) => Math.round(delayMs)),
+      );
+      const [rest, restValues] =
+        state === 'pending'
+          ? [`next_at = ${now()} + ${delay.sql}`, delay.values]
+          : [`state = ?, due_host = NULL, next_at = NULL, completed_at = ${now()}`, [state]];
+      const held = heldOf(run, some);
+      return {
+        sql: `UPDATE webhook_deliveries SET response_status = ?, latency_ms = ${latency.sql}, error = ?,
+        excerpt = ${excerpt.sql}, lease_owner = NULL, ${rest} WHERE ${held.sql}`,
+        values: [responseStatus, ...latency.values, error, ...excerpt.values, ...restValues, ...held.values],
+      };
+    };
+
+  /** MySQL parses the long expression of its clock once for all rows. */
+  function adding(deliveries: readonly NewDelivery[], birth?: Birth): Statement[] {
+    if (deliveries.length === 0) return [];
+    const at = isSqlite ? now() : '@now';
+    const isBorn = ({ id }: NewDelivery): boolean => birth?.ids.has(id) ?? false;
+    const facts = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending'";
+    const [born, due] = [`(${facts}, ?, 1, ${at} + ?, ${at})`, `(${facts}, NULL, 0, ${at}, NULL)`];
+    const inserts = forRows(deliveries, (some) => ({
+      sql: `${sql.insertIgnore} INTO webhook_deliveries (id, message_id, request_id, key_id, receiver, type, original,
+        replayed_from, host, due_host, created_at, url, body, state, lease_owner, attempts, next_at, last_attempt_at)
+        VALUES ${some.map((one) => (isBorn(one) ? born : due)).join()}`,
+      values: some.flatMap((one) => [
+        ...[one.id, one.messageId, one.requestId, one.keyId, one.receiver, one.type],
+        ...[one.replayedFrom === null ? 1 : null, one.replayedFrom, one.host, one.host],
+        ...[one.createdAt, one.url, one.body],
+        ...(isBorn(one) ? [birth!.run, birth!.leaseMs] : []),
+      ]),
+    }));
+    return isSqlite ? inserts : [{ sql: `SET @now = ${now()}`, values: [] }, ...inserts];
   }
 
   return {
     dueHosts: async () => {
       const rows = await sql.all<{ host: string }>(
-        `${everyHost} WHERE due_at <= ${now()} ORDER BY due_at LIMIT ${HOSTS_PAGE}`,
+        `${isSqlite ? SQLITE_HOSTS : MYSQL_HOSTS} WHERE due_at <= ${now()} ORDER BY due_at LIMIT ${HOSTS_PAGE}`,
       );
       return rows.map(({ host }) => host);
     },
     claim,
     settle,
     release: async (run, released) => {
-      if (released.length === 0) return;
-      await sql.together(
-        released.map(({ delivery, delayMs }) => ({
-          sql: `UPDATE webhook_deliveries SET lease_owner = NULL, attempts = attempts - 1, next_at = ${now()} + ?
-            WHERE id = ? AND lease_owner = ? AND attempts = ?`,
-          values: [delayMs, delivery.id, run, delivery.attempts],
-        })),
+      const groups = Map.groupBy(released, ({ delivery, delayMs }) => `${delivery.attempts} ${delayMs}`);
+      const statements = [...groups.values()].flatMap((group) =>
+        forRows(group, (some) => {
+          const { delivery, delayMs } = some[0]!;
+          const these = among('id', some.map(idOf));
+          return {
+            sql: `UPDATE webhook_deliveries SET lease_owner = NULL, attempts = attempts - 1, next_at = ${now()} + ?
+              WHERE ${these.sql} AND lease_owner = ? AND attempts = ?`,
+            values: [delayMs, ...these.values, run, delivery.attempts],
+          };
+        }),
       );
+      if (statements.length > 0) await sql.together(statements);
     },
     takeBack: async (deadRuns) => {
       if (deadRuns.length === 0) return 0;
-      const marks = deadRuns.map(() => '?').join();
+      const theirs = among('lease_owner', deadRuns);
       return sql.run(
-        `UPDATE webhook_deliveries SET lease_owner = NULL, next_at = ${now()} WHERE due_host IS NOT NULL AND lease_owner IN (${marks})`,
-        deadRuns,
+        `UPDATE webhook_deliveries SET lease_owner = NULL, next_at = ${now()} WHERE due_host IS NOT NULL AND ${theirs.sql}`,
+        theirs.values,
       );
     },
-    adding: (deliveries) => {
-      if (deliveries.length === 0) return [];
-      const row = `(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ${now()}, ?, ?, ?)`;
-      return [
-        {
-          sql: `${sql.insertIgnore} INTO webhook_deliveries (id, message_id, request_id, key_id, receiver, type, original,
-            replayed_from, host, due_host, state, next_at, created_at, url, body) VALUES ${deliveries.map(() => row).join()}`,
-          values: deliveries.flatMap((one) => [
-            ...[one.id, one.messageId, one.requestId, one.keyId, one.receiver, one.type],
-            ...[one.replayedFrom === null ? 1 : null, one.replayedFrom, one.host, one.host],
-            ...[one.createdAt, one.url, one.body],
-          ]),
-        },
-      ];
+    adding,
+    heldBy: async (run, ids) => {
+      if (ids.length === 0) return new Set();
+      const these = among('id', ids);
+      const rows = await sql.all<{ id: string }>(
+        `SELECT id FROM webhook_deliveries WHERE ${these.sql} AND lease_owner = ?`,
+        [...these.values, run],
+      );
+      return new Set(rows.map(({ id }) => id));
     },
   };
 }
 
-/** A column whose value differs from row to row. */
-interface Cell {
-  readonly column: string;
-  readonly of: (settlement: Settlement) => SqlValue;
-  /** Stands before the value, as `now + `. */
-  readonly before: (now: string) => string;
+function idOf({ delivery }: Settlement | Released): string {
+  return delivery.id;
 }
 
-const plain = (column: string, of: Cell['of']): Cell => ({ column, of, before: () => '' });
-const STATUS = plain('response_status', ({ responseStatus }) => responseStatus);
-const LATENCY = plain('latency_ms', ({ latencyMs }) => latencyMs);
-const ERROR = plain('error', ({ error }) => error);
-const EXCERPT = plain('excerpt', ({ excerpt }) => excerpt);
-const STATE = plain('state', ({ state }) => state);
-const DELAY: Cell = {
-  column: 'next_at',
-  of: ({ delayMs }) => Math.round(delayMs),
-  before: (now) => `${now} + `,
-};
-const ENDED = {
-  cells: [STATUS, LATENCY, ERROR, EXCERPT, STATE],
-  rest: (now: string) => `lease_owner = NULL, due_host = NULL, next_at = NULL, completed_at = ${now}`,
-};
-const WAITING = { cells: [STATUS, LATENCY, ERROR, EXCERPT, DELAY], rest: () => 'lease_owner = NULL' };
-
-function perId(settlements: readonly Settlement[], { of }: Cell): Statement {
-  return {
-    sql: `CASE id ${settlements.map(() => 'WHEN ? THEN ?').join(' ')} END`,
-    values: settlements.flatMap((settlement) => [settlement.delivery.id, of(settlement)]),
-  };
-}
-
-/** The count of attempts is the fence: who claims again moves it on. */
-function heldBy(run: string, settlements: readonly Settlement[]): Statement {
-  const each = settlements.map(() => '(id = ? AND attempts = ?)').join(' OR ');
-  const values = settlements.flatMap(({ delivery }) => [delivery.id, delivery.attempts]);
-  return { sql: `lease_owner = ? AND (${each})`, values: [run, ...values] };
+/** Of an attempt that delivered, the delivery itself says all that the log would. */
+function hasLog({ state }: Settlement): boolean {
+  return state !== 'delivered';
 }
 
 /** One step from host to host in the index, however many deliveries each has. MySQL calls that a loose index scan. */

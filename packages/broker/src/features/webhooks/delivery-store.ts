@@ -81,6 +81,13 @@ export interface Claim {
   readonly except: ReadonlySet<string>;
 }
 
+/** Which new deliveries are claimed as they are stored: their first attempt counts, and nobody else is given them. */
+export interface Birth {
+  readonly run: string;
+  readonly leaseMs: number;
+  readonly ids: ReadonlySet<string>;
+}
+
 export interface DeliveryStore extends DeliveryLog, DeliveryQueue {
   /** Adds those that are not there yet: an event has one original for each receiver. */
   add(deliveries: readonly NewDelivery[], transaction?: Transaction): Promise<void>;
@@ -107,13 +114,17 @@ export function deliveryStore({ sequelize, sql }: Stores, clock?: Clock): Delive
   const select = async <Row extends object>(sql: string, replacements: unknown[] = []): Promise<Row[]> =>
     sequelize.query<Row>(sql, { type: QueryTypes.SELECT, replacements });
 
+  const queue = deliveryQueue(sql, clock);
+
   return {
-    ...deliveryQueue(sql, clock),
+    ...queue,
     ...deliveryLogStore({ sequelize, model, attempts, now }),
     add: async (deliveries, transaction) => {
-      if (deliveries.length === 0) return;
-      const rows = deliveries.map((delivery) => rowOf(delivery, sequelize.literal(now())));
-      await model.bulkCreate(rows, { ignoreDuplicates: true, transaction });
+      const statements = queue.adding(deliveries);
+      if (statements.length === 0) return;
+      if (!transaction) return void (await sql.together(statements));
+      for (const { sql: text, values } of statements)
+        await sequelize.query(text, { replacements: [...values], transaction });
     },
     lost: async ({ receiver, since, after, before }) => {
       const rows = await select<{ id: string }>(
@@ -137,15 +148,5 @@ export function deliveryStore({ sequelize, sql }: Stores, clock?: Clock): Delive
         { where: { receiver, state: 'pending' }, transaction },
       );
     },
-  };
-}
-
-function rowOf(delivery: NewDelivery, now: object) {
-  return {
-    ...delivery,
-    original: delivery.replayedFrom === null ? 1 : null,
-    state: 'pending',
-    dueHost: delivery.host,
-    nextAt: now,
   };
 }

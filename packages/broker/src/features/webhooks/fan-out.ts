@@ -3,65 +3,100 @@ import { VaultError, type Vault } from '../../engines/vault/vault.ts';
 import { failpoint } from '../../kernel/failpoints.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { RequestSummary } from '../requests/requests.ts';
-import { eventDeliveries } from './event-deliveries.ts';
+import type { DeliveryLoop } from './delivery-loop.ts';
+import { bornClaimed, eventDeliveries, type MadeDelivery } from './event-deliveries.ts';
+import type { RememberedEndpoints } from './remembered-endpoints.ts';
 import { requestBody } from './webhook-events.ts';
-import type { NewDelivery, OutboxEvent, StoredEndpoint, WebhookStore } from './webhook-store.ts';
+import type { OutboxEvent, StoredEndpoint, WebhookStore } from './webhook-store.ts';
 
-export type LookUp = (requestId: string) => Promise<RequestSummary | null>;
+/** An error stands where a request cannot be told, nothing where it is gone. */
+export type LookUp = (requestIds: readonly string[]) => Promise<ReadonlyMap<string, RequestSummary | Error>>;
 
 interface FanOutDeps {
   readonly store: WebhookStore;
   readonly vault: Vault;
   readonly logger: Logger;
   readonly lookUp: LookUp;
+  readonly endpoints: RememberedEndpoints;
+  readonly loop: Pick<DeliveryLoop, 'admit' | 'take' | 'giveBack'>;
 }
 
 const PAGE = 100;
 
-/** Goes through all of the outbox once. Resolves with whether it made deliveries. */
-export function createFanOut({ store, vault, logger, lookUp }: FanOutDeps): () => Promise<boolean> {
+/**
+ * Goes through all of the outbox once. Resolves with whether there is something for others to take: deliveries that
+ * were not born claimed.
+ */
+export function createFanOut(deps: FanOutDeps): () => Promise<boolean> {
+  const { store, vault, logger, lookUp, endpoints, loop } = deps;
   const make = eventDeliveries(vault);
 
   /** Null when it cannot be told now: the event stays for the next time, and holds no other back. */
-  async function deliveriesOf(
+  function deliveriesOf(
     event: OutboxEvent,
-    endpoints: readonly StoredEndpoint[],
-  ): Promise<NewDelivery[] | null> {
-    let request: RequestSummary | null;
-    try {
-      request = await lookUp(event.requestId);
-    } catch (error) {
-      const isForGood = error instanceof VaultError;
-      const fields = { err: error, requestId: event.requestId, type: event.type };
+    request: RequestSummary | Error | undefined,
+    ofKey: readonly StoredEndpoint[],
+  ): MadeDelivery[] | null {
+    if (request === undefined) return [];
+    if (request instanceof Error) {
+      const isForGood = request instanceof VaultError;
+      const fields = { err: request, requestId: event.requestId, type: event.type };
       if (isForGood) logger.error(fields, 'a request cannot be decrypted: its receivers hear nothing');
       else logger.warn(fields, 'a request could not be looked up; its receivers hear of it later');
       return isForGood ? [] : null;
     }
-    if (request === null) return [];
     const body = requestBody(event.requestId, request, { type: event.type, at: event.createdAt });
-    const wanting = endpoints.filter(({ events }) => wants(events, event.type));
-    return [
-      ...(request.callbackUrl === null ? [] : [make.toCallback(event, request.callbackUrl, body)]),
-      ...wanting.map((endpoint) => make.toEndpoint(event, endpoint, body)),
-    ];
+    const made = request.callbackUrl === null ? [] : [make.toCallback(event, request.callbackUrl, body)];
+    for (const endpoint of ofKey)
+      if (wants(endpoint.events, event.type)) made.push(make.toEndpoint(event, endpoint, body));
+    return made;
+  }
+
+  async function tell(page: readonly OutboxEvent[]): Promise<boolean> {
+    const keyIds = [...new Set(page.map(({ keyId }) => keyId))];
+    const [requests, byKey] = await Promise.all([
+      lookUp(page.map(({ requestId }) => requestId)),
+      endpoints.ofKeys(keyIds),
+    ]);
+    const told: OutboxEvent[] = [];
+    const made: MadeDelivery[] = [];
+    for (const event of page) {
+      const some = deliveriesOf(event, requests.get(event.requestId), byKey.get(event.keyId) ?? []);
+      if (some === null) continue;
+      told.push(event);
+      made.push(...some);
+    }
+    return told.length > 0 && write(told, made);
+  }
+
+  /** What there is room for is claimed in the transaction that makes it: nobody has to look for it. */
+  async function write(told: readonly OutboxEvent[], made: readonly MadeDelivery[]): Promise<boolean> {
+    const deliveries = made.map(({ delivery }) => delivery);
+    const birth = loop.admit(deliveries);
+    const sinceMs = performance.now();
+    const claimedOf = (ids: ReadonlySet<string>) =>
+      made.filter(({ delivery }) => ids.has(delivery.id)).map((one) => bornClaimed(one, sinceMs));
+    let ours: ReadonlySet<string>;
+    try {
+      if ((await failpoint('webhook.before_fan_out')) === 'duplicate')
+        await store.fanOut(told, deliveries, birth);
+      ours = await store.fanOut(told, deliveries, birth);
+    } catch (error) {
+      // It may have happened all the same.
+      loop.giveBack(claimedOf(birth.ids));
+      throw error;
+    }
+    await loop.take(claimedOf(ours));
+    return ours.size < made.length;
   }
 
   return async () => {
-    let hasMade = false;
-    let after = 0;
-    for (;;) {
+    let isMoreDue = false;
+    for (let after = 0; ;) {
       const page = await store.outboxPage(after, PAGE);
-      if (page.length === 0) return hasMade;
+      if (page.length > 0 && (await tell(page))) isMoreDue = true;
+      if (page.length < PAGE) return isMoreDue;
       after = page.at(-1)!.n;
-      const keyIds = [...new Set(page.map(({ keyId }) => keyId))];
-      const byKey = Map.groupBy(await store.endpoints.ofKeys(keyIds), ({ keyId }) => keyId);
-      const made = await Promise.all(page.map((event) => deliveriesOf(event, byKey.get(event.keyId) ?? [])));
-      const told = page.filter((_, index) => made[index] !== null);
-      if (told.length === 0) continue;
-      const deliveries = made.flatMap((some) => some ?? []);
-      if ((await failpoint('webhook.before_fan_out')) === 'duplicate') await store.fanOut(told, deliveries);
-      await store.fanOut(told, deliveries);
-      hasMade ||= deliveries.length > 0;
     }
   };
 }

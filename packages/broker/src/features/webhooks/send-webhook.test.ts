@@ -42,10 +42,10 @@ async function send(
 ): Promise<SendResult> {
   const sender = createSender({
     ...{ clock: systemClock, isAllowed: addressGuard(['127.0.0.0/8']), timeoutMs, resolve },
-    connectionsPerHost: 8,
+    ...{ connectionsPerHost: 8, signal },
   });
   onTestFinished(() => sender.close());
-  return sender.send({ url, headers: { 'webhook-id': 'msg_1' }, body: Buffer.from('{}'), signal });
+  return sender.send({ url, headers: { 'webhook-id': 'msg_1' }, body: Buffer.from('{}') });
 }
 
 describe('an attempt', () => {

@@ -1,5 +1,5 @@
 /** Makes one attempt: one POST to a checked address, and whatever happens becomes one result. */
-import { Agent, request } from 'undici';
+import { Agent, type Dispatcher } from 'undici';
 import type { Clock } from '../../kernel/clock.ts';
 import type { DeliveryError } from './webhook-store.ts';
 import { parseRetryAfterMs } from './retry-schedule.ts';
@@ -24,8 +24,6 @@ export interface Outgoing {
   readonly url: string;
   readonly headers: Record<string, string>;
   readonly body: Buffer;
-  /** Fires when the daemon stops. */
-  readonly signal: AbortSignal;
 }
 
 export interface WebhookSender {
@@ -40,76 +38,139 @@ interface SenderDeps {
   /** For all of an attempt, from the name's resolution to the end of the answer. */
   readonly timeoutMs: number;
   readonly connectionsPerHost: number;
+  /** Fires when the daemon stops: whatever is under way ends. */
+  readonly signal: AbortSignal;
 }
+
+/** Where a URL leads; null when it may not be called. */
+type Target = { readonly origin: string; readonly path: string } | null;
 
 const USER_AGENT = 'Fila-Webhooks/1';
 const READ_BYTES = 64 * 1024;
 const KEPT_BYTES = 1024;
+const REMEMBERED_URLS = 1_000;
+const NOTHING = Buffer.alloc(0);
 
-export function createSender({
-  clock,
-  isAllowed,
-  resolve,
-  timeoutMs,
-  connectionsPerHost,
-}: SenderDeps): WebhookSender {
+export function createSender(deps: SenderDeps): WebhookSender {
+  const { clock, isAllowed, resolve, timeoutMs, signal } = deps;
   const agent = new Agent({
     connect: guardedConnector({ isAllowed, resolve, timeoutMs }),
-    connections: connectionsPerHost,
+    connections: deps.connectionsPerHost,
     pipelining: 1,
     headersTimeout: 0,
     bodyTimeout: 0,
   });
+  const running = new Set<Exchange>();
+  const targets = new Map<string, Target>();
+  signal.addEventListener('abort', () => running.forEach((exchange) => exchange.breakOff('unreachable')));
 
-  async function send({ url, headers, body, signal }: Outgoing): Promise<SendResult> {
-    const startedMs = performance.now();
-    const latencyMs = (): number => Math.round(performance.now() - startedMs);
-    if (problemOfUrl(url, isAllowed) !== null)
-      return { kind: 'failed', error: 'address_refused', latencyMs: 0 };
-    const timeout = AbortSignal.timeout(timeoutMs);
-    const over = AbortSignal.any([timeout, signal]);
-    try {
-      const answer = await request(new URL(url), {
-        dispatcher: agent,
-        method: 'POST',
-        headers: { ...headers, 'content-type': 'application/json', 'user-agent': USER_AGENT },
-        body,
-        signal: over,
-      });
-      const retryAfter = answer.headers['retry-after'];
-      return {
-        kind: 'answered',
-        status: answer.statusCode,
-        retryAfterMs: parseRetryAfterMs([retryAfter].flat()[0], clock.now()),
-        excerpt: await beginningOf(answer.body),
-        latencyMs: latencyMs(),
-      };
-    } catch (error) {
-      return {
-        kind: 'failed',
-        error: timeout.aborted ? 'timeout' : errorOf(error as NodeJS.ErrnoException),
-        latencyMs: latencyMs(),
-      };
+  /** What a URL says of itself never changes; the addresses of its name are checked with every connection. */
+  function targetOf(url: string): Target {
+    let target = targets.get(url);
+    if (target === undefined) {
+      target = problemOfUrl(url, isAllowed) === null ? partsOf(new URL(url)) : null;
+      if (targets.size >= REMEMBERED_URLS) targets.clear();
+      targets.set(url, target);
     }
+    return target;
+  }
+
+  async function send({ url, headers, body }: Outgoing): Promise<SendResult> {
+    const target = targetOf(url);
+    if (target === null) return { kind: 'failed', error: 'address_refused', latencyMs: 0 };
+    return new Promise((resolveSent) => {
+      const exchange = new Exchange(clock, (result) => {
+        clearTimeout(timer);
+        running.delete(exchange);
+        resolveSent(result);
+      });
+      const timer = setTimeout(() => exchange.breakOff('timeout'), timeoutMs);
+      running.add(exchange);
+      if (signal.aborted) return exchange.breakOff('unreachable');
+      const all = { ...headers, 'content-type': 'application/json', 'user-agent': USER_AGENT };
+      try {
+        agent.dispatch({ ...target, method: 'POST', headers: all, body }, exchange);
+      } catch (error) {
+        exchange.onResponseError(null, error as Error);
+      }
+    });
   }
 
   return { send, close: () => agent.destroy() };
 }
 
-/** The status has decided already: an answer that breaks off, or never ends, changes nothing. */
-async function beginningOf(body: AsyncIterable<Buffer> & { destroy(): void }): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of body) {
-      if (bytes < KEPT_BYTES) chunks.push(chunk);
-      bytes += chunk.length;
-      if (bytes >= READ_BYTES) break;
-    }
-  } catch {
-    // What came is the answer.
+function partsOf({ origin, pathname, search }: URL): Target {
+  return { origin, path: `${pathname}${search}` };
+}
+
+/** One POST under way, as undici tells of it. The first end is the one that counts. */
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly #startedMs = performance.now();
+  readonly #clock: Clock;
+  readonly #onEnd: (result: SendResult) => void;
+  #controller: Dispatcher.DispatchController | null = null;
+  #status = 0;
+  #retryAfterMs: number | null = null;
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+  #isOver = false;
+
+  constructor(clock: Clock, onEnd: (result: SendResult) => void) {
+    this.#clock = clock;
+    this.#onEnd = onEnd;
   }
-  return Buffer.concat(chunks).subarray(0, KEPT_BYTES);
+
+  /** Ends it now, on the wire as well, or before it comes to that. */
+  breakOff(error: 'timeout' | 'unreachable'): void {
+    this.#end(error);
+    this.#controller?.abort(new Error('The attempt was broken off.'));
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#isOver) controller.abort(new Error('The attempt was broken off.'));
+  }
+
+  onResponseStart(
+    _controller: unknown,
+    status: number,
+    headers: Readonly<Record<string, string | string[] | undefined>>,
+  ): void {
+    if (status < 200) return;
+    this.#status = status;
+    const retryAfter = headers['retry-after'];
+    if (retryAfter !== undefined)
+      this.#retryAfterMs = parseRetryAfterMs([retryAfter].flat()[0], this.#clock.now());
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#isOver) return;
+    if (this.#bytes < KEPT_BYTES) this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    if (this.#bytes < READ_BYTES) return;
+    this.#end('unreachable');
+    controller.abort(new Error('The answer is too long.'));
+  }
+
+  onResponseEnd(): void {
+    this.#end('unreachable');
+  }
+
+  onResponseError(_controller: unknown, error: Error): void {
+    this.#end(errorOf(error));
+  }
+
+  /** The status has decided already: an answer that breaks off, or never ends, changes nothing. `error` is for no answer. */
+  #end(error: 'timeout' | 'unreachable' | 'address_refused'): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const latencyMs = Math.round(performance.now() - this.#startedMs);
+    if (this.#status === 0) return this.#onEnd({ kind: 'failed', error, latencyMs });
+    const { length } = this.#chunks;
+    const excerpt = length === 0 ? NOTHING : Buffer.concat(this.#chunks).subarray(0, KEPT_BYTES);
+    const [status, retryAfterMs] = [this.#status, this.#retryAfterMs];
+    this.#onEnd({ kind: 'answered', status, retryAfterMs, excerpt, latencyMs });
+  }
 }
 
 function errorOf(error: NodeJS.ErrnoException): 'timeout' | 'unreachable' | 'address_refused' {

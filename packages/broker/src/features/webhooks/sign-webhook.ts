@@ -1,7 +1,11 @@
 /** Signs what is sent, by Standard Webhooks: the HMAC of id, time and raw body under each valid secret. */
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 
 const PREFIX = 'whsec_';
+const REMEMBERED_KEYS = 10_000;
+
+/** A key costs more to make than a signature under it. */
+const keys = new Map<string, KeyObject>();
 
 /** 32 random bytes. */
 export function newWebhookSecret(): string {
@@ -29,6 +33,15 @@ export function webhookHeaders(
 }
 
 function signature(secret: string, head: string, body: Buffer): string {
-  const key = Buffer.from(secret.slice(PREFIX.length), 'base64');
-  return `v1,${createHmac('sha256', key).update(head).update(body).digest('base64')}`;
+  return `v1,${createHmac('sha256', keyOf(secret)).update(head).update(body).digest('base64')}`;
+}
+
+function keyOf(secret: string): KeyObject {
+  let key = keys.get(secret);
+  if (!key) {
+    key = createSecretKey(Buffer.from(secret.slice(PREFIX.length), 'base64'));
+    if (keys.size >= REMEMBERED_KEYS) keys.clear();
+    keys.set(secret, key);
+  }
+  return key;
 }

@@ -44,6 +44,11 @@ interface DeliveryDeps {
 }
 
 const DEFAULT_PAGE = 50;
+/** What is said of a new delivery, however soon somebody takes it. */
+const NOT_TRIED = {
+  ...{ state: 'pending' as const, attempts: 0, lastAttemptAt: null, completedAt: null },
+  ...{ responseStatus: null, latencyMs: null, error: null, excerpt: null },
+};
 
 export function createDeliveries(deps: DeliveryDeps): WebhookDeliveries {
   const { store, vault, clock, logger, endpoints, onNew } = deps;
@@ -62,9 +67,8 @@ export function createDeliveries(deps: DeliveryDeps): WebhookDeliveries {
 
   async function addOne(delivery: NewDelivery): Promise<WebhookDelivery> {
     await store.deliveries.add([delivery]);
-    const added = await view(await stored(delivery.keyId, delivery.id));
     onNew();
-    return added;
+    return view({ ...delivery, ...NOT_TRIED, nextAt: delivery.createdAt });
   }
 
   function again(from: StoredDelivery, host: string): NewDelivery {
@@ -148,7 +152,7 @@ export function createDeliveries(deps: DeliveryDeps): WebhookDeliveries {
     },
     get: async (keyId, id) => {
       const delivery = await stored(keyId, id);
-      const attempts = await store.deliveries.attempts(id);
+      const attempts = await store.deliveries.attempts(delivery);
       return { ...(await view(delivery)), history: attempts.map(attemptView) };
     },
   };

@@ -39,8 +39,8 @@ interface EndpointDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly isAllowed: IsAllowed;
-  /** Told when a key has one more or one less. */
-  readonly onCount: (keyId: string) => void;
+  /** Told when an endpoint of a key is there, changed or gone. */
+  readonly onChange: (keyId: string) => void;
 }
 
 const MOST_PER_KEY = 20;
@@ -87,7 +87,7 @@ export function createEndpoints(deps: EndpointDeps): WebhookEndpoints {
       secrets: sealSecrets(id, [{ secret, until: null }]),
     };
     await store.endpoints.insert(endpoint);
-    deps.onCount(keyId);
+    deps.onChange(keyId);
     logger.info({ endpointId: id, keyId, host: endpoint.host }, 'webhook created');
     return { ...(await view(endpoint)), secret };
   }
@@ -102,6 +102,7 @@ export function createEndpoints(deps: EndpointDeps): WebhookEndpoints {
       ...(input.events === undefined ? {} : { events: asStored(input.events), subscribedAt: now }),
       updatedAt: now,
     });
+    deps.onChange(keyId);
     if (where) await store.deliveries.moveHost(id, where.host);
     logger.info({ endpointId: id, keyId, change: Object.keys(input) }, 'webhook changed');
     return view(await own(keyId, id));
@@ -124,6 +125,7 @@ export function createEndpoints(deps: EndpointDeps): WebhookEndpoints {
     const before = { secrets: endpoint.secrets };
     if (!(await store.endpoints.change(id, { secrets, updatedAt: now }, before)))
       throw fail('conflict', { detail: 'The secret was rotated at the same moment.' });
+    deps.onChange(keyId);
     logger.info({ endpointId: id, keyId, overlapSeconds }, 'webhook secret rotated');
     return { ...(await view(await own(keyId, id))), secret };
   }
@@ -161,7 +163,7 @@ export function createEndpoints(deps: EndpointDeps): WebhookEndpoints {
     remove: async (keyId, id) => {
       const removed = await view(await own(keyId, id));
       await store.remove(id);
-      deps.onCount(keyId);
+      deps.onChange(keyId);
       logger.info({ endpointId: id, keyId }, 'webhook deleted');
       return removed;
     },
@@ -177,6 +179,7 @@ export function createEndpoints(deps: EndpointDeps): WebhookEndpoints {
         )
       )
         logger.info({ endpointId: id, keyId }, 'webhook enabled');
+      deps.onChange(keyId);
       return view(await own(keyId, id));
     },
   };

@@ -1,5 +1,5 @@
 /** What receivers are told: the types of events, their bodies, and the id that a message keeps for good. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type {
   EndpointDisabledEvent,
   RequestEvent,
@@ -13,11 +13,14 @@ export type EventType = (RequestEvent | EndpointDisabledEvent | WebhookTestEvent
 export const CALLBACK = 'callback';
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
+const DIGITS = 26;
 
 /** Depends on nothing but its parts: whoever makes the message again, however often, gives it the same id. */
 export function messageIdOf(...parts: readonly string[]): string {
-  const digest = createHash('sha256').update(parts.join('\n')).digest();
-  return `msg_${Array.from(digest.subarray(0, 26), (byte) => ALPHABET[byte & 31]).join('')}`;
+  const digest = hash('sha256', parts.join('\n'), 'buffer');
+  let id = 'msg_';
+  for (let at = 0; at < DIGITS; at++) id += ALPHABET[digest[at]! & 31];
+  return id;
 }
 
 /** Thin on purpose: prompt and answer stay here, the receiver reads them with its key. */

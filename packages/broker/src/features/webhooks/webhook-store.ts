@@ -1,10 +1,18 @@
 /** All that webhooks keep in the database: the outbox, endpoints, deliveries, and what is written in one transaction. */
 import type { Clock } from '../../kernel/clock.ts';
 import { deliveryCheckStore, type DeliveryCheckStore } from './delivery-check-store.ts';
-import { deliveryStore, type DeliveryStore, type NewDelivery, type Stores } from './delivery-store.ts';
+import {
+  deliveryStore,
+  type Birth,
+  type DeliveryStore,
+  type NewDelivery,
+  type Stores,
+} from './delivery-store.ts';
+import { rowSql } from './row-sql.ts';
 import { endpointStore, type DisabledReason, type EndpointStore } from './endpoint-store.ts';
 
 export type {
+  Birth,
   DeliveryError,
   DeliveryState,
   DeliveryStore,
@@ -32,8 +40,15 @@ export interface WebhookStore {
   readonly checks: DeliveryCheckStore;
   /** Events in their order, after the one numbered so. */
   outboxPage(after: number, limit: number): Promise<OutboxEvent[]>;
-  /** Turns events into deliveries: both or neither. Doing it twice adds nothing. */
-  fanOut(events: readonly OutboxEvent[], deliveries: readonly NewDelivery[]): Promise<void>;
+  /**
+   * Turns events into deliveries: both or neither. Doing it twice adds nothing. Resolves with the ids of those born
+   * claimed: less than was asked when another broker had made the delivery before.
+   */
+  fanOut(
+    events: readonly OutboxEvent[],
+    deliveries: readonly NewDelivery[],
+    birth: Birth,
+  ): Promise<ReadonlySet<string>>;
   /** Deletes an endpoint and ends what is on its way to it. */
   remove(endpointId: string): Promise<void>;
   /** Disables an enabled endpoint and adds the notices of it; false when somebody else did. */
@@ -48,25 +63,32 @@ export function webhookStore(stores: Stores, clock?: Clock): WebhookStore {
   const { sequelize, sql } = stores;
   const endpoints = endpointStore(sequelize);
   const deliveries = deliveryStore(stores, clock);
+  const rows = rowSql(sql.dialect);
 
   return {
     endpoints,
     deliveries,
     checks: deliveryCheckStore(sequelize, clock),
     outboxPage: async (after, limit) => {
-      const rows = await sql.all<OutboxEvent>(
+      const page = await sql.all<OutboxEvent>(
         `SELECT n, request_id AS requestId, key_id AS keyId, type, created_at AS createdAt
          FROM outbox WHERE n > ? ORDER BY n LIMIT ?`,
         [after, limit],
       );
-      return rows.map((row) => ({ ...row, n: Number(row.n), createdAt: Number(row.createdAt) }));
+      return page.map((row) => ({ ...row, n: Number(row.n), createdAt: Number(row.createdAt) }));
     },
-    fanOut: async (events, made) => {
-      const told = events.map(({ n }) => n);
-      await sql.together([
-        ...deliveries.adding(made),
-        { sql: `DELETE FROM outbox WHERE n IN (${told.map(() => '?').join()})`, values: told },
+    fanOut: async (events, made, birth) => {
+      const told = rows.among(
+        'n',
+        events.map(({ n }) => n),
+      );
+      const inserts = deliveries.adding(made, birth);
+      const changed = await sql.together([
+        ...inserts,
+        { sql: `DELETE FROM outbox WHERE ${told.sql}`, values: told.values },
       ]);
+      const added = changed.slice(0, inserts.length).reduce((sum, count) => sum + count, 0);
+      return added === made.length ? birth.ids : deliveries.heldBy(birth.run, [...birth.ids]);
     },
     remove: (endpointId) =>
       sequelize.transaction(async (transaction) => {

@@ -8,9 +8,12 @@ import type { Told } from '../overview/overview.ts';
 import type { Checks } from '../verify/verify.ts';
 import { coalesced } from './coalesced.ts';
 import { createDeliveryChecks } from './delivery-checks.ts';
-import { createDeliveryLoop, PLACES_PER_HOST } from './delivery-loop.ts';
+import { createDeliveryLoop } from './delivery-loop.ts';
+import { PLACES_PER_HOST } from './delivery-places.ts';
 import { createDisable } from './disable-endpoint.ts';
 import { createFanOut, type LookUp } from './fan-out.ts';
+import { createMakeAttempt } from './make-attempt.ts';
+import { rememberedEndpoints } from './remembered-endpoints.ts';
 import { createSender } from './send-webhook.ts';
 import { addressGuard, problemOfUrl, type Resolve } from './ssrf-guard.ts';
 import { createDeliveries, type WebhookDeliveries } from './webhook-deliveries.ts';
@@ -21,8 +24,9 @@ export type { LookUp } from './fan-out.ts';
 
 /**
  * The outbox has a row for every event, written in the transaction that made it. Each becomes one delivery a receiver,
- * in one transaction; a delivery that is due is leased, sent, and settled. Whatever is cut off between two of these
- * steps happens again under the same message id: at least once, never with another id.
+ * in one transaction, which also leases what there is room for; a delivery that is leased is sent and settled, and one
+ * that is due is leased first. Whatever is cut off between two of these steps happens again under the same message id:
+ * at least once, never with another id.
  */
 export interface Webhooks extends Service {
   /** There may be something in the outbox. Returns at once. */
@@ -77,37 +81,57 @@ const TIMINGS: WebhookTimings = {
   failingMs: 5 * DAY_MS,
   stopGraceMs: 5_000,
 };
-const REMEMBERED_MS = 1_000;
-const REMEMBERED_KEYS = 10_000;
+/** What is busy gathers for so long before it writes again; an event after a rest goes out at once. */
+const GATHER_MS = 20;
 
 export function createWebhooks(deps: WebhooksDeps): Webhooks {
   const { store, vault, clock, logger, run } = deps;
   const timings = { ...TIMINGS, ...deps.timings };
   const isAllowed = addressGuard(deps.allowCidrs);
-  const known = new Map<string, { has: boolean; until: number }>();
+  const remembered = rememberedEndpoints(store.endpoints, clock);
+  const stopping = new AbortController();
+  const { signal } = stopping;
   let isStopped = true;
   let deadHaveClaims = deps.deadRuns.length > 0;
 
   const sender = createSender({
-    ...{ clock, isAllowed, resolve: deps.resolve, timeoutMs: timings.timeoutMs },
+    ...{ clock, isAllowed, resolve: deps.resolve, timeoutMs: timings.timeoutMs, signal },
     connectionsPerHost: PLACES_PER_HOST,
   });
+  const disable = createDisable({ store, vault, clock, logger });
   const loop = createDeliveryLoop({
-    ...{ store, vault, clock, logger, run, sender, secretOf: deps.secretOf, told: deps.told },
-    ...{ leaseMs: 2 * timings.timeoutMs, failingMs: timings.failingMs },
-    delaysMs: timings.retryDelaysMs ? [0, ...timings.retryDelaysMs] : undefined,
-    disable: createDisable({ store, vault, clock, logger }),
+    ...{ store, logger, run, leaseMs: 2 * timings.timeoutMs },
+    attempt: createMakeAttempt({
+      ...{
+        store,
+        vault,
+        clock,
+        logger,
+        sender,
+        secretOf: deps.secretOf,
+        signal,
+        told: deps.told,
+        failingMs: timings.failingMs,
+      },
+      delaysMs: timings.retryDelaysMs ? [0, ...timings.retryDelaysMs] : undefined,
+      // Whoever is told of it has a delivery that is due.
+      disable: (endpoint, reason) => disable(endpoint, reason).then(loop.expectDue),
+      onEndpoint: remembered.forget,
+    }),
     onEnd: () => void deliver(),
   });
-  const deliver = coalesced(takeBackAndPump, (error) =>
-    logger.warn({ err: error }, 'webhooks that are due could not be taken; the next sweep will'),
+  const deliver = coalesced(
+    takeBackAndPump,
+    (error) => logger.warn({ err: error }, 'webhooks that are due could not be taken; the next sweep will'),
+    GATHER_MS,
   );
-  const fanOut = createFanOut({ store, vault, logger, lookUp: deps.lookUp });
+  const fanOut = createFanOut({ store, vault, logger, lookUp: deps.lookUp, endpoints: remembered, loop });
   const empty = coalesced(
     async () => {
-      if (await fanOut()) void deliver();
+      if (await fanOut()) void look();
     },
     (error) => logger.warn({ err: error }, 'the outbox could not be emptied; the next sweep will'),
+    GATHER_MS,
   );
 
   async function takeBackAndPump(): Promise<void> {
@@ -119,32 +143,32 @@ export function createWebhooks(deps: WebhooksDeps): Webhooks {
     await loop.pump();
   }
 
+  function look(): Promise<void> {
+    loop.expectDue();
+    return deliver();
+  }
+
   const noError = (): void => undefined;
   const sweep = every(
     'webhooks sweep',
     timings.sweepMs,
     async () => {
       await empty();
-      await deliver();
+      await look();
     },
     noError,
   );
   function deliverSoon(): void {
-    if (!isStopped) void deliver();
+    if (!isStopped) void look();
   }
 
   async function hasReceivers(keyId: string): Promise<boolean> {
-    const remembered = known.get(keyId);
-    if (remembered && remembered.until > clock.now()) return remembered.has;
-    const has = (await store.endpoints.count(keyId)) > 0;
-    if (known.size >= REMEMBERED_KEYS) known.clear();
-    known.set(keyId, { has, until: clock.now() + REMEMBERED_MS });
-    return has;
+    return ((await remembered.ofKeys([keyId])).get(keyId)?.length ?? 0) > 0;
   }
 
   const endpoints = createEndpoints({
     ...{ store, vault, clock, logger, isAllowed },
-    onCount: (keyId) => known.delete(keyId),
+    onChange: remembered.forget,
   });
 
   return {
@@ -166,7 +190,7 @@ export function createWebhooks(deps: WebhooksDeps): Webhooks {
       isStopped = false;
       await sweep.start();
       void empty();
-      void deliver();
+      void look();
     },
     stop: async () => {
       if (isStopped) return;
@@ -174,11 +198,11 @@ export function createWebhooks(deps: WebhooksDeps): Webhooks {
       await sweep.stop();
       // What the last requests came to is still sent, as far as there is room.
       await empty();
-      await deliver();
+      await look();
       loop.quiet();
       // Twice: a run that is under way may still begin attempts, and what they come to has to be written.
       await deliver();
-      await loop.rest(timings.stopGraceMs);
+      await loop.rest(timings.stopGraceMs, () => stopping.abort());
       await empty();
       await deliver();
       await sender.close();

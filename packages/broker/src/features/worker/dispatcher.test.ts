@@ -345,6 +345,60 @@ describe('a dispatcher in trouble', () => {
     expect([...here.running.keys()]).toEqual([next]);
   });
 
+  it('says what waits for which model and since when, and starts what its turn came for', async () => {
+    const { broker, arrive, rest } = await openBench();
+    const told: string[][] = [];
+    let isHeldBack = true;
+    const here = broker({ m: 1, other: 1 }, undefined, {
+      slots: {
+        free: (model) => (model === 'other' && isHeldBack ? 0 : 1 - here.runningOf(model)),
+        capacity: () => 1,
+        demand: (waiting) => {
+          told.push([...waiting.keys()].sort());
+          isHeldBack = waiting.has('m');
+          for (const sinceMs of waiting.values()) expect(Date.now() - sinceMs).toBeLessThan(60_000);
+        },
+      },
+    });
+    const ids = await arrive({}, 2);
+    await arrive({ model: 'other' });
+    await rest();
+    expect([...here.running.keys()]).toEqual([ids[0]]);
+    expect(told.at(-1)).toEqual(['m', 'other']);
+    here.finishAll();
+    await rest();
+    expect(here.starts).toHaveLength(3);
+    expect(told.at(-1)).toEqual([]);
+  });
+
+  it('claims nothing for a model whose turn has not come, and hands back what was claimed before', async () => {
+    const { broker, arrive, rest, ledger } = await openBench();
+    let free = 1;
+    const here = broker({ m: 1 }, undefined, {
+      slots: { free: (model) => free - here.runningOf(model), capacity: () => 1 },
+    });
+    const [running, ahead] = await arrive({}, 2);
+    await rest();
+    expect(here.dispatcher.waiting().map(({ id }) => id)).toEqual([ahead]);
+    free = 0;
+    await here.finish(running!);
+    await rest();
+    await here.dispatcher.keepTokens();
+    expect(here.dispatcher.waiting()).toEqual([]);
+    expect(await ledger.find(ahead!)).toMatchObject({ state: 'pending', attempts: 0 });
+  });
+
+  it('lets a low band load a model also where slots are kept free for high ones', async () => {
+    const { broker, arrive, rest } = await openBench();
+    const here = broker({ m: 4 }, undefined, {
+      reservedSlots: 2,
+      slots: { free: (model) => Math.min(1, 4 - here.runningOf(model)), capacity: () => 4 },
+    });
+    await arrive({ band: 1 }, 4);
+    await rest();
+    expect(here.running.size).toBe(2);
+  });
+
   it('gives back all it holds when it stops, and claims nothing any more', async () => {
     const { broker, arrive, rest, ledger, lane, claims } = await openBench();
     const here = broker({ m: 1 });

@@ -11,9 +11,11 @@ import { failpoint } from '../../kernel/failpoints.ts';
 import { idTime } from '../../kernel/ids.ts';
 import { listOf } from '../../kernel/lanes.ts';
 import type { Logger } from '../../kernel/logger.ts';
-import { pickTurns, rankOf } from './pick-turns.ts';
+import { HIGH_BAND, isBefore, pickTurns, rankOf } from './pick-turns.ts';
 import { Hands } from './hands.ts';
 import { type ClaimedAhead, type HeldLane, Pool } from './pool.ts';
+import { SlotUse } from './slot-use.ts';
+import type { KnownLine, Pace } from './waits.ts';
 
 export interface DispatcherDeps {
   readonly ledger: Ledger;
@@ -26,12 +28,14 @@ export interface DispatcherDeps {
     free(model: string): number;
     /** How many could run here at once, those that run included; 0 while none may start. */
     capacity(model: string): number;
+    /** Told whenever it may have changed what waits for which model, and since when (ms since 1970). */
+    demand?(waiting: ReadonlyMap<string, number>): void;
   };
   /** Starts a claimed row; false when there is no slot for it. What it takes of `free` is taken when it returns. */
   readonly start: (row: ClaimedRow, lane: LaneName) => boolean;
   /** Writes at no cost that rows wait again which never started. */
   readonly handBack: (rows: readonly ClaimedRow[]) => Promise<void>;
-  /** What the key and the queue of a lane may have under way at once. */
+  /** What the key and the queue of a lane may have under way at once. A queue of 0 is paused: what waits here does not start either. */
   readonly caps?: (lane: LaneName) => { readonly ofKey: number; readonly ofQueue: number };
   readonly weightOf?: (keyId: string) => number;
   /** Whether no other broker claims from these lanes: then tokens need not go around. */
@@ -42,6 +46,15 @@ export interface DispatcherDeps {
   readonly onFailed?: () => void;
   /** Slots of each model that only the two highest bands may use. */
   readonly reservedSlots?: number;
+}
+
+/** A slot is kept for a row while it is stored as claimed; one of the two is to be called, once. */
+export interface Room {
+  readonly claimed: { readonly owner: string; readonly leaseMs: number };
+  /** It is stored. */
+  enter(row: ClaimedRow): void;
+  /** It is not, or nobody can tell. */
+  giveUp(why: { mayBeStored: boolean }): void;
 }
 
 interface Turn {
@@ -57,6 +70,8 @@ const REST_MS = 1_000;
 const MOST_WAITING = 4;
 const UNLIMITED = { ofKey: Number.POSITIVE_INFINITY, ofQueue: Number.POSITIVE_INFINITY };
 const NEWEST = 0.2;
+/** Keys whose use of the slots is told; the others have too little to matter. */
+const MOST_TOLD = 64;
 
 /**
  * Claiming happens in `round`, one at a time: fill the hands with tokens, decide who is next, claim from all their lanes
@@ -69,6 +84,7 @@ export class Dispatcher {
   readonly #lists = new Map<string, Pool>();
   readonly #underWay = { keys: new Map<string, number>(), queues: new Map<string, number>() };
   readonly #hands: Hands;
+  readonly #slotUse = new SlotUse();
   #claimMs = 5;
   #running: Promise<void> | null = null;
   #again = false;
@@ -98,6 +114,41 @@ export class Dispatcher {
     return true;
   }
 
+  /**
+   * For a row that would start at once because nothing waits and a slot is free: stored as claimed it needs no claim.
+   * Null when it has to stand in line.
+   */
+  makeRoom(lane: LaneName): Room | null {
+    const { slots, owner, leaseMs } = this.#deps;
+    if (this.#stopped || this.#running || this.#rest) return null;
+    this.know(lane);
+    const pool = this.#lists.get(listOf(lane))!;
+    const free = slots.free(lane.model) - pool.coming;
+    if (pool.ready.length > 0 || free <= 0) return null;
+    if (lane.band < HIGH_BAND && this.#left(pool, free) <= this.#keptFree(pool)) return null;
+    const { ofKey, ofQueue } = this.#roomOf(lane);
+    if (ofKey <= 0 || ofQueue <= 0) return null;
+    pool.coming += 1;
+    this.#count(lane, 1);
+    const leave = (): void => {
+      pool.coming -= 1;
+      this.#count(lane, -1);
+    };
+    return {
+      claimed: { owner, leaseMs },
+      enter: (row) => {
+        leave();
+        this.#take(row, { pool, lane, rank: lane.band });
+        this.#startReady(pool);
+      },
+      giveUp: ({ mayBeStored }) => {
+        leave();
+        if (mayBeStored) this.#deps.onFailed?.();
+        this.wake();
+      },
+    };
+  }
+
   /** A lane of this list may have work. False when the list is not known here yet. */
   heard(listName: string): boolean {
     const list = this.#lists.get(listName)?.lists.get(listName);
@@ -123,6 +174,41 @@ export class Dispatcher {
     this.#hands.saw(oldest);
   }
 
+  oldest(): ReadonlyMap<number, number> {
+    return this.#hands.oldest;
+  }
+
+  /** What is known here of a model's line. */
+  lineOf(model: string): KnownLine {
+    const pool = this.#pools.get(model);
+    const account = pool?.account;
+    return {
+      pace: this.#paceOf(model),
+      claimedBefore: (rank, hadMs) =>
+        pool?.ready.filter((one) => !isBefore({ rank, hadMs }, one)).length ?? 0,
+      hadMs: (keyId) => account?.hadMs(keyId) ?? 0,
+      costMs: (keyId) => account?.costMs(keyId) ?? 0,
+    };
+  }
+
+  /** How fast each model goes that can start here. */
+  paces(): Record<string, Pace> {
+    const all = [...this.#pools.keys()].flatMap((model) => {
+      const pace = this.#paceOf(model);
+      return pace ? [[model, pace] as const] : [];
+    });
+    return Object.fromEntries(all);
+  }
+
+  #paceOf(model: string): Pace | undefined {
+    const { slots } = this.#deps;
+    const pool = this.#pools.get(model);
+    const [capacity, meanMs] = [slots.capacity(model), pool?.account.meanMs];
+    if (!pool || capacity <= 0 || meanMs === undefined) return undefined;
+    const uses = this.#slotUse.most(model, MOST_TOLD);
+    return { slots: capacity, free: slots.free(model), claimed: pool.ready.length, meanMs, uses };
+  }
+
   isHeld(laneId: number): boolean {
     return this.#hands.has(laneId);
   }
@@ -139,6 +225,7 @@ export class Dispatcher {
 
   /** A row that started here has left its slot after so long. To be called before the slot is free for others. */
   ended(row: ClaimedRow, lane: LaneName, slotMs: number): void {
+    this.#slotUse.add(lane.model, lane.keyId, slotMs);
     if (this.#pools.get(lane.model)?.ended(row, slotMs)) this.#count(lane, -1);
   }
 
@@ -155,8 +242,10 @@ export class Dispatcher {
       const isUseful = this.#isAlone() || this.#deps.slots.free(pool.model) > 0;
       await (isUseful ? this.#hands.renew(pool) : this.#hands.giveBack(pool, pool.held));
       // What cannot start here for now may start elsewhere, and is to stand in line with the others.
-      if (pool.ready.length > 0 && this.#deps.slots.capacity(pool.model) === 0) await this.#handBack(pool);
+      const stays = pool.ready.filter(({ lane }) => this.#isHeldBack(pool) || this.#isPaused(lane));
+      if (stays.length > 0) await this.#handBack(stays);
     }
+    if (this.#pools.size > 1) this.wake();
   }
 
   /** Claims nothing any more and gives back what it holds. */
@@ -166,7 +255,7 @@ export class Dispatcher {
     await this.#running;
     await this.#hands.rest();
     for (const pool of this.#pools.values()) {
-      await this.#handBack(pool);
+      await this.#handBack(pool.ready);
       await this.#hands.giveBack(pool, pool.held);
     }
   }
@@ -198,6 +287,7 @@ export class Dispatcher {
   /** Whether any lane had its turn: then there may be more to do, also when none had rows and its share is still free. */
   async #round(): Promise<boolean> {
     const pools = [...this.#pools.values()];
+    this.#tellDemand(pools);
     const turns = (await Promise.all(pools.map((pool) => this.#turnsOf(pool)))).flat();
     if (turns.length === 0) return false;
     const { ledger, owner, leaseMs } = this.#deps;
@@ -214,7 +304,8 @@ export class Dispatcher {
     for (const [index, turn] of turns.entries()) {
       const answer = answers[index]!;
       if (answer.status === 'rejected') continue;
-      for (const row of answer.value) this.#take(row, turn);
+      for (const row of answer.value)
+        this.#take(row, { pool: turn.pool, lane: turn.lane.name, rank: turn.rank });
       const last = answer.value.at(-1);
       if (last) turn.lane.oldestMs = Math.max(turn.lane.oldestMs ?? 0, idTime(last.id));
       if (answer.value.length < turn.limit) empty.push(turn);
@@ -227,24 +318,49 @@ export class Dispatcher {
     return true;
   }
 
+  /** One model alone never has to give way. */
+  #tellDemand(pools: readonly Pool[]): void {
+    const { slots } = this.#deps;
+    if (!slots.demand || pools.length < 2) return;
+    const nowMs = Date.now();
+    const hasRoom = ({ name }: HeldLane): boolean => Math.min(...Object.values(this.#roomOf(name))) > 0;
+    const since = pools.map((pool) => [pool.model, pool.waitsSince(nowMs, hasRoom)] as const);
+    slots.demand(new Map(since.filter((one): one is readonly [string, number] => one[1] !== undefined)));
+    for (const pool of pools) this.#startReady(pool);
+  }
+
+  /** Nothing of the model may start, and nothing runs whose end would change that. */
+  #isHeldBack({ model, running }: Pool): boolean {
+    const { slots } = this.#deps;
+    return slots.capacity(model) === 0 || (running === 0 && slots.free(model) <= 0);
+  }
+
+  #roomOf(name: LaneName): { readonly ofKey: number; readonly ofQueue: number } {
+    const { ofKey, ofQueue } = this.#deps.caps?.(name) ?? UNLIMITED;
+    return {
+      ofKey: ofKey - (this.#underWay.keys.get(name.keyId) ?? 0),
+      ofQueue: ofQueue - (this.#underWay.queues.get(name.queue) ?? 0),
+    };
+  }
+
   async #turnsOf(pool: Pool): Promise<Turn[]> {
-    const { slots, ageingMs = 0, caps = () => UNLIMITED } = this.#deps;
-    const [free, capacity] = [slots.free(pool.model), slots.capacity(pool.model)];
+    const { slots, ageingMs = 0 } = this.#deps;
+    if (this.#isHeldBack(pool)) return [];
+    const [free, capacity] = [slots.free(pool.model) - pool.coming, slots.capacity(pool.model)];
     const places = free + pool.ahead(capacity, this.#claimMs);
     const ready = pool.ready.filter(({ isRefused }) => !isRefused);
-    if (capacity <= 0 || places <= 0 || pool.ready.length >= MOST_WAITING * places) return [];
+    if (places <= 0 || pool.ready.length >= MOST_WAITING * places) return [];
     const open = places - ready.length;
     await Promise.all([...pool.lists.values()].map((list) => this.#hands.fill(pool, list, open)));
     const nowMs = Date.now();
     const turns = pickTurns(pool.held, ready, {
-      ...{ places, lowPlaces: places - this.#keptFree(pool), nowMs, ageingMs },
-      room: ({ name }) => {
-        const { ofKey, ofQueue } = caps(name);
-        return {
-          ofKey: ofKey - (this.#underWay.keys.get(name.keyId) ?? 0),
-          ofQueue: ofQueue - (this.#underWay.queues.get(name.queue) ?? 0),
-        };
+      ...{
+        places,
+        lowPlaces: this.#left(pool, free) + places - free - this.#keptFree(pool),
+        nowMs,
+        ageingMs,
       },
+      room: ({ name }) => this.#roomOf(name),
       hadMs: (keyId) => pool.account.hadMs(keyId),
       costMs: (keyId) => pool.account.costMs(keyId),
     });
@@ -261,11 +377,16 @@ export class Dispatcher {
     return Math.max(0, reserved - pool.runningHigh);
   }
 
-  #take(row: ClaimedRow, { pool, lane, rank }: Turn): void {
+  /** Slots that could be used; some of them not yet while a model is loaded. */
+  #left({ model, running, coming }: Pool, free: number): number {
+    return Math.max(free, this.#deps.slots.capacity(model) - running - coming);
+  }
+
+  #take(row: ClaimedRow, { pool, lane, rank }: { pool: Pool; lane: LaneName; rank: number }): void {
     // Claimed again here: what waits under an older fence has lost its lease.
     this.drop(row.id);
-    pool.add(row, { lane: lane.name, rank });
-    this.#count(lane.name, 1);
+    pool.add(row, { lane, rank });
+    this.#count(lane, 1);
   }
 
   #startReady(pool: Pool): void {
@@ -273,16 +394,16 @@ export class Dispatcher {
     const { slots, start } = this.#deps;
     const keptFree = this.#keptFree(pool);
     for (const one of [...pool.ready]) {
-      const free = slots.free(pool.model);
+      const free = slots.free(pool.model) - pool.coming;
       if (free <= 0) return;
-      if (!one.isHigh && free <= keptFree) continue;
-      one.isRefused = !start(one.row, one.lane);
+      if (!one.isHigh && this.#left(pool, free) <= keptFree) continue;
+      one.isRefused = this.#isPaused(one.lane) || !start(one.row, one.lane);
       if (!one.isRefused) pool.started(one);
     }
   }
 
-  async #handBack(pool: Pool): Promise<void> {
-    const rows = new Set(pool.ready.map(({ row }) => row));
+  async #handBack(waiting: readonly ClaimedAhead[]): Promise<void> {
+    const rows = new Set(waiting.map(({ row }) => row));
     this.#drop(({ row }) => rows.has(row));
     if (rows.size > 0) await this.#deps.handBack([...rows]);
   }
@@ -305,6 +426,10 @@ export class Dispatcher {
       if (count > 0) counts.set(name, count);
       else counts.delete(name);
     }
+  }
+
+  #isPaused(lane: LaneName): boolean {
+    return this.#deps.caps?.(lane).ofQueue === 0;
   }
 
   #isAlone(): boolean {

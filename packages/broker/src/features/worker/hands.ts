@@ -34,6 +34,10 @@ export class Hands {
     return this.#held.has(laneId);
   }
 
+  get oldest(): ReadonlyMap<number, number> {
+    return this.#oldest;
+  }
+
   /** When the oldest row of each lane with work was accepted. */
   saw(oldest: ReadonlyMap<number, number>): void {
     this.#oldest = oldest;

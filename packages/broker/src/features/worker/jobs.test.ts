@@ -10,6 +10,7 @@ import {
 import { armFailpoints } from '../../kernel/failpoints.ts';
 import { newId } from '../../kernel/ids.ts';
 import { silentLogger } from '../../kernel/logger.ts';
+import { NO_POLICY, type QueuePolicy } from '../queues/queues.ts';
 import type { CallOutcome } from '../upstreams/upstreams.ts';
 import { Jobs, type Job, type JobsDeps } from './jobs.ts';
 import { openBench } from './testing/bench.ts';
@@ -36,6 +37,7 @@ async function openJobs(settle?: (real: Ledger['settle']) => Ledger['settle']) {
   const calls: Call[] = [];
   const told = { ended: [] as string[], delayed: [] as number[], errors: [] as string[] };
   const slots = { taken: 0 };
+  const policies: Record<string, Partial<QueuePolicy>> = {};
   const execute = (job: Job): Promise<CallOutcome> =>
     new Promise((end, fail) => {
       job.signal.addEventListener('abort', () => end({ kind: 'cancelled' }));
@@ -64,6 +66,7 @@ async function openJobs(settle?: (real: Ledger['settle']) => Ledger['settle']) {
     },
     ...{ execute, clock: { now: () => Date.now() }, owner: OWNER, timers: TIMERS },
     policy: { maxAttempts: 3, baseMs: 1_000, capMs: 30_000 },
+    policyOf: (queue) => ({ ...NO_POLICY, ...policies[queue] }),
     random: () => 0.5,
     onDelayed: (delayMs) => void told.delayed.push(delayMs),
     logger: { ...silentLogger, error: (_fields, message) => void told.errors.push(message) },
@@ -76,20 +79,20 @@ async function openJobs(settle?: (real: Ledger['settle']) => Ledger['settle']) {
     return { ...row!, deadlineAt };
   }
 
-  function start(row: ClaimedRow): void {
+  function start(row: ClaimedRow, model?: string): void {
     let isReleased = false;
     const release = (): void => {
       if (!isReleased) slots.taken -= 1;
       isReleased = true;
     };
     slots.taken += 1;
-    jobs.start(row, lane({}), { upstream: 'gpu:11434', run: async () => ANSWER, release });
+    jobs.start(row, lane({ model }), { upstream: 'gpu:11434', run: async () => ANSWER, release });
   }
 
   const found = (row: ClaimedRow): Promise<RequestRow | null> => ledger.find(row.id);
   /** Resolves when nothing runs any more. */
   const over = (): Promise<void> => jobs.stopAll(60_000);
-  return { ledger, lane, jobs, calls, told, slots, kept, claim, start, found, over };
+  return { policies, ledger, lane, jobs, calls, told, slots, kept, claim, start, found, over };
 }
 
 afterEach(() => armFailpoints(''));
@@ -181,6 +184,52 @@ describe('a request that runs', () => {
     await over();
     expect(await found(row)).toMatchObject({ state: 'completed', attempts: 1 });
     expect(told).toMatchObject({ ended: [row.id], errors: [] });
+  });
+});
+
+describe('a request of a queue with rules of its own', () => {
+  it('has the attempts, the waits and the time that its queue says, as they are when it ends', async () => {
+    const { policies, calls, told, claim, start, found, over } = await openJobs();
+    policies['default'] = { totalTimeoutMs: 7_000, maxAttempts: 1 };
+    const [first, second] = [await claim(), await claim()];
+    start(first);
+    start(second);
+    expect(calls.map(({ job }) => job.timers.totalMs)).toEqual([7_000, 7_000]);
+    calls[0]!.end(FAILURE);
+    await vi.waitFor(async () => expect(await found(first)).toMatchObject({ state: 'failed', attempts: 1 }));
+    policies['default'] = { maxAttempts: 5, retryBaseMs: 40, retryCapMs: 60 };
+    calls[1]!.end(FAILURE);
+    await over();
+    expect(await found(second)).toMatchObject({ state: 'delayed', attempts: 1 });
+    expect(told.delayed).toEqual([20]);
+  });
+
+  it('goes on in the lane of the fallback model when its own has failed for good, and not twice', async () => {
+    const { ledger, lane, policies, calls, told, claim, start, found, over } = await openJobs();
+    policies['default'] = { maxAttempts: 1, fallbackModel: 'small' };
+    const row = await claim();
+    start(row);
+    calls[0]!.end(FAILURE);
+    const laneId = await ledger.lanes.idOf(lane({ model: 'small:latest' }));
+    await vi.waitFor(async () => expect(await found(row)).toMatchObject({ state: 'delayed', laneId }));
+    expect(told).toMatchObject({ ended: [], delayed: [0] });
+    await ledger.sweeps.wake();
+    const [again] = await ledger.claim({ laneId, limit: 1, owner: OWNER, leaseMs: 30_000 });
+    expect(again).toMatchObject({ id: row.id, firstLaneId: row.laneId });
+    start(again!);
+    calls[1]!.end(FAILURE);
+    await over();
+    expect(await found(row)).toMatchObject({ state: 'failed', laneId, attempts: 2 });
+  });
+
+  it('whose queue names the very model that failed has no other', async () => {
+    const { policies, calls, claim, start, found, over } = await openJobs();
+    policies['default'] = { maxAttempts: 1, fallbackModel: 'm:latest' };
+    const row = { ...(await claim()) };
+    start(row, 'm:latest');
+    calls[0]!.end(FAILURE);
+    await over();
+    expect(await found(row)).toMatchObject({ state: 'failed', firstLaneId: null });
   });
 });
 

@@ -3,8 +3,10 @@ import type { ClaimedRow, Held, LaneName, Ledger, Settlement } from '../../engin
 import { LedgerUnavailable } from '../../engines/ledger/ledger.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { failpoint } from '../../kernel/failpoints.ts';
+import { modelInFull } from '../../kernel/lanes.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Told } from '../overview/overview.ts';
+import type { QueuePolicy } from '../queues/queues.ts';
 import type { Requests } from '../requests/requests.ts';
 import type { CallOutcome, CallTimers, ModelCall, Slot } from '../upstreams/upstreams.ts';
 import { handBack, settle, settleExpired, type Processed, type SettleTools } from './settle.ts';
@@ -32,6 +34,8 @@ export interface JobsDeps {
   readonly owner: string;
   readonly policy: RetryPolicy;
   readonly timers: CallTimers;
+  /** What a queue says otherwise. */
+  readonly policyOf: (queue: string) => QueuePolicy;
   readonly random?: () => number;
   /** Hears of what runs and how it ends. */
   readonly told?: Pick<Told, 'started' | 'settled'>;
@@ -125,16 +129,18 @@ export class Jobs {
     { lane, slot, running }: { lane: LaneName; slot: Slot; running: Running },
   ): Promise<void> {
     const { owner, clock, logger, told } = this.#deps;
+    const { keyId, queue } = lane;
     const left = row.deadlineAt === null ? Number.POSITIVE_INFINITY : row.deadlineAt - clock.now();
     const started = performance.now();
     if (left <= 0) {
       this.#leave({ row, lane, slot }, started);
-      const late = settleExpired(row, owner, this.#tools());
-      if (await this.#write(late, row.keyId)) told?.settled(late, row, lane);
+      const late = settleExpired(row, owner, this.#tools(lane));
+      if (await this.#write(late, { keyId, queue })) told?.settled(late, row, lane);
       return;
     }
     told?.started(row, lane, slot.upstream);
-    const timers = { ...this.#deps.timers, totalMs: Math.min(this.#deps.timers.totalMs, left) };
+    const allowedMs = this.#deps.policyOf(queue).totalTimeoutMs ?? this.#deps.timers.totalMs;
+    const timers = { ...this.#deps.timers, totalMs: Math.min(allowedMs, left) };
     const outcome = await this.#execute({ row, lane, slot, timers, signal: running.controller.signal });
     const processingMs = Math.round(performance.now() - started);
     const fields = {
@@ -148,9 +154,9 @@ export class Jobs {
     const settlement =
       outcome.kind === 'cancelled' && running.why === 'stopping'
         ? handBack(row, owner)
-        : await this.#settlementOf({ row, owner, upstream: slot.upstream, processingMs, outcome });
+        : await this.#settlementOf({ row, owner, upstream: slot.upstream, processingMs, outcome }, lane);
     if (settlement === null) return logger.info({ ...fields, why: running.why }, 'a call was given up');
-    const written = await this.#write(settlement, row.keyId);
+    const written = await this.#write(settlement, { keyId, queue });
     if (written) told?.settled(settlement, row, lane);
     const code = outcome.kind === 'failed' ? { code: outcome.code } : {};
     logger.info({ ...fields, ...code, to: settlement.to, written }, SETTLED.get(written)!);
@@ -177,25 +183,40 @@ export class Jobs {
     slot.release();
   }
 
-  async #settlementOf(processed: Processed): Promise<Settlement | null> {
+  async #settlementOf(processed: Processed, lane: LaneName): Promise<Settlement | null> {
+    const tools = { ...this.#tools(lane), fallbackLaneId: await this.#fallbackLane(processed, lane) };
     try {
       const held = failpoint('settle.before_seal');
       if (held) await held;
-      return settle(processed, this.#tools());
+      return settle(processed, tools);
     } catch (error) {
       this.#deps.logger.error(
         { err: error, requestId: processed.row.id },
         'an outcome could not be sealed; the request is tried again',
       );
-      return settle({ ...processed, outcome: BROKEN }, this.#tools());
+      return settle({ ...processed, outcome: BROKEN }, tools);
+    }
+  }
+
+  /** Where the queue lets a request go on whose model has failed; null when it does not, or has. */
+  async #fallbackLane({ row, outcome }: Processed, lane: LaneName): Promise<number | null> {
+    const { fallbackModel } = this.#deps.policyOf(lane.queue);
+    if (outcome.kind !== 'failed' || fallbackModel === null || row.firstLaneId !== null) return null;
+    const model = modelInFull(fallbackModel);
+    if (model === lane.model) return null;
+    try {
+      return await this.#deps.ledger.lanes.idOf({ ...lane, model });
+    } catch (error) {
+      this.#deps.logger.warn({ err: error, requestId: row.id }, 'a fallback model cannot be used now');
+      return null;
     }
   }
 
   /** What cannot be written now waits on the disk; null when the daemon stops before it is. */
-  async #write(settlement: Settlement, keyId: string): Promise<boolean | null> {
+  async #write(settlement: Settlement, of: Pick<LaneName, 'keyId' | 'queue'>): Promise<boolean | null> {
     const { logger, spool, requests } = this.#deps;
     try {
-      return await this.settle(settlement, keyId);
+      return await this.settle(settlement, of);
     } catch (error) {
       if (!(error instanceof LedgerUnavailable))
         logger.error(
@@ -210,7 +231,7 @@ export class Jobs {
   }
 
   /** Writes an outcome and tells who waits for it; false when the row is no longer ours. */
-  async settle(settlement: Settlement, keyId?: string): Promise<boolean> {
+  async settle(settlement: Settlement, of?: Pick<LaneName, 'keyId' | 'queue'>): Promise<boolean> {
     const { ledger, requests, onDelayed } = this.#deps;
     const decided = failpoint('settle.before_write');
     if (decided) await decided;
@@ -220,14 +241,20 @@ export class Jobs {
     if (written && settlement.to === 'delayed') onDelayed?.(settlement.delayMs ?? 0);
     else if (written && settlement.to !== 'pending') {
       const tokens = (settlement.promptTokens ?? 0) + (settlement.completionTokens ?? 0);
-      requests.ended(settlement.id, keyId === undefined ? undefined : { keyId, tokens });
+      requests.ended(settlement.id, of && { keyId: of.keyId, queue: of.queue, tokens });
     }
     return written;
   }
 
-  #tools(): SettleTools {
-    const { policy, clock, random = Math.random, requests } = this.#deps;
+  #tools({ queue }: LaneName): SettleTools {
+    const { policy: usual, policyOf, clock, random = Math.random, requests } = this.#deps;
     const { sealResult, sealError } = requests;
+    const own = policyOf(queue);
+    const policy = {
+      maxAttempts: own.maxAttempts ?? usual.maxAttempts,
+      baseMs: own.retryBaseMs ?? usual.baseMs,
+      capMs: own.retryCapMs ?? usual.capMs,
+    };
     return { policy, now: clock.now(), random, sealResult, sealError };
   }
 }

@@ -1,6 +1,7 @@
 /** All that waits for one model: its lists, the lanes whose tokens are held here, and the rows that were claimed ahead. */
 import type { Token } from '../../engines/active-lanes/active-lanes.ts';
 import type { ClaimedRow, LaneName } from '../../engines/ledger/ledger.ts';
+import { idTime } from '../../kernel/ids.ts';
 import { Account } from './account.ts';
 import { type Contender, HIGH_BAND, isBefore, type Place } from './pick-turns.ts';
 
@@ -44,7 +45,11 @@ export class Pool {
   readonly lists = new Map<string, ActiveList>();
   /** In the order of their starts. */
   ready: ClaimedAhead[] = [];
+  /** Rows that are being stored as claimed: each will need a slot in a moment. */
+  coming = 0;
   readonly #running = new Map<ClaimedRow, ClaimedAhead>();
+  /** Since when there may be lanes that nothing is known of. */
+  #maybeSinceMs: number | undefined;
 
   constructor(model: string, weightOf: (keyId: string) => number) {
     this.model = model;
@@ -53,6 +58,11 @@ export class Pool {
 
   get held(): HeldLane[] {
     return [...this.lists.values()].flatMap((list) => list.held);
+  }
+
+  /** Rows that are in their slots. */
+  get running(): number {
+    return this.#running.size;
   }
 
   get runningHigh(): number {
@@ -132,5 +142,18 @@ export class Pool {
     if (meanMs > SHORT_MS) return 1;
     const duringClaim = Math.ceil((capacity * 2 * claimMs) / Math.max(meanMs, 0.1));
     return Math.max(capacity, Math.min(duringClaim, MOST_AHEAD));
+  }
+
+  /** Since when the oldest that could start waits, as far as is known; undefined when nothing does. */
+  waitsSince(nowMs: number, hasRoom: (lane: HeldLane) => boolean): number | undefined {
+    const times = this.ready.map(({ row }) => idTime(row.id));
+    let isMaybe = false;
+    for (const list of this.lists.values()) {
+      for (const lane of list.held) if (hasRoom(lane)) times.push(lane.oldestMs ?? nowMs);
+      isMaybe ||= list.mayHaveMore;
+    }
+    this.#maybeSinceMs = isMaybe || times.length > 0 ? (this.#maybeSinceMs ?? nowMs) : undefined;
+    if (isMaybe) times.push(this.#maybeSinceMs!);
+    return times.length > 0 ? Math.min(...times) : undefined;
   }
 }

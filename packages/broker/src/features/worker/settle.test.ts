@@ -28,8 +28,10 @@ const row = (more: Partial<ClaimedRow> = {}): ClaimedRow => ({
     keyId: newId('key'),
     fence: 7,
     attempts: 0,
+    affinity: null,
     deadlineAt: null,
     notify: false,
+    firstLaneId: null,
   },
   body: Buffer.from('body'),
   ...more,
@@ -153,6 +155,42 @@ describe('what becomes of a request', () => {
     const base = { id: one.id, fence: 7, owner: OWNER, notify: false, countsAttempt: false };
     expect(settleExpired(one, OWNER, tools)).toMatchObject({ ...base, to: 'expired' });
     expect(handBack(one, OWNER)).toEqual({ ...base, to: 'pending' });
+  });
+});
+
+describe('a request whose queue has a fallback model', () => {
+  const last = row({ attempts: 2 });
+  const fallbackLaneId = 77;
+  const moved = { to: 'delayed', delayMs: 0, laneId: 77 };
+
+  it('is put to it when the model has failed for good, and keeps why', () => {
+    const one = decide(failed(), last, { fallbackLaneId });
+    expect(one).toMatchObject({ ...moved, countsAttempt: true, error: { code: 'upstream_failed' } });
+    const missing = failed({ code: 'model_not_found', retryable: false });
+    expect(decide(missing, row(), { fallbackLaneId })).toMatchObject(moved);
+    const slow = failed({ code: 'upstream_timeout', timer: 'first_token' } as Partial<Failed>);
+    expect(decide(slow, last, { fallbackLaneId })).toMatchObject(moved);
+  });
+
+  it('is not, while its own model has attempts left, or when the request itself is at fault', () => {
+    expect(decide(failed(), row(), { fallbackLaneId }).laneId).toBeUndefined();
+    for (const code of ['upstream_rejected', 'context_exceeded', 'model_not_allowed', 'unreadable'] as const)
+      expect(decide(failed({ code, retryable: false }), row(), { fallbackLaneId })).toMatchObject({
+        to: 'failed',
+      });
+    expect(decide(failed(), row({ attempts: 2, deadlineAt: NOW }), { fallbackLaneId }).to).toBe('expired');
+    expect(decide(busy, last, { fallbackLaneId }).laneId).toBeUndefined();
+  });
+
+  it('gets one attempt there, whatever the maximum; no connection and a full server cost none', () => {
+    const degraded = row({ attempts: 1, firstLaneId: 5 });
+    const policy = { ...POLICY, maxAttempts: 50 };
+    expect(decide(failed(), degraded, { policy })).toMatchObject({ to: 'failed', countsAttempt: true });
+    expect(decide(notReached, row({ attempts: 9, firstLaneId: 5 }))).toMatchObject({
+      ...{ to: 'delayed', countsAttempt: false },
+    });
+    expect(decide(busy, degraded)).toMatchObject({ to: 'delayed', countsAttempt: false });
+    expect(decide(answered, degraded)).toMatchObject({ to: 'completed' });
   });
 });
 

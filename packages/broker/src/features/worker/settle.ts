@@ -1,5 +1,6 @@
 /** Decides what becomes of a request after a call: the outcome, the attempts it had, and the policy in; the settlement out. */
 import type { ClaimedRow, Settlement } from '../../engines/ledger/ledger.ts';
+import type { RequestErrorCode } from '../../kernel/error-codes.generated.ts';
 import type { RequestFailure, RequestResult } from '../requests/requests.ts';
 import type { CallOutcome } from '../upstreams/upstreams.ts';
 import { retryDelayMs, type RetryPolicy } from './retry-delay.ts';
@@ -14,6 +15,8 @@ export interface Processed {
 
 export interface SettleTools {
   readonly policy: RetryPolicy;
+  /** The lane of the model that is asked when this one has failed; null when there is none, or it was asked. */
+  readonly fallbackLaneId?: number | null;
   readonly now: number;
   readonly random: () => number;
   readonly sealResult: (id: string, result: RequestResult) => Buffer;
@@ -22,6 +25,12 @@ export interface SettleTools {
 
 /** A full server is asked again soon: it costs no attempt, and the wait is short and spread. */
 const BUSY_DELAY_MS = { least: 250, spread: 750 };
+
+/** What another model may do better; the other codes are about the request, or about this house. */
+const FAULTS_OF_MODEL: ReadonlySet<string> = new Set<RequestErrorCode>([
+  ...(['model_not_found', 'upstream_unreachable', 'upstream_timeout'] as const),
+  ...(['upstream_failed', 'upstream_incomplete', 'upstream_invalid'] as const),
+]);
 
 /** Null: nothing is to be written, because somebody else ended the request or will take it over. */
 export function settle(processed: Processed, tools: SettleTools): Settlement | null {
@@ -52,7 +61,15 @@ export function settle(processed: Processed, tools: SettleTools): Settlement | n
   // No connection: the model never heard of the request, and the server is out of the choice until it answers again.
   const reached = outcome.phase !== 'connect';
   const attempt = row.attempts + Number(reached);
-  if (!outcome.retryable || attempt >= tools.policy.maxAttempts)
+  // The fallback model is asked once.
+  const isLast = row.firstLaneId === null ? attempt >= tools.policy.maxAttempts : reached;
+  const { fallbackLaneId: laneId } = tools;
+  if ((!outcome.retryable || isLast) && laneId && FAULTS_OF_MODEL.has(outcome.code))
+    return {
+      ...{ ...base, to: 'delayed', countsAttempt: reached, delayMs: 0, laneId },
+      error: sealed(row.id, failure, tools),
+    };
+  if (!outcome.retryable || isLast)
     return {
       ...{ ...base, to: 'failed', countsAttempt: reached },
       error: sealed(row.id, { ...failure, policy: policyOf(tools.policy) }, tools),

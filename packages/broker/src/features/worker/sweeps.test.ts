@@ -44,7 +44,7 @@ async function startSweeps(
     ...bench.ledger,
     sweeps: {
       ...{ forgetIdempotencyKeys: real.forgetIdempotencyKeys, heldBy: real.heldBy },
-      ...{ unfinished: real.unfinished, lately: real.lately },
+      ...{ unfinished: real.unfinished, lately: real.lately, workOf: real.workOf },
       wake: async () => (unlessAway('wake'), real.wake()),
       rescue: async (...dead) => (unlessAway('rescue'), real.rescue(...dead)),
       lanesWithWork: async (ids) => {

@@ -7,6 +7,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { newId } from '../../kernel/ids.ts';
 import { listOf } from '../../kernel/lanes.ts';
 import { silentLogger } from '../../kernel/logger.ts';
+import { NO_POLICY } from '../queues/queues.ts';
 import type { Requests } from '../requests/requests.ts';
 import type { CallOutcome, Slot, Upstreams } from '../upstreams/upstreams.ts';
 import type { Job } from './jobs.ts';
@@ -36,10 +37,12 @@ async function openWorker(slots: number, more: Partial<WorkerDeps> = {}) {
   let taken = 0;
   let onFree = (): void => {};
   let onCancel = (_id: string): void => {};
-  const upstreams: Pick<Upstreams, 'free' | 'capacity' | 'take' | 'onFree'> = {
+  const queue = { cap: Number.POSITIVE_INFINITY, changed: (): void => {} };
+  const upstreams: Pick<Upstreams, 'free' | 'capacity' | 'take' | 'onFree' | 'onLost'> = {
     free: () => slots - taken,
     capacity: () => slots,
-    take: (): Slot => {
+    take: (_model, session): Slot | null => {
+      if (session?.isPatient) return null;
       taken += 1;
       const release = (): void => {
         taken -= 1;
@@ -47,6 +50,7 @@ async function openWorker(slots: number, more: Partial<WorkerDeps> = {}) {
       };
       return { upstream: 'gpu:11434', run: async () => ANSWER, release };
     },
+    onLost: () => undefined,
     onFree: (listener) => {
       onFree = listener;
       return () => {};
@@ -66,8 +70,19 @@ async function openWorker(slots: number, more: Partial<WorkerDeps> = {}) {
     ...{ ledger: bench.ledger, activeLanes: bench.lanes, clock: { now: () => Date.now() }, owner },
     ...{ requests: requests as Requests, upstreams: upstreams as Upstreams, logger: silentLogger },
     ...{ earlierRuns: [], forgetEarlierRuns: () => {}, leaseMs: 30_000, stopGraceMs: 20 },
-    ...{ ageingMs: 60_000, reservedSlots: 0, isAlone: () => false },
-    limitsOf: async () => ({ maxConcurrent: 0 }),
+    ...{
+      ageingMs: 60_000,
+      reservedSlots: 0,
+      sessionWaitMs: 50,
+      isAlone: () => false,
+      pacesElsewhere: () => [],
+    },
+    limitsOf: async () => ({ maxConcurrent: 0, weight: 0 }),
+    queues: {
+      policyOf: () => NO_POLICY,
+      capOf: () => queue.cap,
+      onChange: (listener) => void (queue.changed = listener),
+    },
     policy: { maxAttempts: 3, baseMs: 1, capMs: 5 },
     timers: { connectMs: 1_000, firstTokenMs: 1_000, gapMs: 1_000, totalMs: 60_000 },
     execute: (job) =>
@@ -85,7 +100,7 @@ async function openWorker(slots: number, more: Partial<WorkerDeps> = {}) {
     return calls[number - 1]!;
   };
   const state = async (id: string): Promise<string | undefined> => (await bench.ledger.find(id))?.state;
-  return { ...bench, worker, calls, callOf, state, events, cancelled: (id: string) => onCancel(id) };
+  return { ...bench, queue, worker, calls, callOf, state, events, cancelled: (id: string) => onCancel(id) };
 }
 
 describe('the worker', () => {
@@ -125,6 +140,19 @@ describe('the worker', () => {
     expect(performance.now() - startedAt).toBeLessThan(900);
   });
 
+  it('lets a request of a session wait for its upstream, others go first, and it goes elsewhere in the end', async () => {
+    const { worker, arrive, insert, callOf } = await openWorker(1);
+    const [waiting] = await insert({ key: 'a' }, 1, { affinity: 7 });
+    await worker.start();
+    const startedAt = performance.now();
+    const [other] = await arrive({ key: 'b' });
+    const first = await callOf(1);
+    expect(first.job.row.id).toBe(other);
+    first.end(ANSWER);
+    expect((await callOf(2)).job.row.id).toBe(waiting);
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(45);
+  });
+
   it('asks a full upstream again by itself, at no attempt', async () => {
     const { worker, arrive, callOf, events } = await openWorker(1);
     await worker.start();
@@ -147,6 +175,20 @@ describe('the worker', () => {
     expect(job.signal.aborted).toBe(true);
     expect((await callOf(2)).job.row.id).toBe(second);
     expect(await state(first!)).toBe('cancelled');
+  });
+
+  it('starts nothing while the queue is paused, and goes on as soon as it hears that it is not', async () => {
+    const { worker, queue, arrive, rest, calls } = await openWorker(1);
+    queue.cap = 0;
+    await worker.start();
+    await arrive({}, 2);
+    await rest();
+    expect(calls).toHaveLength(0);
+    queue.cap = Number.POSITIVE_INFINITY;
+    queue.changed();
+    // Before any sweep: one would find the lane by itself.
+    await rest();
+    expect(calls).toHaveLength(1);
   });
 
   it('keeps its leases while calls run, and gives up what is no longer its own', async () => {

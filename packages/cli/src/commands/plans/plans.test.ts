@@ -13,7 +13,13 @@ const NOW = Date.parse('2026-11-20T10:00:00Z');
 const PATH = '/api/v1/admin/plans';
 const GOLD: Plan = {
   ...{ name: 'gold', limit_minute: 600, limit_hour: 0, limit_day: 9000, limit_burst: 20 },
-  ...{ limit_tokens_day: 0, max_queued: 50, max_concurrent: 0, created_at: '2026-11-20T08:00:00.000Z' },
+  ...{
+    limit_tokens_day: 0,
+    max_queued: 50,
+    max_concurrent: 0,
+    weight: 0,
+    created_at: '2026-11-20T08:00:00.000Z',
+  },
 };
 
 async function fila(

@@ -8,6 +8,7 @@ import { requestColumns } from './request-view.ts';
 export interface ListRequestsFlags {
   readonly status?: Request['status'];
   readonly model?: string;
+  readonly queue?: string;
   readonly since?: string;
   readonly until?: string;
   readonly limit: number;

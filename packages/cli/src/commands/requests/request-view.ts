@@ -37,7 +37,8 @@ export function requestColumns(nowMs: number): Column<Request>[] {
   return [
     { header: 'ID', cell: (request) => ({ exact: request.id }) },
     { header: 'STATUS', cell: statusCell },
-    { header: 'MODEL', yields: true, cell: (request) => ({ exact: request.model }) },
+    { header: 'MODEL', yields: true, cell: modelCell },
+    { header: 'QUEUE', wide: true, cell: (request) => ({ exact: request.queue }) },
     { header: 'PRIORITY', wide: true, cell: (request) => ({ exact: String(request.priority) }) },
     { header: 'ATTEMPTS', cell: (request) => ({ exact: String(request.attempts) }) },
     { header: 'TOOK', cell: tookCell },
@@ -60,8 +61,12 @@ export function requestView(nowMs: number): View<Request> {
     fields: (request) => [
       ['id', { exact: request.id }],
       ['status', statusCell(request)],
-      ['model', { exact: request.model }],
+      ['model', modelCell(request)],
+      ['queue', { exact: request.queue }],
+      ['degraded', { exact: request.degraded ? 'yes' : '' }],
       ['priority', { exact: String(request.priority) }],
+      ['position', { exact: String(request.position ?? '') }],
+      ['starts', startsCell(request)],
       ['attempts', { exact: String(request.attempts) }],
       ['error', errorCell(request)],
       ['took', tookCell(request)],
@@ -80,6 +85,17 @@ export function requestView(nowMs: number): View<Request> {
 export function statusCell({ status }: Pick<Request, 'status'>): Cell {
   const look = LOOKS[status];
   return { exact: status, shown: `${look?.glyph ?? '?'} ${status}`, tone: look?.tone };
+}
+
+/** Milliseconds in a pipe; nothing while it is not known. */
+function startsCell({ eta_ms }: Request): Cell {
+  if (typeof eta_ms !== 'number') return { exact: '' };
+  return { exact: String(eta_ms), shown: `in about ${shortDuration(eta_ms)}` };
+}
+
+/** The fallback of its queue is named as such. */
+function modelCell({ model, degraded }: Request): Cell {
+  return degraded ? { exact: model, shown: `${model} (fallback)`, tone: 'warn' } : { exact: model };
 }
 
 function errorCell({ error }: Request): Cell {

@@ -152,6 +152,17 @@ describe('send', () => {
 });
 
 describe('get', () => {
+  it('of one that waits says where it stands and when it should start', async () => {
+    const waiting = { ...someRequest(), position: 12, eta_ms: 4_000 };
+    const shown = await requests(['get', ID], () => ({ body: waiting }), { columns: 100 });
+    expect(shown.stdout).toMatch(/position +12\n/);
+    expect(shown.stdout).toMatch(/starts +in about 4/);
+    const piped = await requests(['get', ID], () => ({ body: { ...waiting, eta_ms: null } }));
+    expect(piped.stdout).toContain('position\t12\nattempts');
+    const unknown = await requests(['get', ID], () => ({ body: someRequest() }));
+    expect(unknown.stdout).not.toContain('position');
+  });
+
   it('shows what is known and the answer, made safe', async () => {
     const { code, stdout } = await requests(['get', ID], () => ({ body: COMPLETED }), { columns: 100 });
     expect(code).toBe(0);
@@ -263,4 +274,65 @@ it('no key ends with 4 and says how to make one', async () => {
   const { code, stderr } = await runCli(['requests', 'list']);
   expect(code).toBe(4);
   expect(stderr).toContain('fila keys create');
+});
+
+describe('explain', () => {
+  const timer = (name: string, ms: number, more: object = {}) => ({
+    ...{ name, ms, decided_by: 'floor', estimate_ms: 1_200, floor_ms: ms, ceiling_ms: 300_000 },
+    ...more,
+  });
+  const NEXT = {
+    ...{ upstream: 'gpu-1:11434', reason: 'answers_first', began_at: null, outcome: null },
+    ...{ took_ms: null, first_token_ms: null },
+    timers: [
+      timer('first_token', 15_000),
+      timer('total', 300_000, { decided_by: 'ceiling', estimate_ms: null }),
+    ],
+    terms: [
+      { name: 'prompt_tokens', value: 40, unit: 'tokens', source: 'request', samples: null },
+      { name: 'wait', value: 120.5, unit: 'ms', source: 'measured', samples: 12 },
+      { name: 'load_allowance', value: null, unit: 'ms', source: 'measured', samples: 0 },
+    ],
+  };
+  const LAST = {
+    ...NEXT,
+    ...{ upstream: 'gpu-2:11434', reason: null, outcome: 'upstream_timeout', took_ms: 15_020 },
+    ...{ timers: [], terms: [] },
+  };
+  const EXPLANATION = {
+    ...{ id: ID, status: 'pending', model: 'llama3:8b', attempts: 1 },
+    ...{ last_attempt: LAST, next_attempt: NEXT },
+  };
+  const explain = (words: readonly string[], body: object = EXPLANATION) =>
+    requests(['explain', ID, ...words], () => ({ body }), {
+      env: { FILA_TOKEN: 'admin-token' },
+      columns: 100,
+    });
+
+  it('says where it ran, where it would run and why, and what the timers are made of', async () => {
+    const { code, stdout, calls } = await explain([]);
+    expect(code).toBe(0);
+    expect(calls[0]).toMatchObject({
+      route: `GET /api/v1/admin/requests/${ID}/explain`,
+      headers: { authorization: 'Bearer admin-token' },
+    });
+    expect(stdout).toContain('Last attempt: at gpu-2:11434, upstream_timeout after 15.0s');
+    expect(stdout).toContain('Next attempt, if it was made now: at gpu-1:11434, it should answer first');
+    expect(stdout).toMatch(/first_token +15\.0s +never less +1\.2s +15\.0s +5m 00s/);
+    expect(stdout).toMatch(/total +5m 00s +the setting +- /);
+    expect(stdout).toMatch(/wait +121ms +measured, 12 calls/);
+    expect(stdout).toMatch(/load_allowance +- +measured, 0 calls/);
+  });
+
+  it('is exact as data', async () => {
+    expect(JSON.parse((await explain(['-o', 'json'])).stdout)).toEqual(EXPLANATION);
+  });
+
+  it('says so when nothing takes the request, and when it never ran', async () => {
+    const nowhere = { ...NEXT, upstream: null, reason: 'none_up', timers: [], terms: [] };
+    const { stdout } = await explain([], { ...EXPLANATION, last_attempt: null, next_attempt: nowhere });
+    expect(stdout).toContain('Next attempt: nowhere, none takes calls of this model');
+    const ended = await explain([], { ...EXPLANATION, last_attempt: null, next_attempt: null });
+    expect(ended.stderr).toContain('It ended without an attempt.');
+  });
 });

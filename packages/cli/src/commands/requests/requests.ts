@@ -8,7 +8,7 @@ const STATUSES = ['pending', 'processing', 'completed', 'failed', 'cancelled', '
 export function addRequests(program: Command, run: Run): void {
   const requests = program
     .command('requests')
-    .description('send, get, list, watch, cancel: prompts and their answers');
+    .description('send, get, list, watch, cancel, explain: prompts and their answers');
 
   addSend(requests, run);
   requests
@@ -23,6 +23,7 @@ export function addRequests(program: Command, run: Run): void {
     .description('list own requests, newest first')
     .option('--status <status>', `only ${STATUSES.join(', ')}`, oneOf(STATUSES))
     .option('--model <model>', 'only those of one model')
+    .option('--queue <name>', 'only those of one queue')
     .option('--since <when>', 'made after: 1h, 2d, 2027-01-01 or 2027-01-01T14:00Z')
     .option('--until <when>', 'made before, in the same forms')
     .option('--limit <n>', 'requests of one page', wholeNumber(1, 100), 50)
@@ -56,6 +57,13 @@ export function addRequests(program: Command, run: Run): void {
     .action((ids, options, command) =>
       run(command, async (context) => (await import('./cancel.ts')).cancelRequests(context, ids, options)),
     );
+  requests
+    .command('explain')
+    .description('say where a request ran or would run, and what its timers are made of (admin token)')
+    .argument('<id>', 'id of the request, of any key')
+    .action((id, _options, command) =>
+      run(command, async (context) => (await import('./explain.ts')).explainRequest(context, id)),
+    );
 }
 
 function addSend(requests: Command, run: Run): void {
@@ -72,6 +80,7 @@ function addSend(requests: Command, run: Run): void {
     .option('--format <format>', 'json: the answer is JSON', oneOf(['json']))
     .option('--metadata <name=value>', 'data that is kept with the request; repeatable', keyValue)
     .option('--priority <n>', 'from 0 to 9; 9 goes first', wholeNumber(0, 9))
+    .option('--queue <name>', 'the queue it waits in')
     .option('--wait [seconds]', 'wait for the answer and print it; without a number until it is there')
     .action((prompt, options, command) =>
       run(command, async (context) => (await import('./send.ts')).sendRequest(context, prompt, options)),

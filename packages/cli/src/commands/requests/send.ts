@@ -18,6 +18,7 @@ export interface SendFlags {
   readonly format?: 'json';
   readonly metadata?: Record<string, string>;
   readonly priority?: number;
+  readonly queue?: string;
   readonly wait?: string | true;
 }
 
@@ -72,10 +73,10 @@ async function findPrompt(
 }
 
 function bodyOf(prompt: string, flags: SendFlags): CreateRequest {
-  const { model, system, maxTokens, temperature, seed, format, metadata, priority } = flags;
+  const { model, system, maxTokens, temperature, seed, format, metadata, priority, queue } = flags;
   const parameters = { max_tokens: maxTokens, temperature, seed };
   const isSet = Object.values(parameters).some((value) => value !== undefined);
-  return { prompt, model, system, format, metadata, priority, ...(isSet ? { parameters } : {}) };
+  return { prompt, model, system, format, metadata, priority, queue, ...(isSet ? { parameters } : {}) };
 }
 
 async function waitFor(fila: Fila, sent: Request, waitSeconds: number): Promise<Request> {
@@ -103,6 +104,7 @@ async function showAnswer(context: CliContext, request: Request): Promise<ExitCo
   if (request.status === 'completed') {
     if (request.result?.finish_reason === 'length')
       out.notice('The answer was cut off: max_tokens or the context was reached.');
+    if (request.degraded) out.notice(`${oneLine(request.model)} answered instead: the model had failed.`);
     return EXIT.ok;
   }
   throw new CliError({

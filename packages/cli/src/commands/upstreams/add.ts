@@ -7,7 +7,7 @@ import { upstreamView } from './upstream-view.ts';
 export async function addUpstream(
   context: CliContext,
   url: string,
-  { slots }: { readonly slots: number },
+  { slots }: { readonly slots: number | 'auto' },
 ): Promise<void> {
   const fila = await context.sdk('admin');
   const added = await fila.upstreams.add({ url, slots });

@@ -6,7 +6,7 @@ import { upstreamView } from './upstream-view.ts';
 export async function setUpstream(
   context: CliContext,
   id: string,
-  { slots }: { readonly slots: number },
+  { slots }: { readonly slots: number | 'auto' },
 ): Promise<void> {
   const fila = await context.sdk('admin');
   await printOne(context.out, await fila.upstreams.update(id, { slots }), upstreamView(context.now()));

@@ -10,13 +10,15 @@ import {
 
 const NOW = Date.parse('2026-11-20T10:00:00Z');
 const PATH = '/api/v1/admin/upstreams';
+const FIXED = { slots: 4, slots_changed: null };
 
 function someUpstream(changes: Partial<Upstream> = {}): Upstream {
   return {
     ...{ id: 'gpu-1:11434', url: 'http://gpu-1:11434', source: 'database', status: 'up' },
     ...{ since: '2026-11-20T08:00:00.000Z', checked_at: '2026-11-20T09:59:58.000Z', last_error: null },
-    ...{ version: '0.12.3', models: ['llama3:8b', 'gemma2:2b'], slots: 4, running: 3 },
+    ...{ version: '0.12.3', models: ['llama3:8b', 'gemma2:2b'], slots: 4, slots_auto: false, running: 3 },
     ...{ enabled: true, draining: false, breaker: 'auto', breakers: [] },
+    dispatched_by: { run: 'run_1', host: 'gpu-1', here: true },
     created_at: '2026-11-19T08:00:00.000Z',
     ...changes,
   };
@@ -44,12 +46,16 @@ describe('list', () => {
         someUpstream({ id: 'gpu-2:11434', draining: true }),
         someUpstream({
           ...{ id: 'gpu-3:11434', status: 'down', enabled: false, last_error: 'It is gone.', version: null },
+          dispatched_by: null,
           breakers: [
-            { model: 'llama3:8b', running: 0, state: 'open', since, last_error: 'It failed.' },
-            { model: 'gemma2:2b', running: 0, state: 'closed', since, last_error: null },
+            { model: 'llama3:8b', running: 0, ...FIXED, state: 'open', since, last_error: 'It failed.' },
+            { model: 'gemma2:2b', running: 0, ...FIXED, state: 'closed', since, last_error: null },
           ],
         }),
-        someUpstream({ id: 'gpu-4:11434', breaker: 'open' }),
+        someUpstream({
+          ...{ id: 'gpu-4:11434', breaker: 'open' },
+          dispatched_by: { run: 'run_2', host: 'web-2', here: false },
+        }),
       ],
       next_cursor: null,
     },
@@ -58,11 +64,11 @@ describe('list', () => {
   it('on a terminal shows how each is, what is switched off, and which breakers are open', async () => {
     const { stdout, stderr, calls } = await upstreams(['list'], () => page, { columns: 120 });
     const [header, ...rows] = stdout.trimEnd().split('\n');
-    expect(header).toMatch(/^ID +STATUS +SINCE +RUNNING +SLOTS +MODELS +VERSION +BREAKERS$/);
-    expect(rows[0]).toMatch(/● up +2h ago +3 +4 +2 +0\.12\.3 +closed$/);
+    expect(header).toMatch(/^ID +STATUS +SINCE +RUNNING +SLOTS +MODELS +VERSION +BREAKERS +BROKER$/);
+    expect(rows[0]).toMatch(/● up +2h ago +3 +4 +2 +0\.12\.3 +closed +this$/);
     expect(rows[1]).toContain('◐ up,draining');
-    expect(rows[2]).toMatch(/✖ down,disabled .* - +llama3:8b open$/);
-    expect(rows[3]).toMatch(/forced open$/);
+    expect(rows[2]).toMatch(/✖ down,disabled .* - +llama3:8b open +none$/);
+    expect(rows[3]).toMatch(/forced open +web-2\/run_2$/);
     expect(stderr).toBe('');
     expect(calls[0]).toMatchObject({
       route: `GET ${PATH}`,
@@ -73,7 +79,7 @@ describe('list', () => {
   it('in a pipe is tab separated, and -o name gives ids', async () => {
     const { stdout } = await upstreams(['list'], () => page);
     expect(stdout.split('\n')[2]).toBe(
-      'gpu-3:11434\tdown,disabled\t2026-11-20T08:00:00.000Z\t3\t4\t2\t\tllama3:8b open',
+      'gpu-3:11434\tdown,disabled\t2026-11-20T08:00:00.000Z\t3\t4\t2\t\tllama3:8b open\tnone',
     );
     expect((await upstreams(['list', '-o', 'name'], () => page)).stdout).toBe(
       'gpu-1:11434\ngpu-2:11434\ngpu-3:11434\ngpu-4:11434\n',
@@ -103,7 +109,7 @@ describe('add, show and set', () => {
     const { code, stderr, calls } = await upstreams(['add', 'http://gpu-1:11434'], () => ({ body }));
     expect(code).toBe(0);
     expect(stderr).toContain('does not answer: The upstream refused the connection.');
-    expect(calls[0]!.body).toMatchObject({ slots: 1 });
+    expect(calls[0]!.body).toMatchObject({ slots: 'auto' });
   });
 
   it('show and set', async () => {
@@ -114,12 +120,35 @@ describe('add, show and set', () => {
     expect(set.calls[0]).toMatchObject({ route: `PUT ${PATH}/gpu-1%3A11434`, body: { slots: 2 } });
   });
 
+  it('show says how many slots each model turned out to have, and why they last changed', async () => {
+    const at = '2026-11-20T09:59:00.000Z';
+    const one = { running: 1, state: 'closed', since: at, last_error: null } as const;
+    const breakers: Upstream['breakers'] = [
+      { ...one, model: 'gemma2:2b', slots: 1, slots_changed: null },
+      {
+        ...{ ...one, model: 'llama3:8b', slots: 3 },
+        slots_changed: { at, from: 2, to: 3, reason: 'more_tokens' },
+      },
+    ];
+    const body = someUpstream({ slots: 3, slots_auto: true, breakers });
+    const { stdout } = await upstreams(['show', 'a:1'], () => ({ body }), { columns: 120 });
+    expect(stdout).toMatch(/^slots +3 auto$/m);
+    expect(stdout).toMatch(/^slots of gemma2:2b +1$/m);
+    expect(stdout).toMatch(/^slots of llama3:8b +3, from 2 1m ago: one more brought more tokens a second$/m);
+    const set = await upstreams(['set', 'gpu-1:11434', '--slots', 'auto']);
+    expect(set.calls[0]!.body).toEqual({ slots: 'auto' });
+  });
+
   it('show says why a breaker is open', async () => {
     const breakers: Upstream['breakers'] = [
-      { model: 'gemma2:2b', running: 1, state: 'closed', since: someUpstream().since!, last_error: 'Old.' },
+      {
+        ...{ model: 'gemma2:2b', running: 1, ...FIXED, state: 'closed' },
+        ...{ since: someUpstream().since!, last_error: 'Old.' },
+      },
       {
         model: 'llama3:8b',
         running: 0,
+        ...FIXED,
         state: 'open',
         since: someUpstream().since!,
         last_error: 'It failed.',
@@ -133,6 +162,7 @@ describe('add, show and set', () => {
     [['add', 'http://gpu-1:11434', '--slots', '0']],
     [['set', 'gpu-1:11434']],
     [['set', 'gpu-1:11434', '--slots', '257']],
+    [['set', 'gpu-1:11434', '--slots', 'autos']],
     [['breaker', 'gpu-1:11434', 'ajar']],
   ])('%j is a usage error', async (words) => {
     const { code, calls } = await upstreams(words);

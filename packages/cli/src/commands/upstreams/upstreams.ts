@@ -1,11 +1,11 @@
 /** `fila upstreams …`: the verbs and their options; each loads its code when it is used. */
 import type { Command } from 'commander';
-import { oneOf, wholeNumber } from '../../options.ts';
+import { oneOf, wholeNumber, wordOr } from '../../options.ts';
 import type { Run } from '../../program.ts';
 
 const ID = 'host:port of the upstream';
 const IDS = 'host:port of upstreams; - reads them from stdin';
-const slots = wholeNumber(1, 256);
+const slots = wordOr('auto', wholeNumber(1, 256));
 
 const SWITCHES = [
   ['enable', 'choose upstreams again'],
@@ -30,10 +30,10 @@ export function addUpstreams(program: Command, run: Run): void {
     .description('add an Ollama server, for all daemons on the same database')
     .argument('<url>', 'http://host:port, without user or path')
     .option(
-      '--slots <n>',
-      'calls of one model that run there at once, as its OLLAMA_NUM_PARALLEL says',
+      '--slots <n|auto>',
+      'calls of one model that run there at once, as its OLLAMA_NUM_PARALLEL says; auto: as many as it turns out to carry',
       slots,
-      1,
+      'auto',
     )
     .action((url, options, command) =>
       run(command, async (context) => (await import('./add.ts')).addUpstream(context, url, options)),
@@ -49,7 +49,7 @@ export function addUpstreams(program: Command, run: Run): void {
     .command('set')
     .description('change an upstream that was added')
     .argument('<id>', ID)
-    .requiredOption('--slots <n>', 'calls of one model that run there at once', slots)
+    .requiredOption('--slots <n|auto>', 'calls of one model that run there at once, or auto', slots)
     .action((id, options, command) =>
       run(command, async (context) => (await import('./set.ts')).setUpstream(context, id, options)),
     );

@@ -13,6 +13,8 @@ import {
 const LONG = { connectMs: 10_000, firstTokenMs: 10_000, gapMs: 10_000, totalMs: 10_000 };
 export const PATIENT: CallOptions = { timers: LONG, maxAnswerBytes: 1_000_000 };
 export const MODEL = 'llama3:8b';
+/** For a simulated Ollama whose models need not be loaded first. */
+export const WARM = { loaded: [MODEL, 'gemma2:2b'] };
 export const ASK = { model: MODEL, prompt: 'hi' };
 
 /** Stops it with the test that started it. */

@@ -19,7 +19,7 @@ import { silentLogger, type Logger } from '../../../kernel/logger.ts';
 import type { Resolve } from '../ssrf-guard.ts';
 import type { RequestSummary } from '../../requests/requests.ts';
 import { type Stores, webhookStore, type WebhookStore } from '../webhook-store.ts';
-import { createWebhooks, type Webhooks, type WebhookTimings } from '../webhooks.ts';
+import { createWebhooks, type LookUp, type Webhooks, type WebhookTimings } from '../webhooks.ts';
 
 export interface RoomOptions {
   readonly timings?: Partial<WebhookTimings>;
@@ -31,7 +31,7 @@ export interface RoomOptions {
   /** Between the room and its store, to break what a test wants broken. */
   readonly through?: (store: WebhookStore) => WebhookStore;
   readonly deadRuns?: readonly string[];
-  readonly lookUp?: (requestId: string) => Promise<RequestSummary | null>;
+  readonly lookUp?: LookUp;
 }
 
 export interface Bench {
@@ -121,7 +121,7 @@ function benchOf(
         deadRuns: options.deadRuns ?? [],
         logMs: 30 * 24 * 3_600_000,
         secretOf: async () => keySecret,
-        lookUp: options.lookUp ?? (async (id) => requests.get(id) ?? null),
+        lookUp: options.lookUp ?? (async () => requests),
         allowCidrs: options.allowCidrs ?? ['127.0.0.0/8'],
         resolve: options.resolve,
         timings: { sweepMs: 20, stopGraceMs: 0, ...options.timings },

@@ -7,6 +7,7 @@ import {
   type ClaimedRow,
   type LaneName,
   type Ledger,
+  type NewRow,
 } from '../../../engines/ledger/ledger.ts';
 import { newId } from '../../../kernel/ids.ts';
 import { listOf } from '../../../kernel/lanes.ts';
@@ -31,6 +32,7 @@ export interface BenchBroker {
   /** Dispatches that failed. */
   readonly failed: number;
   free(model: string): number;
+  runningOf(model: string): number;
   /** Ends a call: the slot is free at once, the row is written after. */
   finish(id: string, to?: 'completed' | 'pending'): Promise<void>;
   /** Each call that starts ends by itself soon after. */
@@ -46,7 +48,7 @@ export interface Bench {
   readonly claims: { count: number; isAway: (laneId: number) => boolean };
   lane(where: Where): LaneName;
   /** Stores rows without a word to the lanes. */
-  insert(where: Where, count?: number): Promise<string[]>;
+  insert(where: Where, count?: number, more?: Partial<NewRow>): Promise<string[]>;
   /** Stores rows and makes their lane active, as accepting a request does. */
   arrive(where: Where, count?: number): Promise<string[]>;
   broker(
@@ -54,6 +56,8 @@ export interface Bench {
     onUnknown?: (list: string) => void,
     more?: Partial<DispatcherDeps>,
   ): BenchBroker;
+  /** Stores one row as accepting a request does when there may be room at once; whether there was. */
+  arriveInRoom(broker: BenchBroker, where: Where): Promise<boolean>;
   /** Stores rows and offers their lane at the door of this broker; whether it took it. */
   offer(broker: BenchBroker, where: Where, count?: number): Promise<boolean>;
   /** Resolves when nothing has happened for many turns of the event loop; throws when it never comes to rest. */
@@ -81,15 +85,29 @@ export async function openBench(): Promise<Bench> {
     return { queue: 'default', keyId, band, model };
   }
 
-  async function insert(where: Where, count = 1): Promise<string[]> {
+  async function insert(where: Where, count = 1, more: Partial<NewRow> = {}): Promise<string[]> {
     const { keyId, ...rest } = lane(where);
     const laneId = await ledger.lanes.idOf({ keyId, ...rest });
-    const empty = { priority: 5, runAt: null, deadlineAt: null, metadata: null, ...PLAIN };
-    const rows = Array.from({ length: count }, () => newId('req')).map((id) => {
-      return { ...empty, id, laneId, keyId, createdAt: Date.now(), body: Buffer.from(id) };
-    });
+    const rows = Array.from({ length: count }, () => ({ ...newRow(keyId, laneId), ...more }));
     await Promise.all(rows.map((row) => ledger.insert(row)));
     return rows.map((row) => row.id);
+  }
+
+  function newRow(keyId: string, laneId: number): NewRow {
+    const id = newId('req');
+    const empty = { priority: 5, runAt: null, deadlineAt: null, metadata: null, ...PLAIN };
+    return { ...empty, id, laneId, keyId, createdAt: Date.now(), body: Buffer.from(id) };
+  }
+
+  async function arriveInRoom({ dispatcher }: BenchBroker, where: Where): Promise<boolean> {
+    const name = lane(where);
+    const row = newRow(name.keyId, await ledger.lanes.idOf(name));
+    const room = dispatcher.makeRoom(name);
+    await ledger.insert({ ...row, claimed: room?.claimed });
+    if (room)
+      room.enter({ ...row, fence: 1, attempts: 0, firstLaneId: null, affinity: row.affinity ?? null });
+    else await lanes.activate([{ id: row.laneId, list: listOf(name) }]);
+    return room !== null;
   }
 
   async function arrive(where: Where, count = 1): Promise<string[]> {
@@ -164,8 +182,8 @@ export async function openBench(): Promise<Bench> {
     const tools = { ledger: counted, activeLanes: lanes, logger: silentLogger, owner, leaseMs: 30_000 };
     let failed = 0;
     const dispatcher = new Dispatcher({
-      ...{ ...tools, start, ...more, onFailed: () => void (failed += 1) },
       slots: { free, capacity: (model) => slots[model] ?? 0 },
+      ...{ ...tools, start, ...more, onFailed: () => void (failed += 1) },
       handBack: async (rows) => {
         for (const { id, fence } of rows)
           await ledger.settle({
@@ -179,6 +197,7 @@ export async function openBench(): Promise<Bench> {
     lanes.watch((list) => void (dispatcher.heard(list) || onUnknown?.(list)));
     return {
       ...{ dispatcher, owner, running, starts, free, finish },
+      runningOf: (model) => perModel.get(model) ?? 0,
       get most() {
         return most;
       },
@@ -204,5 +223,5 @@ export async function openBench(): Promise<Bench> {
     }
   }
 
-  return { ledger, lanes, clock, completed, claims, lane, insert, arrive, offer, broker, rest };
+  return { ledger, lanes, clock, completed, claims, lane, insert, arrive, offer, arriveInRoom, broker, rest };
 }

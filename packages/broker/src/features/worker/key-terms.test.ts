@@ -1,30 +1,42 @@
-/** Caps of keys: known at once, right within a second, and never waited for. */
+/** Caps and weights of keys: known at once, right within a second, and never waited for. */
 import { describe, expect, it } from 'vitest';
-import { createKeyCaps } from './key-caps.ts';
+import { createKeyTerms } from './key-terms.ts';
 
-function openCaps() {
+function openTerms() {
   const clock = { nowMs: 0, now: () => clock.nowMs };
   const limits = new Map<string, number>();
+  const weights = new Map<string, number>();
   let reads = 0;
   let changes = 0;
   let isAway = false;
-  const capOf = createKeyCaps({
+  const termsOf = createKeyTerms({
     clock,
     limitsOf: async (keyId) => {
       reads += 1;
       if (isAway) throw new Error('away');
-      return { maxConcurrent: limits.get(keyId) ?? 0 };
+      return { maxConcurrent: limits.get(keyId) ?? 0, weight: weights.get(keyId) ?? 0 };
     },
     onChange: () => void (changes += 1),
   });
+  const capOf = (keyId: string): number => termsOf(keyId).cap;
   const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   const away = (is: boolean): void => void (isAway = is);
-  return { clock, limits, capOf, settled, away, reads: () => reads, changes: () => changes };
+  return {
+    clock,
+    limits,
+    weights,
+    termsOf,
+    capOf,
+    settled,
+    away,
+    reads: () => reads,
+    changes: () => changes,
+  };
 }
 
 describe('the cap of a key', () => {
   it('is one until it is known, and whoever dispatches is told when it is', async () => {
-    const { limits, capOf, settled, changes } = openCaps();
+    const { limits, capOf, settled, changes } = openTerms();
     limits.set('a', 3);
     expect(capOf('a')).toBe(1);
     await settled();
@@ -32,14 +44,14 @@ describe('the cap of a key', () => {
   });
 
   it('of a key without a limit is none', async () => {
-    const { capOf, settled } = openCaps();
+    const { capOf, settled } = openTerms();
     capOf('a');
     await settled();
     expect(capOf('a')).toBe(Infinity);
   });
 
   it('is read once a second, however often it is asked for', async () => {
-    const { clock, limits, capOf, settled, reads } = openCaps();
+    const { clock, limits, capOf, settled, reads } = openTerms();
     for (let i = 0; i < 100; i++) capOf('a');
     await settled();
     expect(reads()).toBe(1);
@@ -51,7 +63,7 @@ describe('the cap of a key', () => {
   });
 
   it('stays what it was while it cannot be read', async () => {
-    const { clock, limits, capOf, settled, away } = openCaps();
+    const { clock, limits, capOf, settled, away } = openTerms();
     limits.set('a', 2);
     capOf('a');
     await settled();
@@ -60,5 +72,15 @@ describe('the cap of a key', () => {
     capOf('a');
     await settled();
     expect(capOf('a')).toBe(2);
+  });
+});
+
+describe('the weight of a key', () => {
+  it('is 1 until it is known and where none is set', async () => {
+    const { weights, termsOf, settled } = openTerms();
+    weights.set('heavy', 3);
+    expect([termsOf('heavy').weight, termsOf('other').weight]).toEqual([1, 1]);
+    await settled();
+    expect([termsOf('heavy').weight, termsOf('other').weight]).toEqual([3, 1]);
   });
 });

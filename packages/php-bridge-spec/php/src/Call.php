@@ -1,0 +1,74 @@
+<?php
+/** A call as it goes out, the same in all attempts. */
+declare(strict_types=1);
+
+namespace Fila;
+
+final class Call
+{
+    /** @param array<string, string> $headers */
+    private function __construct(
+        public readonly string $method,
+        public readonly string $target,
+        public readonly array $headers,
+        public readonly ?string $body,
+        public readonly int $waitSeconds = 0,
+    ) {
+    }
+
+    /** @param array<string, mixed> $request */
+    public static function create(string $key, array $request, string $idempotencyKey, int $waitSeconds = 0): self
+    {
+        $flags = JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_PRESERVE_ZERO_FRACTION;
+        // An empty array is a list to PHP; these are objects.
+        foreach (['parameters', 'metadata'] as $name) {
+            if (($request[$name] ?? null) === []) {
+                $request[$name] = new \stdClass();
+            }
+        }
+        $headers = ['content-type' => 'application/json', 'idempotency-key' => $idempotencyKey];
+        return self::of('POST', '/api/v1/requests', $key, $headers, json_encode($request, $flags), $waitSeconds);
+    }
+
+    public static function get(string $key, string $id, int $waitSeconds = 0): self
+    {
+        return self::of('GET', '/api/v1/requests/' . self::checked($id), $key, [], null, $waitSeconds);
+    }
+
+    public static function cancel(string $key, string $id): self
+    {
+        return self::of('POST', '/api/v1/requests/' . self::checked($id) . '/cancel', $key);
+    }
+
+    /** @param array<string, scalar> $query */
+    public static function list(string $key, array $query = []): self
+    {
+        $text = http_build_query($query, '', '&', PHP_QUERY_RFC3986);
+        return self::of('GET', '/api/v1/requests' . ($text === '' ? '' : "?$text"), $key);
+    }
+
+    /** @param array<string, string> $headers */
+    private static function of(
+        string $method,
+        string $target,
+        string $key,
+        array $headers = [],
+        ?string $body = null,
+        int $waitSeconds = 0,
+    ): self {
+        $headers += ['accept' => 'application/json, application/problem+json', 'authorization' => "Bearer $key"];
+        if ($waitSeconds > 0) {
+            $headers['prefer'] = "wait=$waitSeconds";
+        }
+        return new self($method, $target, $headers, $body, $waitSeconds);
+    }
+
+    /** An empty id would address the list, ".." the folder above. */
+    private static function checked(string $id): string
+    {
+        if (preg_match('/^[\w-]+$/D', $id) !== 1) {
+            throw new FilaError('invalid_argument', 'This is not an id of Fila.', false);
+        }
+        return $id;
+    }
+}

@@ -1,0 +1,9 @@
+<?php
+/** Finds the classes of this folder. */
+declare(strict_types=1);
+
+spl_autoload_register(static function (string $class): void {
+    if (str_starts_with($class, 'Fila\\')) {
+        require __DIR__ . '/' . substr($class, 5) . '.php';
+    }
+});

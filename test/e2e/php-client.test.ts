@@ -1,0 +1,109 @@
+/** The reference client in PHP against a real broker: it asks, waits, and is told by a webhook that it believes once. */
+import { execFile, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Fila } from '@fila/sdk';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  startSimulatedOllama,
+  type SimulatedOllama,
+} from '../../packages/cli/src/simulate-ollama/simulate-ollama.ts';
+import { startDaemon, type Daemon } from '../helpers/daemon.ts';
+import { needPhp, phpAvailable } from '../services/need.ts';
+
+const run = promisify(execFile);
+const EXAMPLES = join(import.meta.dirname, '../../examples/php');
+
+describe.skipIf(!phpAvailable)('a client in PHP', () => {
+  let ollama: SimulatedOllama;
+  let daemon: Daemon;
+  let admin: Fila;
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'fila-php-'));
+    ollama = await startSimulatedOllama();
+    daemon = await startDaemon({ FILA_OLLAMA_URLS: ollama.url, FILA_WEBHOOK_ALLOW_CIDRS: '127.0.0.0/8' });
+    admin = new Fila({ url: daemon.url, adminToken: daemon.adminToken });
+  });
+  afterAll(async () => {
+    await daemon?.stop();
+    await ollama?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('prints the answer, and a plain sentence when its key is wrong', async () => {
+    const { key } = await admin.keys.create({ name: 'php' });
+    const ask = (secret: string) =>
+      run(needPhp(), [join(EXAMPLES, 'first-request.php'), 'Olá, São João!'], {
+        env: { ...process.env, FILA_URL: daemon.url, FILA_API_KEY: secret },
+      });
+    expect((await ask(key)).stdout.trim().length).toBeGreaterThan(0);
+    expect(JSON.stringify(ollama.state().calls.at(-1)!.body)).toContain('Olá, São João!');
+    const refused = await ask('fila_live_wrong').catch((error: { code: number; stderr: string }) => error);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/^unauthorized: /) });
+    expect(refused.stderr).not.toContain('fila_live_wrong');
+  });
+
+  it('believes a webhook, ignores it the second time, and refuses one that was changed', async () => {
+    const { key, webhook_secret: secret } = await admin.keys.create({ name: 'told' });
+    const port = await freePort();
+    const [log, seen] = [join(folder, 'log'), join(folder, 'seen')];
+    const receiver = spawn(
+      needPhp(),
+      ['-d', `error_log=${log}`, '-S', `127.0.0.1:${port}`, join(EXAMPLES, 'webhook-receiver.php')],
+      { env: { ...process.env, FILA_WEBHOOK_SECRET: secret, FILA_SEEN_FILE: seen }, stdio: 'ignore' },
+    );
+    try {
+      const url = `http://127.0.0.1:${port}/`;
+      await expect
+        .poll(() =>
+          fetch(url).then(
+            ({ status }) => status,
+            () => 0,
+          ),
+        )
+        .toBe(400);
+      const client = new Fila({ url: daemon.url, apiKey: key });
+      const { id } = await client.requests.createAndWait({ prompt: 'Hi', callback_url: url });
+      const told = (): string[] =>
+        readFileSync(log, 'utf8')
+          .split('\n')
+          .filter((line) => line.includes(id));
+      const deliveryOf = async () => (await client.webhooks.deliveries.list({ request_id: id }).page()).items;
+      await expect.poll(async () => (await deliveryOf()).map(({ status }) => status)).toEqual(['delivered']);
+      expect(told()).toHaveLength(1);
+      const deliveryId = (await deliveryOf())[0]!.id;
+      await client.webhooks.deliveries.redeliver(deliveryId);
+      await expect
+        .poll(async () => (await deliveryOf()).map(({ status }) => status))
+        .toEqual(['delivered', 'delivered']);
+      expect(told()).toHaveLength(1);
+      const tampered = await fetch(url, {
+        method: 'POST',
+        headers: {
+          'webhook-id': 'msg_x',
+          'webhook-timestamp': `${Math.floor(Date.now() / 1000)}`,
+          'webhook-signature': 'v1,AAAA',
+        },
+        body: JSON.stringify({ type: 'request.completed', data: { id } }),
+      });
+      expect(tampered.status).toBe(400);
+      expect(told()).toHaveLength(1);
+    } finally {
+      receiver.kill();
+    }
+  });
+});
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
