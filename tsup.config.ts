@@ -1,5 +1,6 @@
 /** Builds the three packages: ESM for Node, with types where other people import them. */
 import { readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { defineConfig, type Options } from 'tsup';
 
 /** What a package declares stays outside its bundle; tsup itself would only look at the root's package.json. */
@@ -21,6 +22,24 @@ const leanCommander: NonNullable<Options['esbuildPlugins']>[number] = {
       importer.includes('/commander/') ? { path, namespace: 'builtin' } : undefined,
     );
     build.onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({ contents: builtin(path) }));
+  },
+};
+
+/**
+ * Ink and React go into the bundle, in a part of their own that only `fila top` loads: in half the time, and with React's
+ * fast half. Ink looks for React's developer tools, which nobody has here; what is CommonJS in it asks for Node's modules.
+ */
+const bundledInk: NonNullable<Options['esbuildPlugins']>[number] = {
+  name: 'bundled-ink',
+  setup(build) {
+    build.onResolve({ filter: /^[a-z]/ }, ({ path, kind }) =>
+      kind === 'require-call' && isBuiltin(path) ? { path, namespace: 'required' } : undefined,
+    );
+    build.onLoad({ filter: /.*/, namespace: 'required' }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule('${path}');`,
+    }));
+    build.onResolve({ filter: /^react-devtools-core$/ }, ({ path }) => ({ path, namespace: 'nothing' }));
+    build.onLoad({ filter: /.*/, namespace: 'nothing' }, () => ({ contents: 'export default {};' }));
   },
 };
 
@@ -60,9 +79,10 @@ export default defineConfig([
     { main: 'main.ts' },
     {
       minify: true,
-      external: dependenciesOf('cli').filter((name) => name !== 'commander'),
-      noExternal: [/^@fila\/php-bridge-spec/, 'commander'],
-      esbuildPlugins: [leanCommander],
+      external: dependenciesOf('cli').filter((name) => !['commander', 'ink', 'react'].includes(name)),
+      noExternal: [/^@fila\/php-bridge-spec/, 'commander', 'ink', 'react'],
+      esbuildPlugins: [leanCommander, bundledInk],
+      define: { 'process.env.NODE_ENV': '"production"' },
     },
   ),
 ]);

@@ -20,7 +20,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['packages/*/src/**/*.test.ts', 'bench/**/*.test.ts'] },
+        test: { name: 'unit', include: ['packages/*/src/**/*.test.{ts,tsx}', 'bench/**/*.test.ts'] },
       },
       {
         extends: true,

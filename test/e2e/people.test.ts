@@ -6,7 +6,7 @@ import { generateSync } from 'otplib';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { CLI, daemonEnvironment, startDaemon, type Daemon } from '../helpers/daemon.ts';
 import { ENGINE_SETS } from '../helpers/engine-sets.ts';
-import { inTerminal, terminalAvailable, type Terminal } from '../helpers/terminal.ts';
+import { inTerminal, terminalAvailable, type Terminal } from '../helpers/typed-terminal.ts';
 
 interface Ended {
   readonly code: number;

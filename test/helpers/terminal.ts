@@ -1,69 +1,84 @@
-/** Runs a program in a pseudo-terminal, as a person would: waits for its questions and types the answers. */
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { afterAll } from 'vitest';
+/** A real terminal without anybody before it: a program in a tmux of its own, its screen, its keys and its size. */
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { findServices } from '../services/provide.ts';
 
-export interface Terminal {
-  /** All that was on the screen so far, without what moves the cursor or colours. */
-  screen(): string;
-  /** Waits until this is on the screen, after what was answered before; types the line. */
-  answer(question: RegExp, line: string): Promise<void>;
-  exitCode(): Promise<number>;
+export interface TerminalPlan {
+  readonly columns: number;
+  readonly rows: number;
+  /** Program and arguments; a shell stays when it has ended. */
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
 }
 
-const TIMEOUT_MS = 30_000;
+export interface Terminal {
+  /** Lines of the screen, without spaces at their ends. */
+  screen(): string[];
+  /** Names as tmux has them: Enter, Escape, Down; or letters. */
+  keys(...names: string[]): void;
+  resize(columns: number, rows: number): void;
+  /** Of the program, while it runs. */
+  pid(): number;
+  /** Whether a program uses the other screen, which leaves no trace. */
+  isAlternate(): boolean;
+  isCursorShown(): boolean;
+  /** Resolves with the screen when it shows this; rejects with it when it does not in time. */
+  shows(what: string | RegExp, timeoutMs?: number): Promise<string>;
+  close(): void;
+}
 
-/** script(1) of util-linux makes the terminal. */
-export const terminalAvailable = spawnSync('script', ['--version']).stdout?.includes('util-linux') === true;
+const LOOK_EVERY_MS = 100;
+const PATIENCE_MS = 20_000;
 
-const stopping: (() => void)[] = [];
-afterAll(() => stopping.splice(0).forEach((stop) => stop()));
-
-export function inTerminal(words: readonly string[], env: NodeJS.ProcessEnv): Terminal {
-  const command = words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
-  const child = spawn('script', ['-qefc', command, '/dev/null'], { env, stdio: ['pipe', 'pipe', 'inherit'] });
-  stopping.push(() => child.kill());
-  let screen = '';
-  let seen = 0;
-  let onText = (): void => {};
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    screen += plain(text);
-    onText();
-  });
-  const ended = once(child, 'close').then(([code]) => code as number);
-
-  function shown(pattern: RegExp): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const late = setTimeout(
-        () => reject(new Error(`${String(pattern)} did not come:\n${screen}`)),
-        TIMEOUT_MS,
-      );
-      onText = () => {
-        const found = pattern.exec(screen.slice(seen));
-        if (!found) return;
-        seen += found.index + found[0].length;
-        clearTimeout(late);
-        onText = () => {};
-        resolve();
-      };
-      onText();
-      void ended.then(() => {
-        clearTimeout(late);
-        reject(new Error(`The program ended before ${String(pattern)}:\n${screen}`));
-      });
+export function openTerminal({ columns, rows, command, environment }: TerminalPlan): Terminal {
+  const tmux = findServices().tmux?.terminal;
+  if (!tmux) throw new Error('tmux is not installed.');
+  const socket = `fila-${process.pid}-${randomBytes(3).toString('hex')}`;
+  const run = (...args: string[]): string =>
+    execFileSync(tmux, ['-L', socket, '-f', '/dev/null', '-u', ...args], {
+      encoding: 'utf8',
+      env: { ...process.env, TERM: 'xterm-256color' },
     });
-  }
+  const quoted = (word: string): string => `'${word.replaceAll("'", String.raw`'\''`)}'`;
+  const assigned = Object.entries(environment).map(([name, value]) => quoted(`${name}=${value}`));
+  // `set -m`: the program is a job of its own, as in a shell that somebody sits at.
+  const line = ['set -m; env', ...assigned, ...command.map(quoted)].join(' ');
+  run(
+    ...['new-session', '-d', '-x', String(columns), '-y', String(rows)],
+    `bash --norc -c ${quoted(`${line}; echo "ended with $?"; exec sleep 600`)}`,
+  );
+  const asked = (format: string): string => run('display-message', '-p', format).trim();
+  const screen = (): string[] => run('capture-pane', '-p').replace(/\n$/, '').split('\n');
 
   return {
-    screen: () => screen,
-    answer: async (question, line) => {
-      await shown(question);
-      child.stdin.write(`${line}\r`);
+    screen,
+    keys: (...names) => void run('send-keys', ...names),
+    resize: (width, height) => void run('resize-window', '-x', String(width), '-y', String(height)),
+    pid: () => childOf(Number(asked('#{pane_pid}'))),
+    isAlternate: () => asked('#{alternate_on}') === '1',
+    isCursorShown: () => asked('#{cursor_flag}') === '1',
+    shows: async (what, timeoutMs = PATIENCE_MS) => {
+      const giveUpAt = performance.now() + timeoutMs;
+      for (;;) {
+        const text = screen().join('\n');
+        if (typeof what === 'string' ? text.includes(what) : what.test(text)) return text;
+        if (performance.now() > giveUpAt) throw new Error(`The terminal never showed ${what}:\n${text}`);
+        await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+      }
     },
-    exitCode: () => ended,
+    close: () => {
+      try {
+        run('kill-server');
+      } catch {
+        // It has ended with its last program.
+      }
+    },
   };
 }
 
-function plain(text: string): string {
-  return text.replaceAll(/\u001b\[[0-9;?]*[A-Za-z]/g, '');
+/** The program that a shell runs. */
+function childOf(pid: number): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+  return Number(children[0]);
 }

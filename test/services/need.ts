@@ -13,6 +13,8 @@ export const redisAvailable = isRunnable('redis');
 export const mariadbAvailable = isRunnable('mariadb');
 export const phpAvailable = isRunnable('php');
 
+export const tmuxAvailable = isRunnable('tmux');
+
 let redis: Promise<RedisService> | undefined;
 let mariadb: Promise<MariadbService> | undefined;
 

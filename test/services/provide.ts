@@ -18,6 +18,7 @@ const SERVICES = {
     },
   },
   php: { package: 'php-cli', programs: { cli: ['php'] } },
+  tmux: { package: 'tmux', programs: { terminal: ['tmux'] } },
 } as const;
 
 export type ServiceName = keyof typeof SERVICES;
@@ -38,6 +39,7 @@ export function findServices(): FoundServices {
     redis: findPrograms('redis'),
     mariadb: findPrograms('mariadb'),
     php: findPrograms('php'),
+    tmux: findPrograms('tmux'),
   };
 }
 

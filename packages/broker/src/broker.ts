@@ -41,6 +41,8 @@ import { explainRoutes } from './features/requests/explain-routes.ts';
 import { requestContent } from './features/requests/request-content.ts';
 import { requestRoutes } from './features/requests/request-routes.ts';
 import { createRequests } from './features/requests/requests.ts';
+import { createOverview, type OverviewRoom } from './features/overview/overview.ts';
+import { overviewRoutes } from './features/overview/overview-routes.ts';
 import { modelRoutes } from './features/upstreams/model-routes.ts';
 import { createUpstreamRegistry } from './features/upstreams/upstream-registry.ts';
 import { upstreamRoutes } from './features/upstreams/upstream-routes.ts';
@@ -103,6 +105,12 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     logger,
     clock,
   });
+  const stopping = new AbortController();
+  const overview: OverviewRoom = createOverview({
+    ...{ ledger, limiter: engines.limiter, bus: engines.bus, clock, run, eventsKept: settings.eventsKept },
+    ...{ upstreams: () => upstreams, requests: () => requests },
+  });
+  const { told } = overview;
   const upstreamRegistry = createUpstreamRegistry({
     store: upstreamStore(database.sequelize),
     ...{ upstreams, clock, logger },
@@ -125,7 +133,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   });
   const models = createModels({ allowCloudModels: settings.allowCloudModels, isCloudModel });
   const requests = createRequests({
-    ...{ ledger, activeLanes, vault, clock, logger, defaultModel: settings.defaultModel },
+    ...{ ledger, activeLanes, vault, clock, logger, told, defaultModel: settings.defaultModel },
     offerLane: (lane, name) => worker.offerLane(lane, name),
     onAccepted: (request) => worker.waits.accepted(request),
     estimateWait: (row) => worker.waits.estimate(row),
@@ -143,7 +151,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   });
   const webhookRows = webhookStore({ sequelize: database.sequelize, sql: ledger.sql });
   const webhooks: Webhooks = createWebhooks({
-    ...{ store: webhookRows, vault, clock, logger, run },
+    ...{ store: webhookRows, vault, clock, logger, run, told },
     deadRuns: dataDir.earlierRuns,
     logMs: settings.webhookLogDays * DAY_MS,
     secretOf: (keyId) => keys.webhookSecretOf(keyId),
@@ -155,7 +163,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   requests.onEnded((id, facts) => limits.ended(id, facts));
   requests.onEnded((_id, facts) => queues.ended(facts));
   const worker: Worker = createWorker({
-    ...{ ledger, activeLanes, requests, queues, upstreams, clock, logger, owner: run },
+    ...{ ledger, activeLanes, requests, queues, upstreams, told, clock, logger, owner: run },
     spoolFile: join(settings.dataDir, 'outcomes.spool'),
     ...{ earlierRuns: dataDir.earlierRuns, forgetEarlierRuns: () => dataDir.forgetEarlierRuns() },
     ...{ leaseMs: settings.leaseMs, stopGraceMs: settings.stopGraceMs },
@@ -196,7 +204,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     ...{ host: settings.host, port: settings.port, maxBodyBytes: settings.maxBodyBytes, adminToken, logger },
     ...{ acceptKey: (secret: string) => keys.accept(secret), knowsKey: keys.knows },
     whyUnavailable: () => whyUnavailable(engines.states()),
-    ...{ people, limits, audit, trustedProxies: settings.trustedProxies },
+    ...{ people, limits, audit, told, trustedProxies: settings.trustedProxies },
     routes: [
       healthRoutes(health),
       keyRoutes({ keys, keyOf }),
@@ -220,6 +228,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       logRoutes(logs),
       deadLetterRoutes({ deadLetters, operations }),
       operationRoutes(operations),
+      overviewRoutes({ overview, stopping: stopping.signal }),
       requestRoutes({
         requests,
         arrive: inOrder(arrival({ models, queues, requests })),
@@ -230,6 +239,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     onStopping: () => {
       health.stopping();
       requests.releaseWaiting();
+      stopping.abort();
       void upstreams.handOver();
     },
   });
@@ -250,6 +260,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       operations,
       audit,
       cleanUp,
+      overview,
       server,
     ]),
   };

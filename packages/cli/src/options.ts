@@ -42,3 +42,12 @@ export function keyValue(text: string, before: Record<string, string> = {}): Rec
   if (at < 1) throw new InvalidArgumentError('A name and a value: name=value.');
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
 }
+
+/** A time between two looks in milliseconds: a quarter of a second to an hour. */
+export function interval(text: string): number {
+  const [, digits, unit] = /^(\d{1,7})(ms|s|m)$/.exec(text) ?? [];
+  const value = Number(digits) * ({ ms: 1, s: 1_000, m: 60_000 }[unit ?? ''] ?? Number.NaN);
+  if (!(value >= 250 && value <= 3_600_000))
+    throw new InvalidArgumentError('A time from 250ms to 60m, such as 500ms or 2s.');
+  return value;
+}

@@ -7,6 +7,7 @@ import { addAudit } from './commands/audit/audit.ts';
 import { addConfig } from './commands/config/config.ts';
 import { addContext } from './commands/context/context.ts';
 import { addDlq } from './commands/dlq/dlq.ts';
+import { addEvents } from './commands/events/events.ts';
 import { addKeys } from './commands/keys/keys.ts';
 import { addLimits } from './commands/limits/limits.ts';
 import { addLogs } from './commands/logs/logs.ts';
@@ -20,8 +21,10 @@ import { addQueues } from './commands/queues/queues.ts';
 import { addWebhooks } from './commands/webhooks/webhooks.ts';
 import { addUpstreams } from './commands/upstreams/upstreams.ts';
 import { addRequests } from './commands/requests/requests.ts';
-import { FORMATS, numberFrom, oneOf, wholeNumber } from './options.ts';
+import { FORMATS, interval, numberFrom, oneOf, wholeNumber } from './options.ts';
 import type { ExitCode } from './output/exit-codes.ts';
+
+const VIEWS = ['overview', 'requests', 'dead', 'keys', 'upstreams', 'webhooks', 'events'] as const;
 
 /** Runs a verb with its context; what the verb returns is the exit code, nothing is 0. */
 export type Run = (
@@ -79,6 +82,8 @@ export function buildProgram(host: Host, onExit: (code: ExitCode) => void): Comm
   program.commandsGroup('Look:');
   addAudit(program, run);
   addLogs(program, run);
+  addWatch(program, run);
+  addEvents(program, run);
   addConfig(program, run);
   addMeta(program, run, host);
   return program;
@@ -145,6 +150,31 @@ function addDaemon(program: Command, run: Run): void {
       run(command, async (context) =>
         (await import('./commands/simulate-ollama.ts')).simulateOllama(context, options),
       ),
+    );
+}
+
+function addWatch(program: Command, run: Run): void {
+  program
+    .command('top')
+    .description('the live screen: backlog, flow, lanes, requests, dead letters, keys, upstreams, webhooks')
+    .option('--view <view>', VIEWS.join(', '), oneOf(VIEWS), 'overview')
+    .option('--interval <time>', 'time between two pictures, such as 500ms or 2s', interval, 1_000)
+    .option('--busiest <n>', 'how many lanes and keys are shown', wholeNumber(1, 1_000), 100)
+    .option('--readonly', 'nothing can be changed from here')
+    .option('--ascii', 'plain letters only')
+    .option('--lang <language>', 'en or pt-BR; otherwise by FILA_LANG and LANG', oneOf(['en', 'pt-BR']))
+    .action((_options, command: Command) =>
+      run(command, async (context) =>
+        (await import('./commands/top.ts')).runTop(context, command.optsWithGlobals(), manifest.version),
+      ),
+    );
+  program
+    .command('stats')
+    .description('one line of figures every two seconds')
+    .option('--interval <time>', 'time between two lines, such as 500ms or 2s', interval, 2_000)
+    .option('--count <n>', 'end after so many', wholeNumber(1, 1_000_000_000))
+    .action((options, command) =>
+      run(command, async (context) => (await import('./commands/stats.ts')).showStats(context, options)),
     );
 }
 

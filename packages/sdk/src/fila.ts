@@ -1,10 +1,19 @@
 /** The client: reads its options and the environment once, and hands out the resources. */
 import { invalidArgument } from './errors.ts';
 import type { FilaPromise } from './fila-promise.ts';
-import { createSend, type Attempt, type CallOptions, type FetchLike, type Send } from './http.ts';
+import {
+  createOpenStream,
+  createSend,
+  type Attempt,
+  type CallOptions,
+  type FetchLike,
+  type HttpSettings,
+  type Send,
+} from './http.ts';
 import { createMe, type Me } from './resources/me.ts';
 import { createAudit, type Audit } from './resources/audit.ts';
 import { createDeadLetters, type DeadLetters } from './resources/dead-letters.ts';
+import { createEvents, type EventsOptions } from './resources/events.ts';
 import { createHealth, type Health } from './resources/health.ts';
 import { createKeys, type Keys } from './resources/keys.ts';
 import { createLimits, type Limits } from './resources/limits.ts';
@@ -21,7 +30,7 @@ import { createUsers, type Users } from './resources/users.ts';
 import { createWebhooks, type Webhooks } from './resources/webhooks.ts';
 import { createVerify, type Verify } from './resources/verify.ts';
 import { sleep, type Sleep } from './sleep.ts';
-import type { Authentication } from './types.generated.ts';
+import type { Authentication, Event, Overview, OverviewQuery } from './types.generated.ts';
 
 const DEFAULT_URL = 'http://127.0.0.1:7433';
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -79,12 +88,13 @@ export class Fila {
   readonly logs: Logs;
   /** Private, and the keys behind it in a closure: printing a client shows none of them. */
   readonly #send: Send;
+  readonly #events: (options: EventsOptions) => AsyncGenerator<Event, void, undefined>;
 
   constructor(options: FilaOptions = {}) {
     const internal: InternalOptions = options;
     const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     const wait = internal.sleep ?? sleep;
-    this.#send = createSend({
+    const settings: HttpSettings = {
       url: brokerUrl(options.url ?? fromEnvironment('FILA_URL') ?? DEFAULT_URL),
       apiKey: secret('apiKey', options.apiKey ?? fromEnvironment('FILA_API_KEY')),
       adminToken: secret('adminToken', options.adminToken ?? fromEnvironment('FILA_TOKEN')),
@@ -95,7 +105,9 @@ export class Fila {
       onAttempt: options.onAttempt,
       sleep: wait,
       random: internal.random ?? Math.random,
-    });
+    };
+    this.#send = createSend(settings);
+    this.#events = createEvents(createOpenStream(settings), { sleep: wait, random: settings.random });
     this.requests = createRequests(this.#send, wait);
     this.keys = createKeys(this.#send);
     this.plans = createPlans(this.#send);
@@ -122,6 +134,23 @@ export class Fila {
    */
   authenticate(options?: CallOptions): FilaPromise<Authentication> {
     return this.#send({ method: 'POST', path: '/api/v1/authenticate', as: 'client' }, options);
+  }
+
+  /**
+   * How everything is, in one cheap answer; needs the admin token.
+   * @example const { requests, upstreams } = await fila.overview();
+   */
+  overview(query?: OverviewQuery, options?: CallOptions): FilaPromise<Overview> {
+    return this.#send({ method: 'GET', path: '/api/v1/admin/overview', query, as: 'admin' }, options);
+  }
+
+  /**
+   * What happens, as it happens, through every restart of the broker, until you leave the loop or `signal` fires; needs
+   * the admin token. An event of type `gap` says that some are missing.
+   * @example for await (const { type, request_id } of fila.events({ kinds: ['request'] })) console.log(type, request_id);
+   */
+  events(options: EventsOptions = {}): AsyncGenerator<Event, void, undefined> {
+    return this.#events(options);
   }
 }
 

@@ -21,6 +21,7 @@ export type { Listing } from './listing.ts';
 export type { Me } from './resources/me.ts';
 export type { Audit } from './resources/audit.ts';
 export type { DeadLetters } from './resources/dead-letters.ts';
+export type { EventConnection, EventKind, EventsOptions } from './resources/events.ts';
 export type { Health, ReadyOptions } from './resources/health.ts';
 export type { CreateKeyOptions, Keys } from './resources/keys.ts';
 export type { Limits } from './resources/limits.ts';
@@ -72,11 +73,13 @@ export type {
   DeadLetterPreview,
   DeadLetterRetry,
   DiscardDeadLetter,
+  Event,
   ExplainLimitsQuery,
   InstalledModel,
   InstalledModelList,
   LiftedPenalty,
   LimitExplanation,
+  ListAllRequestsQuery,
   ListApiKeysQuery,
   ListAuditCheckpointsQuery,
   ListAuditQuery,
@@ -90,6 +93,8 @@ export type {
   ModelPreload,
   Operation,
   OperationList,
+  Overview,
+  OverviewQuery,
   Penalty,
   PenaltyList,
   Plan,
@@ -103,6 +108,8 @@ export type {
   RequestExplanation,
   RequestList,
   RequestStatus,
+  RequestSummary,
+  RequestSummaryList,
   RetryDeadLetter,
   RetryDeadLetters,
   CreateUpstream,

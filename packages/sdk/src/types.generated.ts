@@ -355,6 +355,24 @@ export interface DiscardDeadLetter {
    */
   reason: string;
 }
+export interface EventsQuery {
+  /**
+   * Which kinds of events, separated by commas. Absent: all but overview.
+   */
+  kinds?: string;
+  /**
+   * What is more than this is left out, and counted in a gap event.
+   */
+  most_per_second?: number;
+  /**
+   * Time between two overview events.
+   */
+  overview_ms?: number;
+  /**
+   * As of the overview.
+   */
+  busiest?: number;
+}
 /**
  * Whose limits, for which kind of call.
  */
@@ -380,6 +398,16 @@ export interface LiftPenalty {
    * Id of the key, or the address.
    */
   id: string;
+}
+export interface ListAllRequestsQuery {
+  limit?: number;
+  /**
+   * next_cursor of the page before.
+   */
+  cursor?: string;
+  status?: 'pending' | 'processing' | 'completed' | 'failed' | 'cancelled' | 'expired';
+  key_id?: string;
+  model?: string;
 }
 export interface ListApiKeysQuery {
   limit?: number;
@@ -555,6 +583,12 @@ export interface ListWebhookDeliveriesQuery {
 export interface ListWebhooksQuery {
   limit?: number;
   cursor?: string;
+}
+export interface OverviewQuery {
+  /**
+   * How many lanes and keys are named, those with most waiting first.
+   */
+  busiest?: number;
 }
 /**
  * A model to load before the first request needs it.
@@ -1569,6 +1603,312 @@ export interface EndpointDisabledEvent {
   };
 }
 /**
+ * Something that happened, without content. Fields that do not apply are absent.
+ */
+export interface Event {
+  /**
+   * For Last-Event-ID.
+   */
+  id: string;
+  /**
+   * request.accepted, request.started, request.completed, request.failed, request.retrying, request.returned, request.cancelled, request.expired, request.ended; upstream.up, upstream.down, upstream.changed, upstream.removed; limit.refused; webhook.delivered, webhook.retrying, webhook.failed; broker.joined, broker.left; overview; gap. There may be more later.
+   */
+  type: string;
+  at: string;
+  /**
+   * The run of the broker where it happened.
+   */
+  broker?: string;
+  request_id?: string;
+  key_id?: string;
+  model?: string;
+  queue?: string;
+  band?: number;
+  upstream?: string;
+  error_code?: string;
+  attempts?: number;
+  processing_ms?: number;
+  /**
+   * Of prompt and answer.
+   */
+  tokens?: number;
+  /**
+   * Until the next attempt.
+   */
+  delay_ms?: number;
+  /**
+   * Of an upstream.
+   */
+  status?: string;
+  detail?: string;
+  delivery_id?: string;
+  host?: string;
+  http_status?: number;
+  /**
+   * How many times since the last event that says so, or brokers.
+   */
+  count?: number;
+  /**
+   * Of a gap: events that were not sent.
+   */
+  missed?: number;
+  overview?: Overview;
+}
+/**
+ * How everything is, in one cheap answer. Counts are of the whole queue; rates are of the broker that answers.
+ */
+export interface Overview {
+  /**
+   * When this was put together.
+   */
+  at: string;
+  broker: {
+    /**
+     * This run of it.
+     */
+    id: string;
+    /**
+     * How many share the queue, as far as known.
+     */
+    brokers: number;
+    uptime_ms: number;
+    /**
+     * Memory of the process.
+     */
+    rss_bytes: number;
+  };
+  requests: {
+    /**
+     * Wait for a slot.
+     */
+    pending: number;
+    /**
+     * Claimed: they run, or are next.
+     */
+    processing: number;
+    /**
+     * Wait for their time or their next attempt.
+     */
+    delayed: number;
+    /**
+     * When the rows were counted: less often when there are many.
+     */
+    counted_at: string;
+    /**
+     * How long the oldest pending one has waited.
+     */
+    oldest_wait_ms: number | null;
+    /**
+     * How fast the backlog grows; negative when it shrinks, null until it is known.
+     */
+    change_per_second: number | null;
+    dead_letters: number;
+    /**
+     * False: there are more than were counted.
+     */
+    dead_letters_is_complete: boolean;
+  };
+  flow: {
+    /**
+     * Of the last ten seconds, as all of these.
+     */
+    accepted_per_second: number;
+    completed_per_second: number;
+    failed_per_second: number;
+    retried_per_second: number;
+    /**
+     * Cancelled or expired.
+     */
+    cancelled_per_second: number;
+    /**
+     * Calls refused by limits.
+     */
+    refused_per_second: number;
+    /**
+     * Written by models.
+     */
+    tokens_per_second: number;
+    /**
+     * Counts of each of the last 60 full seconds, oldest first.
+     */
+    seconds: {
+      accepted: number[];
+      completed: number[];
+      failed: number[];
+      refused: number[];
+    };
+  };
+  limits: {
+    /**
+     * Calls refused in the last minute.
+     */
+    refused_minute: number;
+    /**
+     * Since the broker started.
+     */
+    reasons: {
+      code: string;
+      count: number;
+    }[];
+  };
+  /**
+   * Lanes with requests that have not ended.
+   */
+  lanes_total: number;
+  /**
+   * The busiest.
+   */
+  lanes: {
+    queue: string;
+    key_id: string;
+    /**
+     * Null when the key is gone.
+     */
+    key_name: string | null;
+    band: number;
+    model: string;
+    /**
+     * Wait for a slot.
+     */
+    pending: number;
+    /**
+     * Claimed: they run, or are next.
+     */
+    processing: number;
+    /**
+     * Wait for their time or their next attempt.
+     */
+    delayed: number;
+    /**
+     * How long the oldest pending one has waited.
+     */
+    oldest_wait_ms: number | null;
+    /**
+     * In the last minute, at the broker that answers.
+     */
+    accepted_per_minute: number;
+    /**
+     * In the last minute, at the broker that answers.
+     */
+    ended_per_minute: number;
+  }[];
+  /**
+   * The busiest.
+   */
+  keys: {
+    key_id: string;
+    key_name: string | null;
+    /**
+     * Wait for a slot.
+     */
+    pending: number;
+    /**
+     * Claimed: they run, or are next.
+     */
+    processing: number;
+    /**
+     * Wait for their time or their next attempt.
+     */
+    delayed: number;
+    /**
+     * How long the oldest pending one has waited.
+     */
+    oldest_wait_ms: number | null;
+    /**
+     * In the last minute, at the broker that answers.
+     */
+    accepted_per_minute: number;
+    /**
+     * In the last minute, at the broker that answers.
+     */
+    ended_per_minute: number;
+  }[];
+  models: {
+    model: string;
+    /**
+     * Wait for a slot.
+     */
+    pending: number;
+    /**
+     * Claimed: they run, or are next.
+     */
+    processing: number;
+    /**
+     * Wait for their time or their next attempt.
+     */
+    delayed: number;
+    /**
+     * How long the oldest pending one has waited.
+     */
+    oldest_wait_ms: number | null;
+    /**
+     * In the last minute, at the broker that answers.
+     */
+    accepted_per_minute: number;
+    /**
+     * In the last minute, at the broker that answers.
+     */
+    ended_per_minute: number;
+  }[];
+  upstreams: {
+    id: string;
+    status: 'unknown' | 'up' | 'down';
+    since: string | null;
+    last_error: string | null;
+    enabled: boolean;
+    draining: boolean;
+    /**
+     * So many calls of one model run at once.
+     */
+    slots: number;
+    running: number;
+    /**
+     * Slots that are free for the model that uses most of them.
+     */
+    free: number;
+    /**
+     * Installed.
+     */
+    models: number;
+    version: string | null;
+    /**
+     * Models whose breaker is not closed.
+     */
+    open_breakers: string[];
+  }[];
+  webhooks: {
+    /**
+     * Deliveries that have not ended.
+     */
+    pending: number;
+    /**
+     * Those whose time has come.
+     */
+    due: number;
+    oldest_due_ms: number | null;
+    endpoints: number;
+    /**
+     * Endpoints whose last attempts failed.
+     */
+    failing: number;
+    /**
+     * Endpoints that were given up.
+     */
+    disabled: number;
+    /**
+     * Failing and disabled ones, fifty at most.
+     */
+    troubled: {
+      id: string;
+      key_id: string;
+      host: string;
+      status: 'enabled' | 'disabled';
+      failing_since: string | null;
+      disabled_reason: string | null;
+    }[];
+  };
+}
+/**
  * The models of all upstreams that are up, by name.
  */
 export interface InstalledModelList {
@@ -2123,6 +2463,40 @@ export interface Request {
    * The request that tries this dead letter again.
    */
   retried_as: string | null;
+}
+export interface RequestSummaryList {
+  items: RequestSummary[];
+  /**
+   * Null on the last page.
+   */
+  next_cursor: string | null;
+}
+/**
+ * A request of any key, without its content.
+ */
+export interface RequestSummary {
+  id: string;
+  status: RequestStatus;
+  key_id: string;
+  key_name: string | null;
+  model: string;
+  priority: number;
+  attempts: number;
+  upstream: string | null;
+  error_code: string | null;
+  /**
+   * Of prompt and answer.
+   */
+  tokens: number | null;
+  /**
+   * Milliseconds.
+   */
+  processing_time: number | null;
+  created_at: string;
+  started_at: string | null;
+  completed_at: string | null;
+  run_at: string | null;
+  deadline: string | null;
 }
 export interface ServiceTokenList {
   items: ServiceToken[];

@@ -153,6 +153,13 @@ export const SETTINGS = {
     kind: bytes(1_048_576, 1_099_511_627_776),
     about: 'Most that all log files take; the oldest of the least important are deleted before their time.',
   }),
+  eventsKept: row({
+    env: 'FILA_EVENTS_KEPT',
+    fallback: 5_000,
+    kind: integer(100, 1_000_000),
+    about:
+      'Events that are kept in memory for watchers that are slow or come back; only while somebody watches.',
+  }),
   trustedProxies: row({
     env: 'FILA_TRUSTED_PROXIES',
     fallback: () => [],

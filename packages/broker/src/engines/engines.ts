@@ -12,6 +12,8 @@ import { rsmqActiveLanes } from './active-lanes/rsmq-active-lanes.ts';
 import { createCircuit, type Circuit, type EngineState } from './circuit/circuit.ts';
 import { explainDatabase, explainRedis } from './circuit/explain.ts';
 import { openRedis, probeRedis } from './connections/redis.ts';
+import { silentEventBus, type EventBus } from './event-bus/event-bus.ts';
+import { redisEventBus } from './event-bus/redis-event-bus.ts';
 import { openDatabase, type Database } from './database/database.ts';
 import { migrateDatabase } from './database/migrate.ts';
 import { fallbackLimiter } from './limiter/fallback-limiter.ts';
@@ -42,6 +44,7 @@ export interface Engines extends Service {
   readonly ledger: Ledger;
   readonly activeLanes: ActiveLanes;
   readonly limiter: Limiter;
+  readonly bus: EventBus;
   readonly vault: Vault;
   /** Resolves when the database was brought to its present form and its data keys are known. */
   readonly opened: Promise<void>;
@@ -83,6 +86,7 @@ export function createEngines(settings: EngineSettings, clock: Clock, logger: Lo
     ledger: watchedLedger(ledger, circuit),
     activeLanes: shared.activeLanes,
     limiter: shared.limiter,
+    bus: shared.bus,
     opened,
     states: () => circuits.map((one) => one.state()),
     start: async () => {
@@ -154,6 +158,7 @@ async function migrate(settings: EngineSettings, database: Database): Promise<vo
 interface Shared {
   readonly activeLanes: ActiveLanes;
   readonly limiter: Limiter;
+  readonly bus: EventBus;
   readonly circuit: Circuit | null;
   start(): Promise<void>;
   close(): Promise<void>;
@@ -163,7 +168,7 @@ function openShared(redisUrl: string | null, { clock, logger }: OpenDeps): Share
   const [lanesHere, limiterHere] = [memoryActiveLanes({ clock }), memoryLimiter({ clock })];
   if (redisUrl === null)
     return {
-      ...{ activeLanes: lanesHere, limiter: limiterHere, circuit: null },
+      ...{ activeLanes: lanesHere, limiter: limiterHere, bus: silentEventBus, circuit: null },
       start: async () => undefined,
       close: () => lanesHere.close(),
     };
@@ -177,12 +182,14 @@ function openShared(redisUrl: string | null, { clock, logger }: OpenDeps): Share
   const limiter = fallbackLimiter({
     ...{ primary: redisLimiter(redis), secondary: limiterHere, circuit, broker: newId('run'), logger },
   });
+  const bus = redisEventBus(redis, newId('run'));
   return {
-    ...{ activeLanes, limiter, circuit },
+    ...{ activeLanes, limiter, bus, circuit },
     start: () => limiter.start(),
     close: async () => {
       await limiter.stop();
       await activeLanes.close();
+      bus.close();
       redis.disconnect();
     },
   };

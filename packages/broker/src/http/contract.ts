@@ -98,6 +98,13 @@ import listAuditCheckpointsQuery from '@fila/php-bridge-spec/schemas/requests/li
 import logLine from '@fila/php-bridge-spec/schemas/responses/log-line.json' with { type: 'json' };
 import logList from '@fila/php-bridge-spec/schemas/responses/log-list.json' with { type: 'json' };
 import listLogsQuery from '@fila/php-bridge-spec/schemas/requests/list-logs-query.json' with { type: 'json' };
+import overviewQuery from '@fila/php-bridge-spec/schemas/requests/overview-query.json' with { type: 'json' };
+import eventsQuery from '@fila/php-bridge-spec/schemas/requests/events-query.json' with { type: 'json' };
+import listAllRequestsQuery from '@fila/php-bridge-spec/schemas/requests/list-all-requests-query.json' with { type: 'json' };
+import overview from '@fila/php-bridge-spec/schemas/responses/overview.json' with { type: 'json' };
+import event from '@fila/php-bridge-spec/schemas/responses/event.json' with { type: 'json' };
+import requestSummary from '@fila/php-bridge-spec/schemas/responses/request-summary.json' with { type: 'json' };
+import requestSummaryList from '@fila/php-bridge-spec/schemas/responses/request-summary-list.json' with { type: 'json' };
 import createQueue from '@fila/php-bridge-spec/schemas/requests/create-queue.json' with { type: 'json' };
 import updateQueue from '@fila/php-bridge-spec/schemas/requests/update-queue.json' with { type: 'json' };
 import queue from '@fila/php-bridge-spec/schemas/responses/queue.json' with { type: 'json' };
@@ -177,6 +184,8 @@ export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
   ...[auditRow, auditList, auditCheckpoint, auditCheckpointList, auditVerification],
   ...[listAuditQuery, listAuditCheckpointsQuery],
   ...[logLine, logList, listLogsQuery],
+  ...[overview, event, overviewQuery, eventsQuery],
+  ...[requestSummary, requestSummaryList, listAllRequestsQuery],
   ...[authentication, liveness, readiness, verification, problem],
 ];
 

@@ -1,6 +1,7 @@
 /** Asks the limits about each call once, after the key is known and before the body is read. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { CallKind, Limits } from '../features/limits/limits.ts';
+import type { Told } from '../features/overview/overview.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -13,7 +14,13 @@ declare module 'fastify' {
   }
 }
 
-export function limitCalls(app: FastifyInstance, limits: Pick<Limits, 'admit' | 'giveBack'>): void {
+export interface LimitCallsDeps {
+  readonly limits: Pick<Limits, 'admit' | 'giveBack'>;
+  /** Hears of calls that are not made. */
+  readonly told?: Pick<Told, 'refused'>;
+}
+
+export function limitCalls(app: FastifyInstance, { limits, told }: LimitCallsDeps): void {
   app.decorateRequest('hasPlace', false);
 
   app.addHook('onRequest', (request, reply, done) => {
@@ -22,6 +29,7 @@ export function limitCalls(app: FastifyInstance, limits: Pick<Limits, 'admit' | 
     limits.admit({ kind, key: request.apiKey, ip: request.ip }).then(({ headers, refusal, hasPlace }) => {
       void reply.headers(headers);
       request.hasPlace = hasPlace;
+      if (refusal) told?.refused(refusal.code, request.apiKey?.id ?? null);
       done(refusal ?? undefined);
     }, done);
   });

@@ -10,6 +10,7 @@ import { limitRoutes } from '../features/limits/limit-routes.ts';
 import { planRoutes } from '../features/limits/plan-routes.ts';
 import { logRoutes } from '../features/logs/log-routes.ts';
 import { operationRoutes } from '../features/operations/operation-routes.ts';
+import { overviewRoutes } from '../features/overview/overview-routes.ts';
 import { serviceTokenRoutes } from '../features/people/service-token-routes.ts';
 import { sessionRoutes } from '../features/people/session-routes.ts';
 import { userRoutes } from '../features/people/user-routes.ts';
@@ -69,6 +70,7 @@ export function allRoutes(): readonly Routes[] {
     modelRoutes(NO_ROOM),
     deadLetterRoutes({ deadLetters: NO_ROOM, operations: NO_ROOM }),
     operationRoutes(NO_ROOM),
+    overviewRoutes({ overview: NO_ROOM, stopping: NO_ROOM }),
     queueRoutes(NO_ROOM),
     requestRoutes({ requests: NO_ROOM, arrive: NO_ROOM, keyOf, maxWaitSeconds: 0 }),
   ];

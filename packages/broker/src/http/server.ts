@@ -17,6 +17,7 @@ import type { Audit } from '../features/audit/audit.ts';
 import type { AcceptedKey } from '../features/keys/keys.ts';
 import type { Limits } from '../features/limits/limits.ts';
 import type { People } from '../features/people/people.ts';
+import type { Told } from '../features/overview/overview.ts';
 
 /** What a room adds: its routes. */
 export type Routes = (app: FastifyInstance) => void;
@@ -37,6 +38,7 @@ export interface ServerDeps {
   readonly limits?: Limits;
   /** Where acts of operators are written down. */
   readonly audit?: Pick<Audit, 'perform'>;
+  readonly told?: Told;
   readonly routes: readonly Routes[];
   readonly logger: Logger;
   /** Called first when the server stops: waiting calls should answer now. */
@@ -191,7 +193,7 @@ export function buildApp(deps: ServerDeps, prepare?: (app: FastifyInstance) => v
     for (const one of [method].flat()) methods.add(one);
   });
   authenticate(app, deps);
-  if (deps.limits) limitCalls(app, deps.limits);
+  if (deps.limits) limitCalls(app, { limits: deps.limits, told: deps.told });
   if (deps.audit) auditActs(app, deps.audit);
   // In a plugin of its own, so that an asynchronous `prepare` is done before the routes are known.
   void app.register(async (inner) => {

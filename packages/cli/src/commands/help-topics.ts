@@ -28,6 +28,7 @@ as pictures. In json, jsonl and yaml they are escaped, so a parser gets them exa
   FILA_API_KEY    an API key, for fila requests; --api-key-file FILE is stronger
   FILA_CONFIG_DIR where contexts and sessions are kept; default XDG_CONFIG_HOME/fila, then ~/.config/fila
   FILA_NO_INPUT   never ask, as --no-input
+  FILA_LANG       language of fila top: en or pt-BR; else by LC_ALL, LC_MESSAGES, LANG
   FILA_FORCE_TTY  treat stdout as a terminal; a number is its width
   NO_COLOR, FORCE_COLOR, CLICOLOR_FORCE, CLICOLOR, TERM=dumb
 

@@ -5,10 +5,13 @@ import { listing, type Listing } from '../listing.ts';
 import type { Sleep } from '../sleep.ts';
 import type {
   CreateRequest,
+  ListAllRequestsQuery,
   ListRequestsQuery,
   Request,
   RequestExplanation,
   RequestList,
+  RequestSummary,
+  RequestSummaryList,
 } from '../types.generated.ts';
 import { waitDeadlineMs, waitUntilFinal, type WaitOptions } from './wait.ts';
 
@@ -54,6 +57,16 @@ export interface Requests {
    */
   cancel(id: string, options?: CallOptions): FilaPromise<Request>;
   /**
+   * Requests of all keys without their content, newest first; needs the admin token.
+   * @example for await (const { id, key_name } of fila.requests.listAll({ status: 'processing' })) console.log(id, key_name);
+   */
+  listAll(query?: ListAllRequestsQuery, options?: CallOptions): Listing<RequestSummary, RequestSummaryList>;
+  /**
+   * Cancels a request of any key; needs the admin token.
+   * @example await fila.requests.cancelAny('req_…');
+   */
+  cancelAny(id: string, options?: CallOptions): FilaPromise<RequestSummary>;
+  /**
    * Waits until a request is completed, failed, cancelled or expired: look at `status`. A broker that restarts
    * meanwhile is waited for.
    * @example const { status, result } = await fila.requests.wait('req_…', { timeoutMs: 60_000 });
@@ -71,6 +84,8 @@ export interface Requests {
    */
   createAndWait(body: CreateRequest, options?: CreateAndWaitOptions): FilaPromise<Request>;
 }
+
+const ALL = '/api/v1/admin/requests';
 
 export function createRequests(send: Send, sleep: Sleep): Requests {
   async function createAndWait(
@@ -99,6 +114,15 @@ export function createRequests(send: Send, sleep: Sleep): Requests {
         ),
       ),
     cancel: (id, options) => send({ method: 'POST', path: `${REQUEST}/cancel`, id, as: 'client' }, options),
+    listAll: (query, options) =>
+      listing((cursor = query?.cursor) =>
+        send<RequestSummaryList>(
+          { method: 'GET', path: ALL, as: 'admin', query: { ...query, cursor } },
+          options,
+        ),
+      ),
+    cancelAny: (id, options) =>
+      send({ method: 'POST', path: `${ALL}/{id}/cancel`, id, as: 'admin' }, options),
     explain: (id, options) =>
       send({ method: 'GET', path: '/api/v1/admin/requests/{id}/explain', id, as: 'admin' }, options),
     wait: (id, options = {}) =>

@@ -12,6 +12,7 @@ import type { Logger } from '../../kernel/logger.ts';
 import { affinityOf } from './affinity.ts';
 import { createFingerprints } from './fingerprint.ts';
 import { bodyOf, type RequestContent, type RetryNote } from './request-content.ts';
+import type { Told } from '../overview/overview.ts';
 import type { Room } from '../worker/worker.ts';
 import type { Accepted, Arrival } from './requests.ts';
 import { newView, type RequestView } from './request-view.ts';
@@ -33,6 +34,8 @@ export interface AcceptDeps {
   readonly defaultModel: string;
   /** Whether anybody has asked to be told how requests of this key end. */
   readonly hasReceivers: (keyId: string) => Promise<boolean>;
+  /** Hears of what comes in. */
+  readonly told?: Pick<Told, 'accepted' | 'cancelled'>;
   /** Whether there is a queue of this name, as far as known here. */
   readonly hasQueue?: (name: string) => boolean;
   /** What is wrong with a URL to call back, or null. */
@@ -78,6 +81,7 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
       room?.giveUp({ mayBeStored: false });
       return repeated(inserted);
     }
+    deps.told?.accepted(row, lane);
     if (room) room.enter({ ...row, fence: 1, attempts: 0, firstLaneId: null, affinity });
     else if (times.runAt === null) {
       void activate(laneId, lane);
@@ -137,6 +141,7 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
       notify: dead.callback !== null || (await deps.hasReceivers(dead.keyId)),
     });
     if (inserted.kind !== 'inserted') return null;
+    deps.told?.accepted({ id, laneId: dead.laneId }, lane);
     await failpoint('dead_letters.after_retry_insert');
     void activate(laneId, lane);
     return id;

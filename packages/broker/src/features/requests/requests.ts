@@ -195,7 +195,10 @@ export function createRequests(deps: RequestsDeps): Requests {
     await failpoint('cancel.before_write');
     const cancelled = await ledger.cancel(id, keyId);
     await failpoint('cancel.after_write');
-    if (cancelled) tellCancelled(id, { keyId, queue, tokens: 0 });
+    if (cancelled) {
+      deps.told?.cancelled(id, keyId);
+      tellCancelled(id, { keyId, queue, tokens: 0 });
+    }
     const row = await rowOf(keyId, id);
     if (row.state !== 'cancelled')
       throw fail('conflict', { detail: `The request is ${statusOf(row.state)} already.` });

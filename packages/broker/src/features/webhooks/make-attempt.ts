@@ -3,6 +3,7 @@ import { VaultError, type Vault } from '../../engines/vault/vault.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { failpoint } from '../../kernel/failpoints.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import type { Told } from '../overview/overview.ts';
 import type { DisableEndpoint } from './disable-endpoint.ts';
 import { judgeAttempt, reasonToDisable, type Verdict } from './judge-attempt.ts';
 import type { Outgoing, SendResult, WebhookSender } from './send-webhook.ts';
@@ -43,6 +44,8 @@ interface AttemptDeps {
   readonly onEndpoint: (keyId: string) => void;
   /** Fires when the daemon stops. */
   readonly signal: AbortSignal;
+  /** Hears how each attempt ends. */
+  readonly told?: Pick<Told, 'webhook'>;
   readonly failingMs: number;
   readonly delaysMs?: readonly number[];
 }
@@ -117,8 +120,9 @@ export function createMakeAttempt(deps: AttemptDeps): MakeAttempt {
   }
 
   function sayResult(delivery: StoredDelivery, result: SendResult, { state, error }: Verdict): void {
-    const { id: deliveryId, host, attempts } = delivery;
+    const { id: deliveryId, host, attempts, keyId, requestId } = delivery;
     const status = result.kind === 'answered' ? result.status : undefined;
+    deps.told?.webhook({ state, error, deliveryId, keyId, requestId, host, attempts, httpStatus: status });
     const fields = { deliveryId, host, status, error, ms: result.latencyMs, attempts };
     if (state === 'delivered') logger.debug(fields, 'webhook delivered');
     else if (state === 'pending') logger.info(fields, 'webhook failed; it is tried again');

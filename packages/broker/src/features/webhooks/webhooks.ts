@@ -4,6 +4,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { every } from '../../kernel/every.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Service } from '../../kernel/service.ts';
+import type { Told } from '../overview/overview.ts';
 import type { Checks } from '../verify/verify.ts';
 import { coalesced } from './coalesced.ts';
 import { createDeliveryChecks } from './delivery-checks.ts';
@@ -65,6 +66,8 @@ interface WebhooksDeps {
   /** The webhook secret of a key. */
   readonly secretOf: (keyId: string) => Promise<string>;
   readonly lookUp: LookUp;
+  /** Hears how each attempt ends. */
+  readonly told?: Pick<Told, 'webhook'>;
   /** Private networks that may be called all the same. */
   readonly allowCidrs: readonly string[];
   readonly resolve?: Resolve;
@@ -107,6 +110,7 @@ export function createWebhooks(deps: WebhooksDeps): Webhooks {
         sender,
         secretOf: deps.secretOf,
         signal,
+        told: deps.told,
         failingMs: timings.failingMs,
       },
       delaysMs: timings.retryDelaysMs ? [0, ...timings.retryDelaysMs] : undefined,

@@ -5,6 +5,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { failpoint } from '../../kernel/failpoints.ts';
 import { modelInFull } from '../../kernel/lanes.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import type { Told } from '../overview/overview.ts';
 import type { QueuePolicy } from '../queues/queues.ts';
 import type { Requests } from '../requests/requests.ts';
 import type { CallOutcome, CallTimers, ModelCall, Slot } from '../upstreams/upstreams.ts';
@@ -36,6 +37,8 @@ export interface JobsDeps {
   /** What a queue says otherwise. */
   readonly policyOf: (queue: string) => QueuePolicy;
   readonly random?: () => number;
+  /** Hears of what runs and how it ends. */
+  readonly told?: Pick<Told, 'started' | 'settled'>;
   /** A request waits for its next attempt. */
   readonly onDelayed?: (delayMs: number) => void;
   /** A row leaves its slot, which is free for others when this returns. */
@@ -125,15 +128,17 @@ export class Jobs {
     row: ClaimedRow,
     { lane, slot, running }: { lane: LaneName; slot: Slot; running: Running },
   ): Promise<void> {
-    const { owner, clock, logger } = this.#deps;
+    const { owner, clock, logger, told } = this.#deps;
     const { keyId, queue } = lane;
     const left = row.deadlineAt === null ? Number.POSITIVE_INFINITY : row.deadlineAt - clock.now();
     const started = performance.now();
     if (left <= 0) {
       this.#leave({ row, lane, slot }, started);
-      await this.#write(settleExpired(row, owner, this.#tools(lane)), { keyId, queue });
+      const late = settleExpired(row, owner, this.#tools(lane));
+      if (await this.#write(late, { keyId, queue })) told?.settled(late, row, lane);
       return;
     }
+    told?.started(row, lane, slot.upstream);
     const allowedMs = this.#deps.policyOf(queue).totalTimeoutMs ?? this.#deps.timers.totalMs;
     const timers = { ...this.#deps.timers, totalMs: Math.min(allowedMs, left) };
     const outcome = await this.#execute({ row, lane, slot, timers, signal: running.controller.signal });
@@ -152,6 +157,7 @@ export class Jobs {
         : await this.#settlementOf({ row, owner, upstream: slot.upstream, processingMs, outcome }, lane);
     if (settlement === null) return logger.info({ ...fields, why: running.why }, 'a call was given up');
     const written = await this.#write(settlement, { keyId, queue });
+    if (written) told?.settled(settlement, row, lane);
     const code = outcome.kind === 'failed' ? { code: outcome.code } : {};
     logger.info({ ...fields, ...code, to: settlement.to, written }, SETTLED.get(written)!);
   }

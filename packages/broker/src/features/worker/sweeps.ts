@@ -6,6 +6,7 @@ import { idTime } from '../../kernel/ids.ts';
 import { listOf } from '../../kernel/lanes.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Service } from '../../kernel/service.ts';
+import type { Told } from '../overview/overview.ts';
 import type { Requests } from '../requests/requests.ts';
 import type { Upstreams } from '../upstreams/upstreams.ts';
 import type { Dispatcher } from './dispatcher.ts';
@@ -14,6 +15,7 @@ export interface SweepsDeps {
   readonly ledger: Ledger;
   readonly activeLanes: ActiveLanes;
   readonly requests: Pick<Requests, 'poisonError' | 'ended'>;
+  readonly told?: Pick<Told, 'expired'>;
   readonly upstreams: Pick<Upstreams, 'free'>;
   readonly dispatcher: Dispatcher;
   readonly logger: Logger;
@@ -64,7 +66,10 @@ export function createSweeps(deps: SweepsDeps): Sweeps {
 
   async function wakeTheDue(): Promise<void> {
     const { expired, nextInMs } = await ledger.sweeps.wake();
-    for (const id of expired) requests.ended(id);
+    for (const id of expired) {
+      requests.ended(id);
+      deps.told?.expired(id);
+    }
     if (nextInMs !== null) within(nextInMs);
   }
 

@@ -6,6 +6,7 @@ import { every } from '../../kernel/every.ts';
 import { failpoint } from '../../kernel/failpoints.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import { services, type Service } from '../../kernel/service.ts';
+import type { Told } from '../overview/overview.ts';
 import type { Queues } from '../queues/queues.ts';
 import type { Requests } from '../requests/requests.ts';
 import type { CallOutcome, CallTimers, Upstreams } from '../upstreams/upstreams.ts';
@@ -32,6 +33,7 @@ export interface WorkerDeps {
   readonly requests: Requests;
   readonly upstreams: Upstreams;
   readonly execute: (job: Job) => Promise<CallOutcome>;
+  readonly told?: Told;
   readonly clock: Clock;
   readonly logger: Logger;
   /** This run of the daemon; its leases carry the name. */

@@ -3,11 +3,15 @@ import type { CliContext } from '../../cli-context.ts';
 import type { ExitCode } from '../../output/exit-codes.ts';
 import { forEachId } from '../for-each-id.ts';
 
-export async function cancelRequests(context: CliContext, ids: readonly string[]): Promise<ExitCode> {
-  const fila = await context.sdk('client');
+export async function cancelRequests(
+  context: CliContext,
+  ids: readonly string[],
+  { everyKey = false }: { readonly everyKey?: boolean },
+): Promise<ExitCode> {
+  const fila = await context.sdk(everyKey ? 'admin' : 'client');
   return forEachId(context, ids, {
     noun: 'request',
     done: 'cancelled',
-    change: (id) => fila.requests.cancel(id),
+    change: async (id) => void (await (everyKey ? fila.requests.cancelAny(id) : fila.requests.cancel(id))),
   });
 }

@@ -14,10 +14,13 @@ export interface ListRequestsFlags {
   readonly limit: number;
   readonly cursor?: string;
   readonly all?: boolean;
+  /** Only with `everyKey`. */
+  readonly key?: string;
+  readonly everyKey?: boolean;
 }
 
 export async function listRequests(context: CliContext, flags: ListRequestsFlags): Promise<void> {
-  const { since, until, all, ...rest } = flags;
+  const { since, until, all, key: _key, everyKey: _everyKey, ...rest } = flags;
   const query = {
     ...rest,
     created_after: momentOf('--since', since, context.now()),

@@ -29,8 +29,14 @@ export function addRequests(program: Command, run: Run): void {
     .option('--limit <n>', 'requests of one page', wholeNumber(1, 100), 50)
     .option('--cursor <cursor>', 'start where the page before ended')
     .option('--all', 'every page')
+    .option('--every-key', 'requests of all keys, without their content; needs the admin token')
+    .option('--key <id>', 'with --every-key: only those of one key')
     .action((options, command) =>
-      run(command, async (context) => (await import('./list.ts')).listRequests(context, options)),
+      run(command, async (context) =>
+        options.everyKey
+          ? (await import('./list-every-key.ts')).listEveryKey(context, options)
+          : (await import('./list.ts')).listRequests(context, options),
+      ),
     );
   requests
     .command('watch')
@@ -47,8 +53,9 @@ export function addRequests(program: Command, run: Run): void {
     .command('cancel')
     .description('stop requests that are not final')
     .argument('<id...>', 'ids of requests; - reads them from stdin')
-    .action((ids, _options, command) =>
-      run(command, async (context) => (await import('./cancel.ts')).cancelRequests(context, ids)),
+    .option('--every-key', 'also of other keys; needs the admin token')
+    .action((ids, options, command) =>
+      run(command, async (context) => (await import('./cancel.ts')).cancelRequests(context, ids, options)),
     );
   requests
     .command('explain')

@@ -1,0 +1,89 @@
+/** Events between brokers: who has a listener says so, and only then do the others send theirs. */
+import type { EventBus } from '../../engines/event-bus/event-bus.ts';
+import { every } from '../../kernel/every.ts';
+import type { Service } from '../../kernel/service.ts';
+import type { Telling } from './event-feed.ts';
+
+export interface EventRelay extends Service {
+  /** Whether another broker has somebody who listens. */
+  isWanted(): boolean;
+  /** Sends an event with those of the next moment. */
+  carry(telling: Telling): void;
+  /** Says at once that somebody listens here. */
+  want(): void;
+}
+
+export interface EventRelayDeps {
+  readonly bus: EventBus;
+  readonly hear: (telling: Telling) => void;
+  /** Whether somebody listens here. */
+  readonly hasListeners: () => boolean;
+}
+
+const WANT_EVERY_MS = 2_000;
+/** Three words of "wanted" may be lost. */
+const WANTED_FOR_MS = 3 * WANT_EVERY_MS;
+const SEND_EVERY_MS = 100;
+/** Of one message; what is more is lost to the others, as the bus loses messages anyway. */
+const MOST_TOGETHER = 1_000;
+
+export function createEventRelay({ bus, hear, hasListeners }: EventRelayDeps): EventRelay {
+  let wantedUntil = 0;
+  let waiting: Telling[] = [];
+  let timer: NodeJS.Timeout | null = null;
+
+  function send(): void {
+    timer = null;
+    const events = waiting;
+    waiting = [];
+    if (events.length > 0) bus.publish('events', JSON.stringify(events));
+  }
+
+  function received(text: string): void {
+    if (!hasListeners()) return;
+    for (const telling of eventsOf(text)) hear(telling);
+  }
+
+  const want = (): void => {
+    if (hasListeners()) bus.publish('wanted', '');
+  };
+  const ticker = every(
+    'say that events are wanted',
+    WANT_EVERY_MS,
+    async () => want(),
+    () => undefined,
+  );
+
+  return {
+    name: 'event relay',
+    isWanted: () => performance.now() < wantedUntil,
+    carry: (telling) => {
+      if (waiting.length < MOST_TOGETHER) waiting.push(telling);
+      timer ??= setTimeout(send, SEND_EVERY_MS).unref();
+    },
+    want,
+    start: async () => {
+      bus.subscribe('wanted', () => {
+        wantedUntil = performance.now() + WANTED_FOR_MS;
+      });
+      bus.subscribe('events', received);
+      await ticker.start();
+    },
+    stop: async () => {
+      await ticker.stop();
+      if (timer) clearTimeout(timer);
+      send();
+    },
+  };
+}
+
+/** From another version of us, perhaps: what is no event is left out. */
+function eventsOf(text: string): Telling[] {
+  try {
+    const found: unknown = JSON.parse(text);
+    if (!Array.isArray(found)) return [];
+    return found.filter((one): one is Telling => typeof (one as Telling | null)?.type === 'string');
+  } catch {
+    return [];
+  }
+}
