@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { UpstreamUrl } from './setting-kinds.ts';
-import { SETTINGS, type SettingName, type SettingRow, type Settings } from './settings.ts';
+import type { SettingRow } from './setting-row.ts';
+import { SETTINGS, type SettingName, type Settings } from './settings.ts';
 
 export interface SettingSources {
   /** Values given on the command line. */

@@ -1,7 +1,7 @@
 /** The kinds of values a setting can have, each with what it expects in words. */
 import { isIP } from 'node:net';
 import { problemsOfFailpoints } from '../kernel/failpoints.ts';
-import type { SettingKind } from './settings.ts';
+import type { SettingKind } from './setting-row.ts';
 
 export const text: SettingKind<string> = {
   expects: 'text',

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { loadSettings } from './load-settings.ts';
-import { SETTINGS, type SettingName, type SettingRow } from './settings.ts';
+import type { SettingRow } from './setting-row.ts';
+import { SETTINGS, type SettingName } from './settings.ts';
 
 const rows = Object.entries(SETTINGS) as [SettingName, SettingRow<unknown>][];
 const defaults = loadSettings({ env: {} }).settings;
