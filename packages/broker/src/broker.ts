@@ -29,6 +29,8 @@ import { explainRoutes } from './features/requests/explain-routes.ts';
 import { requestContent } from './features/requests/request-content.ts';
 import { requestRoutes } from './features/requests/request-routes.ts';
 import { createRequests } from './features/requests/requests.ts';
+import { streamRoutes } from './features/streams/stream-routes.ts';
+import { createStreams } from './features/streams/streams.ts';
 import { createUpstreamRegistry } from './features/upstreams/upstream-registry.ts';
 import { upstreamRoutes } from './features/upstreams/upstream-routes.ts';
 import { upstreamStore } from './features/upstreams/upstream-store.ts';
@@ -120,6 +122,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   requests.onEnded(() => webhooks.wake());
   requests.onEnded((id, facts) => limits.ended(id, facts));
   requests.onEnded((_id, facts) => queues.ended(facts));
+  const streams = createStreams({ ...{ requests, vault, logger, run }, relay: engines.relay });
   const worker: Worker = createWorker({
     ...{ ledger, activeLanes, requests, queues, upstreams, clock, logger, owner: run },
     spoolFile: join(settings.dataDir, 'outcomes.spool'),
@@ -128,7 +131,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     ...{ ageingMs: settings.ageingMs, reservedSlots: settings.reservedSlots },
     isAlone: () => engines.limiter.brokers().count === 1,
     limitsOf: (keyId) => keys.limitsOf(keyId),
-    execute: inOrder(execution({ requests, worker: { callModel: callModel(settings) } })),
+    execute: inOrder(execution({ requests, streams, worker: { callModel: callModel(settings) } })),
     policy: { maxAttempts: settings.maxAttempts, baseMs: settings.retryBaseMs, capMs: settings.retryCapMs },
     timers: timersOf(settings),
   });
@@ -179,10 +182,12 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
         keyOf,
         maxWaitSeconds: settings.maxWaitSeconds,
       }),
+      streamRoutes({ requests, streams, keyOf, logger }),
     ],
     onStopping: () => {
       health.stopping();
       requests.releaseWaiting();
+      streams.release();
     },
   });
   return {
@@ -195,6 +200,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       queues,
       limits,
       webhooks,
+      streams,
       worker,
       operations,
       cleanUp,

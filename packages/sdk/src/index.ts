@@ -10,6 +10,7 @@ export {
   NotAllowed,
   NotFound,
   RateLimited,
+  RequestFailed,
   TimedOut,
   Unavailable,
   type FilaErrorCode,
@@ -31,6 +32,7 @@ export type {
   GetRequestOptions,
   Requests,
 } from './resources/requests.ts';
+export type { StreamEvent, StreamOptions } from './resources/stream.ts';
 export type { Upstreams } from './resources/upstreams.ts';
 export {
   InvalidWebhook,

@@ -18,6 +18,8 @@ import { fallbackLimiter } from './limiter/fallback-limiter.ts';
 import type { Limiter } from './limiter/limiter.ts';
 import { memoryLimiter } from './limiter/memory-limiter.ts';
 import { redisLimiter } from './limiter/redis-limiter.ts';
+import { redisRelay } from './relay/redis-relay.ts';
+import { noRelay, type Relay } from './relay/relay.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import { openMysqlLedger } from './ledger/mysql-ledger.ts';
 import { openSqliteLedger } from './ledger/sqlite-ledger.ts';
@@ -42,6 +44,7 @@ export interface Engines extends Service {
   readonly ledger: Ledger;
   readonly activeLanes: ActiveLanes;
   readonly limiter: Limiter;
+  readonly relay: Relay;
   readonly vault: Vault;
   /** Resolves when the database was brought to its present form and its data keys are known. */
   readonly opened: Promise<void>;
@@ -83,6 +86,7 @@ export function createEngines(settings: EngineSettings, clock: Clock, logger: Lo
     ledger: watchedLedger(ledger, circuit),
     activeLanes: shared.activeLanes,
     limiter: shared.limiter,
+    relay: shared.relay,
     opened,
     states: () => circuits.map((one) => one.state()),
     start: async () => {
@@ -154,6 +158,7 @@ async function migrate(settings: EngineSettings, database: Database): Promise<vo
 interface Shared {
   readonly activeLanes: ActiveLanes;
   readonly limiter: Limiter;
+  readonly relay: Relay;
   readonly circuit: Circuit | null;
   start(): Promise<void>;
   close(): Promise<void>;
@@ -163,11 +168,13 @@ function openShared(redisUrl: string | null, { clock, logger }: OpenDeps): Share
   const [lanesHere, limiterHere] = [memoryActiveLanes({ clock }), memoryLimiter({ clock })];
   if (redisUrl === null)
     return {
-      ...{ activeLanes: lanesHere, limiter: limiterHere, circuit: null },
+      ...{ activeLanes: lanesHere, limiter: limiterHere, relay: noRelay(), circuit: null },
       start: async () => undefined,
       close: () => lanesHere.close(),
     };
   const redis = openRedis(redisUrl);
+  const subscriber = openRedis(redisUrl);
+  const relay = redisRelay(redis, subscriber);
   const activeLanes = fallbackActiveLanes({
     ...{ name: 'redis', primary: rsmqActiveLanes(redis), secondary: lanesHere },
     ...{ explain: explainRedis, clock, logger },
@@ -178,11 +185,13 @@ function openShared(redisUrl: string | null, { clock, logger }: OpenDeps): Share
     ...{ primary: redisLimiter(redis), secondary: limiterHere, circuit, broker: newId('run'), logger },
   });
   return {
-    ...{ activeLanes, limiter, circuit },
+    ...{ activeLanes, limiter, relay, circuit },
     start: () => limiter.start(),
     close: async () => {
       await limiter.stop();
+      await relay.close();
       await activeLanes.close();
+      subscriber.disconnect();
       redis.disconnect();
     },
   };

@@ -10,6 +10,7 @@ import { operationRoutes } from '../features/operations/operation-routes.ts';
 import { queueRoutes } from '../features/queues/queue-routes.ts';
 import { explainRoutes } from '../features/requests/explain-routes.ts';
 import { requestRoutes } from '../features/requests/request-routes.ts';
+import { streamRoutes } from '../features/streams/stream-routes.ts';
 import { upstreamRoutes } from '../features/upstreams/upstream-routes.ts';
 import { verifyRoutes } from '../features/verify/verify-routes.ts';
 import { webhookRoutes } from '../features/webhooks/webhook-routes.ts';
@@ -61,6 +62,7 @@ export async function openApiDocument(): Promise<object> {
         operationRoutes(NO_ROOM),
         queueRoutes(NO_ROOM),
         requestRoutes({ requests: NO_ROOM, arrive: NO_ROOM, keyOf, maxWaitSeconds: 0 }),
+        streamRoutes({ requests: NO_ROOM, streams: NO_ROOM, keyOf, logger: silentLogger }),
       ],
     },
     (inner) => {

@@ -235,6 +235,8 @@ export interface RequestRow {
   readonly discardedAt: number | null;
   readonly discardReason: Buffer | null;
   readonly deliveries: number;
+  /** Of its last claim: what its result is of. */
+  readonly fence: number;
 }
 
 export interface AttemptRow {
