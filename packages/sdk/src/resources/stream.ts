@@ -55,7 +55,7 @@ export async function* streamRequest(
           status = event.status;
           continue;
         }
-        [last, failures] = [event.id, 0];
+        [last, failures] = [event.id || last, 0];
         yield event;
         if (event.type === 'done') return;
       }
