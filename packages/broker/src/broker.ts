@@ -6,6 +6,7 @@ import type { Engines } from './engines/engines.ts';
 import { createCleanUp } from './features/clean-up/clean-up.ts';
 import { deadLetterRoutes } from './features/dead-letters/dead-letter-routes.ts';
 import { createDeadLetters } from './features/dead-letters/dead-letters.ts';
+import { createKnownModels, doorRoutes } from './features/doors/doors.ts';
 import { engineChecks, whyUnavailable } from './features/health/engine-checks.ts';
 import { createHealth, type HealthCheck } from './features/health/health.ts';
 import { healthRoutes } from './features/health/health-routes.ts';
@@ -27,14 +28,14 @@ import { createQueues, type Queues } from './features/queues/queues.ts';
 import { createExplainRequest } from './features/requests/explain-request.ts';
 import { explainRoutes } from './features/requests/explain-routes.ts';
 import { requestContent } from './features/requests/request-content.ts';
-import { requestRoutes } from './features/requests/request-routes.ts';
+import { idempotencyKeyOf, requestRoutes } from './features/requests/request-routes.ts';
 import { createRequests } from './features/requests/requests.ts';
 import { streamRoutes } from './features/streams/stream-routes.ts';
 import { createStreams } from './features/streams/streams.ts';
 import { createUpstreamRegistry } from './features/upstreams/upstream-registry.ts';
 import { upstreamRoutes } from './features/upstreams/upstream-routes.ts';
 import { upstreamStore } from './features/upstreams/upstream-store.ts';
-import { createUpstreams, isCloudModel, type Upstreams } from './features/upstreams/upstreams.ts';
+import { createUpstreams, isCloudModel, modelKey, type Upstreams } from './features/upstreams/upstreams.ts';
 import { createVerify } from './features/verify/verify.ts';
 import { verifyRoutes } from './features/verify/verify-routes.ts';
 import { callModel, createWorker, type Worker } from './features/worker/worker.ts';
@@ -42,6 +43,9 @@ import { webhookRoutes } from './features/webhooks/webhook-routes.ts';
 import { webhookStore } from './features/webhooks/webhook-store.ts';
 import { createWebhooks, type Webhooks } from './features/webhooks/webhooks.ts';
 import { keyOf } from './http/authenticate.ts';
+import { createChecker } from './http/contract.ts';
+import { asFilaError } from './http/error-answer.ts';
+import { parseJsonBody } from './http/json-body.ts';
 import { createServer } from './http/server.ts';
 import { systemClock } from './kernel/clock.ts';
 import type { Logger } from './kernel/logger.ts';
@@ -153,6 +157,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       { what: 'operations', forget: () => operationRows.forget(settings.operationLogDays * DAY_MS) },
     ],
   });
+  const arrive = inOrder(arrival({ models, queues, requests }));
   const health = createHealth(() => checksOf(engines, upstreams));
   const server = createServer({
     ...{ host: settings.host, port: settings.port, maxBodyBytes: settings.maxBodyBytes, adminToken, logger },
@@ -178,11 +183,17 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       operationRoutes(operations),
       requestRoutes({
         requests,
-        arrive: inOrder(arrival({ models, queues, requests })),
+        arrive,
         keyOf,
         maxWaitSeconds: settings.maxWaitSeconds,
       }),
       streamRoutes({ requests, streams, keyOf, logger }),
+      doorRoutes({
+        ...{ requests, streams, arrive, keyOf, idempotencyKeyOf, logger },
+        models: createKnownModels(upstreams, modelKey),
+        checkInput: createChecker('CreateRequest'),
+        ...{ errorOf: asFilaError, parseBody: parseJsonBody },
+      }),
     ],
     onStopping: () => {
       health.stopping();

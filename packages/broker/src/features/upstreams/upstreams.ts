@@ -18,7 +18,7 @@ import {
 } from './upstream-server.ts';
 import type { StoredUpstream } from './upstream-store.ts';
 
-export { isCloudModel } from './model-names.ts';
+export { isCloudModel, modelKey } from './model-names.ts';
 export type * from './ollama-client.ts';
 export type { UpstreamSettings } from './configured-upstreams.ts';
 export type { Slot } from './failover-slot.ts';
