@@ -2,6 +2,8 @@
 import type { Redis } from 'ioredis';
 import type { Relay } from './relay.ts';
 
+/** A connection that nothing is asked of would not be found dead. */
+const PING_EVERY_MS = 5_000;
 const PREFIX = '{fila}:relay:';
 
 /** `subscriber` is a connection of its own: one that subscribes can do nothing else. Neither is closed here. */
@@ -15,6 +17,8 @@ export function redisRelay(publisher: Redis, subscriber: Redis): Relay {
   const subscribeAll = (): void => {
     if (listeners.size > 0) quietly(subscriber.subscribe(...[...listeners.keys()].map(named)));
   };
+  const pings = setInterval(() => quietly(subscriber.ping()), PING_EVERY_MS);
+  pings.unref();
   subscriber.on('ready', subscribeAll);
   subscriber.on('message', (channel: string, message: string) => {
     for (const hear of listeners.get(channel.slice(PREFIX.length)) ?? []) hear(message);
@@ -37,6 +41,7 @@ export function redisRelay(publisher: Redis, subscriber: Redis): Relay {
       };
     },
     close: async () => {
+      clearInterval(pings);
       listeners.clear();
       subscriber.off('ready', subscribeAll);
     },

@@ -102,8 +102,11 @@ export function createDoorAnswer(deps: DoorDeps) {
         if (text === '') continue;
         hasSpoken ||= event.type === 'token';
         const stalled = setTimeout(() => reply.raw.destroy(), STALL_MS);
-        yield text;
-        clearTimeout(stalled);
+        try {
+          yield text;
+        } finally {
+          clearTimeout(stalled);
+        }
         if (event.type === 'done') return;
       }
       yield shape.broken(STOPPING);

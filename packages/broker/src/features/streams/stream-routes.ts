@@ -102,8 +102,11 @@ export function streamRoutes({ requests, streams, keyOf, logger, stallMs = STALL
     try {
       for (let next = first; !next.done; next = await events.next()) {
         const stalled = setTimeout(() => reply.raw.destroy(), stallMs);
-        yield textOf(next.value);
-        clearTimeout(stalled);
+        try {
+          yield textOf(next.value);
+        } finally {
+          clearTimeout(stalled);
+        }
       }
     } catch (error) {
       yield event('error', problemOf(error, reply.request.id));
