@@ -1,5 +1,6 @@
 /** Listening to a request: each part of its answer once, through cuts, restarts, other brokers and slow readers. */
 import { randomBytes } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { temporaryDatabase } from '../../engines/ledger/testing/temporary-database.ts';
 import { noRelay, type Relay } from '../../engines/relay/relay.ts';
@@ -126,10 +127,14 @@ describe('a listener', () => {
     const again = listen((heard as { at: Position }).at);
     await next(again);
     expect(await next(again)).toMatchObject({ text: 'three' });
+    const more = next(again);
+    call.say('!');
+    // At once, not with the next look.
+    expect(await Promise.race([more, setTimeout(3_000)])).toMatchObject({ text: '!' });
     await call.end();
-    finish('one two three', 1);
-    expect(textOf(await rest(listen()))).toBe('one two three');
-    expect(textOf(await rest(listen((heard as { at: Position }).at)))).toBe('three');
+    finish('one two three!', 1);
+    expect(textOf(await rest(listen()))).toBe('one two three!');
+    expect(textOf(await rest(listen((heard as { at: Position }).at)))).toBe('three!');
     await again.return();
   });
 
@@ -151,6 +156,21 @@ describe('a listener', () => {
     expect(textOf(await rest(listen(at)))).toBe('right');
     expect((await rest(listen(at))).map(({ type }) => type)).toContain('restart');
     await events.return();
+  });
+
+  it('does not hear a run that has lost its claim to a later one', async () => {
+    const { attempt, finish, listen } = broker(database());
+    const old = attempt(1);
+    const events = rest(listen({ fence: 2, thinking: 0, text: 3 }));
+    await setTimeout(1);
+    old.say('old');
+    await setTimeout(1);
+    await old.end();
+    finish('new one', 2);
+    expect((await events).filter(({ type }) => type !== 'state')).toMatchObject([
+      { type: 'token', text: ' one' },
+      { type: 'done' },
+    ]);
   });
 
   it('who is slow gets one long part instead of many short ones', async () => {
@@ -206,14 +226,15 @@ beforeAll(async () => {
 });
 
 /** Two brokers on one relay that may lose messages. */
-function pair(lose: (count: number) => boolean = () => false) {
+function pair(lose: (count: number) => boolean = () => false, times = 1) {
   const channels = new Map<string, Set<(message: string) => void>>();
   const sent: string[] = [];
   const relay: Relay = {
     publish: (channel, message) => {
       sent.push(message);
       if (lose(sent.length)) return;
-      setImmediate(() => channels.get(channel)?.forEach((hear) => hear(message)));
+      for (let n = 0; n < times; n++)
+        setImmediate(() => channels.get(channel)?.forEach((hear) => hear(message)));
     },
     subscribe: (channel, hear) => {
       const all = channels.get(channel) ?? new Set();
@@ -259,6 +280,23 @@ describe('on another broker', () => {
     expect(sent.length).toBeGreaterThan(1);
     expect(sent.join()).not.toContain('secret');
     await events.return();
+  });
+
+  it('what comes twice is heard once', async () => {
+    const { here, there } = pair(() => false, 2);
+    const heard = rest(there.listen());
+    await new Promise(setImmediate);
+    const call = here.attempt(1);
+    for (const word of ['one ', 'two ', 'three']) {
+      call.say(word);
+      await setTimeout(2);
+    }
+    await call.end();
+    await setTimeout(2);
+    here.finish('one two three', 1);
+    const events = await heard;
+    expect(textOf(events)).toBe('one two three');
+    expect(events.filter(({ type }) => type === 'token').length).toBeGreaterThan(1);
   });
 
   it('what is lost on the way comes all the same, once', async () => {
