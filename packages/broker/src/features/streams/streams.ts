@@ -109,7 +109,8 @@ export function createStreams(deps: StreamsDeps): Streams {
         }
         const before = at;
         if (isNew) at = yield* missing(at, answer);
-        if (at !== before) saidAt = performance.now();
+        // While it is being given it has not ended, and to look would hold up what comes.
+        if (at !== before) saidAt = lookedAt = performance.now();
         const isHere = answer !== null && answer === live.find(id);
         const lookAt = lookedAt + LOOK_EVERY_MS[isHere ? 'here' : 'elsewhere'];
         const untilMs = Math.min(lookAt, saidAt + quietMs) - performance.now();
