@@ -63,16 +63,19 @@ export function createDoorAnswer(deps: DoorDeps) {
     const gone = new AbortController();
     const events = streams.listen(key.id, accepted.id, { signal: gone.signal });
     let isDone = false;
-    reply.raw.once('close', () => {
+    const leave = (): void => {
       gone.abort();
       void events.return();
       // Nobody could read the answer; who sent a key of his own can ask again.
       if (!isDone && idempotencyKey === null) void cancel(key.id, accepted.id);
-    });
+    };
+    // It may have been gone before its request was stored.
+    if (reply.raw.closed) leave();
+    else reply.raw.once('close', leave);
     const done = (): void => void (isDone = true);
     if (!isStream) return reply.send(shape.whole(answered(await lastOf(events), done)));
     const first = await firstOf(events);
-    if (first?.type === 'done') answered(first, () => undefined);
+    if (first?.type === 'done') answered(first, done);
     if (!first) throw new DoorFailure(STOPPING);
     void reply.type(shape.streamType).header('x-accel-buffering', 'no');
     const text = write(first, events, { shape, reply, done });

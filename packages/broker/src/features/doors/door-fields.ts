@@ -15,6 +15,17 @@ export function asBody(value: unknown): Body {
   throw fail('bad_request', { detail: 'The body must be a JSON object.' });
 }
 
+/** An object within the body, `name` being where. */
+export function objectIn(value: unknown, name: string): Body {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Body;
+  throw wrongField(name, 'must be made of objects');
+}
+
+export function objectField(body: Body, name: string): Body {
+  const value = given<unknown>(body, name);
+  return value === undefined ? {} : objectIn(value, name);
+}
+
 /** Null and absent are the same: many clients write out what they do not set. */
 export function given<T>(body: Body, name: string): T | undefined {
   const value = body[name];

@@ -3,6 +3,8 @@ import type { CreateRequest, Request } from '../../kernel/contract.generated.ts'
 import {
   given,
   modelField,
+  objectField,
+  objectIn,
   onlySet,
   refuseFields,
   stopField,
@@ -49,15 +51,15 @@ export function loadAnswer(kind: Kind, body: Body): object {
 function messagesOf(body: Body): CreateRequest['messages'] {
   const messages = given<unknown>(body, 'messages');
   if (!Array.isArray(messages)) throw wrongField('messages', 'must be a list');
-  return messages.map((message: Body) => {
+  return messages.map((one: unknown) => {
+    const message = objectIn(one, 'messages');
     refuseFields(message, ['images', 'tool_calls']);
     return { role: message['role'], content: given(message, 'content') ?? '' };
   }) as CreateRequest['messages'];
 }
 
 function parametersOf(body: Body): CreateRequest['parameters'] {
-  const options = given<Body>(body, 'options') ?? {};
-  if (typeof options !== 'object') throw wrongField('options', 'must be an object');
+  const options = objectField(body, 'options');
   const limit = given<number>(options, 'num_predict');
   const seed = given<number>(options, 'seed');
   return onlySet({

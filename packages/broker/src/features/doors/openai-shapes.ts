@@ -5,6 +5,8 @@ import type { DoorError } from './door-errors.ts';
 import {
   given,
   modelField,
+  objectField,
+  objectIn,
   onlySet,
   refuseFields,
   stopField,
@@ -42,7 +44,7 @@ export function inputOfOpenai(kind: Kind, body: Body): CreateRequest {
       think: thinkOf(body),
     }),
     format: formatOf(body),
-    metadata: { ...given<Body>(body, 'metadata'), door: `openai/${kind}` },
+    metadata: { ...objectField(body, 'metadata'), door: `openai/${kind}` },
   }) as CreateRequest;
 }
 
@@ -54,10 +56,10 @@ function thinkOf(body: Body): unknown {
 }
 
 function formatOf(body: Body): CreateRequest['format'] {
-  const format = given<Body>(body, 'response_format');
-  if (format === undefined || format['type'] === 'text') return undefined;
+  const format = objectField(body, 'response_format');
+  if (format['type'] === undefined || format['type'] === 'text') return undefined;
   if (format['type'] === 'json_object') return 'json';
-  const schema = given<Body>(given<Body>(format, 'json_schema') ?? {}, 'schema');
+  const schema = given<Body>(objectField(format, 'json_schema'), 'schema');
   if (format['type'] === 'json_schema' && schema) return schema as CreateRequest['format'];
   throw wrongField('response_format', 'must be text, json_object, or json_schema with its schema');
 }
@@ -72,7 +74,8 @@ function promptOf(body: Body): string {
 function messagesOf(body: Body): CreateRequest['messages'] {
   const messages = given<unknown>(body, 'messages');
   if (!Array.isArray(messages)) throw wrongField('messages', 'must be a list');
-  return messages.map((message: Body) => {
+  return messages.map((one: unknown) => {
+    const message = objectIn(one, 'messages');
     refuseFields(message, ['tool_calls', 'function_call']);
     const role = message['role'] === 'developer' ? 'system' : message['role'];
     return { role, content: contentOf(given(message, 'content')) };
@@ -83,7 +86,8 @@ function messagesOf(body: Body): CreateRequest['messages'] {
 function contentOf(content: unknown): unknown {
   if (!Array.isArray(content)) return content ?? '';
   return content
-    .map((part: Body) => {
+    .map((one: unknown) => {
+      const part = objectIn(one, 'messages');
       if (part['type'] === 'text') return textField(part, 'text') ?? '';
       throw wrongField('messages', `holds a part of type ${String(part['type'])}, which is not supported`);
     })
@@ -111,8 +115,7 @@ export function openaiShape(kind: Kind, body: Body): Shape {
   const { model } = body;
   const id = `${kind === 'chat' ? 'chatcmpl' : 'cmpl'}-${crypto.randomUUID()}`;
   const created = Math.floor(Date.now() / 1000);
-  const wantsUsage =
-    given<Body>(given<Body>(body, 'stream_options') ?? {}, 'include_usage') === (true as unknown);
+  const wantsUsage = objectField(body, 'stream_options')['include_usage'] === true;
   const event = (data: object): string => `data: ${JSON.stringify(data)}\n\n`;
   const named = (object: string): object => ({ id, object, created, model, system_fingerprint: 'fila' });
   const chunkName = kind === 'chat' ? 'chat.completion.chunk' : 'text_completion';

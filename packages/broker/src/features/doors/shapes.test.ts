@@ -1,7 +1,8 @@
 /** What the doors make of foreign bodies, and of answers. */
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Request } from '../../kernel/contract.generated.ts';
-import { fail } from '../../kernel/errors.ts';
+import { fail, FilaError } from '../../kernel/errors.ts';
 import { createChecker } from '../../http/contract.ts';
 import type { Upstreams } from '../upstreams/upstreams.ts';
 import { ofCall, ofRequest } from './door-errors.ts';
@@ -46,7 +47,7 @@ describe('a body of Ollama', () => {
     [{}, 'model is required'],
     [{ model: 'm', prompt: 'Hi', raw: true }, 'raw is not supported'],
     [{ model: 'm', prompt: 'Hi', context: [1] }, 'context is not supported'],
-    [{ model: 'm', prompt: 'Hi', options: 7 }, 'options must be'],
+    [{ model: 'm', prompt: 'Hi', options: 7 }, 'options must be made of objects'],
     [{ model: 'm', prompt: 'Hi', format: 7 }, 'format'],
   ])('%j is refused: %s', (body, why) => {
     expect(refusal(() => inputOfOllama('generate', body))).toContain(why);
@@ -100,6 +101,58 @@ describe('a body of OpenAI', () => {
     expect(inputOfOpenai('completion', { model: 'm', prompt: ['Hi'] }).prompt).toBe('Hi');
     expect(refusal(() => inputOfOpenai('completion', { model: 'm', prompt: ['a', 'b'] }))).toContain(
       'one text',
+    );
+  });
+});
+
+describe('any body', () => {
+  const names = [
+    ...[
+      'model',
+      'prompt',
+      'messages',
+      'options',
+      'stop',
+      'format',
+      'think',
+      'stream_options',
+      'metadata',
+      'seed',
+    ],
+    ...[
+      'response_format',
+      'temperature',
+      'max_tokens',
+      'reasoning_effort',
+      'system',
+      'n',
+      'tools',
+      'keep_alive',
+    ],
+  ];
+  const value = fc.oneof(
+    fc.jsonValue(),
+    fc.array(fc.jsonValue()),
+    fc.dictionary(fc.constantFrom('type', 'stop', 'role', 'content', 'schema'), fc.jsonValue()),
+  );
+  const body = fc.dictionary(fc.constantFrom(...names), value).map((one) => ({ model: 'm', ...one }));
+
+  it.each<(given: Record<string, unknown>) => unknown>([
+    (given) => inputOfOllama('generate', given),
+    (given) => inputOfOllama('chat', given),
+    (given) => inputOfOpenai('chat', given),
+    (given) => inputOfOpenai('completion', given),
+    (given) => [isLoad('chat', given), openaiShape('chat', given)],
+  ])('is taken or refused with an error of ours, never broken by: %s', (make) => {
+    fc.assert(
+      fc.property(body, (given) => {
+        try {
+          make(given);
+        } catch (error) {
+          expect(error).toBeInstanceOf(FilaError);
+        }
+      }),
+      { numRuns: 300 },
     );
   });
 });

@@ -282,6 +282,17 @@ describe('on another broker', () => {
     await events.return();
   });
 
+  it('the whole answer comes when it is stored, where nothing is relayed', async () => {
+    const rows = database();
+    const [here, there] = [broker(rows), broker(rows)];
+    const heard = rest(there.listen());
+    const call = here.attempt(1);
+    call.say('whole');
+    await call.end();
+    here.finish('whole', 1);
+    expect(textOf(await heard)).toBe('whole');
+  });
+
   it('what comes twice is heard once', async () => {
     const { here, there } = pair(() => false, 2);
     const heard = rest(there.listen());
