@@ -25,6 +25,7 @@ const ANSWERS: Readonly<Record<string, (given: Given) => Promise<Json>>> = {
   'problems.json': problem,
   'calls.json': outgoing,
   'deliveries.json': deliveries,
+  'streams.json': streams,
 };
 
 export async function answerCase(file: string, given: Given): Promise<Json | null> {
@@ -119,6 +120,45 @@ async function outgoing(given: Given): Promise<Json> {
     headers: Object.fromEntries(new Headers(init.headers)),
     body: init.body === undefined ? null : JSON.parse(init.body as string),
   };
+}
+
+/** Through the client: what it makes of connections that end where the case says. */
+async function streams({ connections }: Given): Promise<Json> {
+  const all = connections as string[][];
+  const ids: string[] = [];
+  const heard = { text: '', thinking: '', status: null as string | null, error: null as string | null };
+  const fila = client(
+    async (_url, init) => {
+      if (ids.length === all.length) throw new TypeError('fetch failed');
+      ids.push(new Headers(init.headers).get('last-event-id') ?? '');
+      return eventStream(all[ids.length - 1]!.map(bytes));
+    },
+    { maxRetries: all.length, sleep: async () => undefined },
+  );
+  try {
+    for await (const event of fila.requests.stream('req_1')) {
+      if (event.type === 'restart') [heard.text, heard.thinking] = ['', ''];
+      if (event.type === 'done') heard.status = event.request.status;
+      if (event.type !== 'token') continue;
+      heard.text += event.text ?? '';
+      heard.thinking += event.thinking ?? '';
+    }
+  } catch (error) {
+    if (!isFilaError(error)) throw error;
+    // Connections were used up.
+    heard.error = error.code === 'connection_failed' ? null : error.code;
+  }
+  return { ...heard, last_event_ids: ids };
+}
+
+function eventStream(parts: readonly Uint8Array<ArrayBuffer>[]): Response {
+  const body = new ReadableStream({
+    start(controller) {
+      for (const part of parts) controller.enqueue(part);
+      controller.close();
+    },
+  });
+  return new Response(body, { headers: { 'content-type': 'text/event-stream' } });
 }
 
 /** As an application puts it together: unwrap, look at the type, and remember the id with the work. */

@@ -9,6 +9,7 @@ import { auditStore } from './features/audit/audit-store.ts';
 import { createCleanUp } from './features/clean-up/clean-up.ts';
 import { deadLetterRoutes } from './features/dead-letters/dead-letter-routes.ts';
 import { createDeadLetters } from './features/dead-letters/dead-letters.ts';
+import { createKnownModels, doorRoutes } from './features/doors/doors.ts';
 import { engineChecks, whyUnavailable } from './features/health/engine-checks.ts';
 import { createHealth, type HealthCheck } from './features/health/health.ts';
 import { healthRoutes } from './features/health/health-routes.ts';
@@ -39,10 +40,12 @@ import { createQueues, type Queues } from './features/queues/queues.ts';
 import { createExplainRequest } from './features/requests/explain-request.ts';
 import { explainRoutes } from './features/requests/explain-routes.ts';
 import { requestContent } from './features/requests/request-content.ts';
-import { requestRoutes } from './features/requests/request-routes.ts';
+import { idempotencyKeyOf, requestRoutes } from './features/requests/request-routes.ts';
 import { createRequests } from './features/requests/requests.ts';
 import { createOverview, type OverviewRoom } from './features/overview/overview.ts';
 import { overviewRoutes } from './features/overview/overview-routes.ts';
+import { streamRoutes } from './features/streams/stream-routes.ts';
+import { createStreams } from './features/streams/streams.ts';
 import { modelRoutes } from './features/upstreams/model-routes.ts';
 import { createUpstreamRegistry } from './features/upstreams/upstream-registry.ts';
 import { upstreamRoutes } from './features/upstreams/upstream-routes.ts';
@@ -50,6 +53,7 @@ import { upstreamStore } from './features/upstreams/upstream-store.ts';
 import {
   createUpstreams,
   isCloudModel,
+  modelKey,
   type DispatchedUpstream,
   type Upstreams,
 } from './features/upstreams/upstreams.ts';
@@ -60,6 +64,9 @@ import { webhookRoutes } from './features/webhooks/webhook-routes.ts';
 import { webhookStore } from './features/webhooks/webhook-store.ts';
 import { createWebhooks, type Webhooks } from './features/webhooks/webhooks.ts';
 import { keyOf } from './http/authenticate.ts';
+import { createChecker } from './http/contract.ts';
+import { asFilaError } from './http/error-answer.ts';
+import { parseJsonBody } from './http/json-body.ts';
 import { createServer } from './http/server.ts';
 import { systemClock } from './kernel/clock.ts';
 import type { Logger } from './kernel/logger.ts';
@@ -162,6 +169,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   requests.onEnded(() => webhooks.wake());
   requests.onEnded((id, facts) => limits.ended(id, facts));
   requests.onEnded((_id, facts) => queues.ended(facts));
+  const streams = createStreams({ ...{ requests, vault, logger, run }, relay: engines.relay });
   const worker: Worker = createWorker({
     ...{ ledger, activeLanes, requests, queues, upstreams, told, clock, logger, owner: run },
     spoolFile: join(settings.dataDir, 'outcomes.spool'),
@@ -172,7 +180,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     isAlone: () => engines.limiter.brokers().count === 1 && upstreams.brokers() === 1,
     limitsOf: (keyId) => keys.limitsOf(keyId),
     pacesElsewhere: (model) => (upstreams.heard() as Paces[]).flatMap((paces) => paces[model] ?? []),
-    execute: inOrder(execution({ requests, worker: { callModel: callModel(settings) } })),
+    execute: inOrder(execution({ requests, streams, worker: { callModel: callModel(settings) } })),
     policy: { maxAttempts: settings.maxAttempts, baseMs: settings.retryBaseMs, capMs: settings.retryCapMs },
     timers: timersOf(settings),
   });
@@ -199,6 +207,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
         : [{ what: 'audit rows', forget: () => audit.forget(settings.auditDays * DAY_MS) }]),
     ],
   });
+  const arrive = inOrder(arrival({ models, queues, requests }));
   const health = createHealth(() => [...checksOf(engines, upstreams), ...estimateChecks(worker)]);
   const server = createServer({
     ...{ host: settings.host, port: settings.port, maxBodyBytes: settings.maxBodyBytes, adminToken, logger },
@@ -231,9 +240,16 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       overviewRoutes({ overview, stopping: stopping.signal }),
       requestRoutes({
         requests,
-        arrive: inOrder(arrival({ models, queues, requests })),
+        arrive,
         keyOf,
         maxWaitSeconds: settings.maxWaitSeconds,
+      }),
+      streamRoutes({ requests, streams, keyOf, logger }),
+      doorRoutes({
+        ...{ requests, streams, arrive, keyOf, idempotencyKeyOf, logger },
+        models: createKnownModels(upstreams, modelKey),
+        checkInput: createChecker('CreateRequest'),
+        ...{ errorOf: asFilaError, parseBody: parseJsonBody },
       }),
     ],
     onStopping: () => {
@@ -241,6 +257,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       requests.releaseWaiting();
       stopping.abort();
       void upstreams.handOver();
+      streams.release();
     },
   });
   return {
@@ -256,6 +273,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       queues,
       limits,
       webhooks,
+      streams,
       worker,
       operations,
       audit,

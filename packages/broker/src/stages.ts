@@ -1,6 +1,7 @@
 /** What happens to a request, as two lists to read aloud: before it waits in line, and when a worker takes it. */
 import type { Queues } from './features/queues/queues.ts';
 import type { Accepted, Arrival, Requests } from './features/requests/requests.ts';
+import type { Streams } from './features/streams/streams.ts';
 import type { CallOutcome } from './features/upstreams/upstreams.ts';
 import type { Job } from './features/worker/worker.ts';
 import type { Stage } from './kernel/stage.ts';
@@ -9,6 +10,7 @@ interface Rooms {
   readonly models: { readonly refuseCloud: Stage<Arrival, Accepted> };
   readonly queues: Pick<Queues, 'admit'>;
   readonly requests: Pick<Requests, 'accept' | 'unseal'>;
+  readonly streams: Pick<Streams, 'follow'>;
   readonly worker: { readonly callModel: Stage<Job, CallOutcome> };
 }
 
@@ -26,5 +28,10 @@ export const arrival = ({
 /** A slot is held all the while; the last stage calls the model. */
 export const execution = ({
   requests,
+  streams,
   worker,
-}: Pick<Rooms, 'requests' | 'worker'>): Stage<Job, CallOutcome>[] => [requests.unseal, worker.callModel];
+}: Pick<Rooms, 'requests' | 'streams' | 'worker'>): Stage<Job, CallOutcome>[] => [
+  requests.unseal,
+  streams.follow,
+  worker.callModel,
+];

@@ -7,6 +7,7 @@ use Fila\Call;
 use Fila\Codes;
 use Fila\FilaError;
 use Fila\InvalidWebhook;
+use Fila\Listener;
 use Fila\Receiver;
 use Fila\Retry;
 use Fila\Webhook;
@@ -27,6 +28,7 @@ function answerCase(string $file, array $given): ?array
         'problems.json' => problem($given),
         'calls.json' => outgoing($given),
         'deliveries.json' => deliveries($given),
+        'streams.json' => streams($given),
         default => null,
     };
 }
@@ -111,5 +113,28 @@ function deliveries(array $given): array
         'actions' => array_column($actions, 'action'),
         'accepted' => array_map(static fn (array $one) => $one['status'] < 300, $actions),
         'handled' => $handled,
+    ];
+}
+
+function streams(array $given): array
+{
+    $listener = new Listener();
+    [$ids, $error] = [[], null];
+    try {
+        foreach ($given['connections'] as $parts) {
+            $ids[] = $listener->lastEventId;
+            if ($listener->hear(array_map(base64_decode(...), $parts))) {
+                break;
+            }
+        }
+    } catch (FilaError $failed) {
+        $error = $failed->errorCode;
+    }
+    return [
+        'text' => $listener->text,
+        'thinking' => $listener->thinking,
+        'last_event_ids' => $ids,
+        'status' => $listener->request['status'] ?? null,
+        'error' => $error,
     ];
 }

@@ -1,5 +1,6 @@
 /** The errors a caller can meet: one base with the facts, and the few kinds that people catch by name. */
 import type { HttpErrorCode } from './error-codes.generated.ts';
+import type { Request } from './types.generated.ts';
 
 /** Shared by all copies of this package that a program has loaded. */
 const BRAND = Symbol.for('fila.error');
@@ -88,6 +89,23 @@ export class Aborted extends FilaError {
   declare readonly name: 'Aborted';
 }
 
+/** The request itself failed, or was cancelled, or expired; `code` says why. Thrown where only its text was asked for. */
+export class RequestFailed extends FilaError {
+  declare readonly name: 'RequestFailed';
+  declare readonly request: Request;
+
+  constructor(request: Request) {
+    const { status, error } = request;
+    super({
+      code: error?.code ?? status,
+      detail: error?.message ?? `The request is ${status}.`,
+      retryable: false,
+    });
+    // Printed, it would bring prompt-related data into logs.
+    Object.defineProperty(this, 'request', { value: request, enumerable: false });
+  }
+}
+
 const KINDS = {
   FilaError,
   NotAllowed,
@@ -99,6 +117,7 @@ const KINDS = {
   ConnectionFailed,
   TimedOut,
   Aborted,
+  RequestFailed,
 };
 // On the prototype, so that the first line of the stack has it, and as text, so that a minifier cannot change it.
 for (const [name, kind] of Object.entries(KINDS)) {

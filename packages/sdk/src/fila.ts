@@ -1,7 +1,8 @@
 /** The client: reads its options and the environment once, and hands out the resources. */
-import { invalidArgument } from './errors.ts';
+import { invalidArgument, RequestFailed } from './errors.ts';
 import type { FilaPromise } from './fila-promise.ts';
 import {
+  createOpen,
   createOpenStream,
   createSend,
   type Attempt,
@@ -22,19 +23,29 @@ import { createModels, type Models } from './resources/models.ts';
 import { createOperations, type Operations } from './resources/operations.ts';
 import { createPlans, type Plans } from './resources/plans.ts';
 import { createQueues, type Queues } from './resources/queues.ts';
-import { createRequests, type Requests } from './resources/requests.ts';
+import { createRequests, type CreateAndWaitOptions, type Requests } from './resources/requests.ts';
 import { createServiceTokens, type ServiceTokens } from './resources/service-tokens.ts';
 import { createSessions, type Sessions } from './resources/sessions.ts';
+import type { StreamEvent, StreamOptions } from './resources/stream.ts';
 import { createUpstreams, type Upstreams } from './resources/upstreams.ts';
 import { createUsers, type Users } from './resources/users.ts';
 import { createWebhooks, type Webhooks } from './resources/webhooks.ts';
 import { createVerify, type Verify } from './resources/verify.ts';
 import { sleep, type Sleep } from './sleep.ts';
-import type { Authentication, Event, Overview, OverviewQuery } from './types.generated.ts';
+import type {
+  Authentication,
+  CreateRequest,
+  Event,
+  Overview,
+  OverviewQuery,
+  Request,
+} from './types.generated.ts';
 
 const DEFAULT_URL = 'http://127.0.0.1:7433';
 const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_RETRIES = 2;
+/** A daemon that restarts is away for longer than a call is worth repeating. */
+const DEFAULT_RECONNECTS = 10;
 
 export interface FilaOptions {
   /** Where the broker is. Default: FILA_URL, then http://127.0.0.1:7433. */
@@ -108,7 +119,10 @@ export class Fila {
     };
     this.#send = createSend(settings);
     this.#events = createEvents(createOpenStream(settings), { sleep: wait, random: settings.random });
-    this.requests = createRequests(this.#send, wait);
+    this.requests = createRequests(this.#send, {
+      ...{ open: createOpen(settings), sleep: wait, random: settings.random },
+      reconnects: options.maxRetries ?? DEFAULT_RECONNECTS,
+    });
     this.keys = createKeys(this.#send);
     this.plans = createPlans(this.#send);
     this.queues = createQueues(this.#send);
@@ -126,6 +140,47 @@ export class Fila {
     this.serviceTokens = createServiceTokens(this.#send);
     this.audit = createAudit(this.#send);
     this.logs = createLogs(this.#send);
+  }
+
+  /**
+   * Sends a request and hears its answer as it is given; with an id, listens to one that was sent before. A cut
+   * connection is made again and goes on where it was.
+   * @example for await (const event of fila.stream({ prompt: 'Say hello.' })) if (event.type === 'token') console.log(event.text);
+   */
+  async *stream(
+    what: CreateRequest | string,
+    { idempotencyKey, ...options }: StreamOptions & { idempotencyKey?: string } = {},
+  ): AsyncGenerator<StreamEvent, void> {
+    const { signal, headers } = options;
+    const id =
+      typeof what === 'string'
+        ? what
+        : (await this.requests.create(what, { idempotencyKey, signal, headers })).id;
+    yield* this.requests.stream(id, options);
+  }
+
+  /**
+   * The answer to one prompt, waited for. Throws RequestFailed when there is none.
+   * @example const text = await fila.generate('Say hello.', { model: 'llama3:8b' });
+   */
+  async generate(
+    prompt: string,
+    body: Omit<CreateRequest, 'prompt' | 'messages'> = {},
+    options?: CreateAndWaitOptions,
+  ): Promise<string> {
+    return textOf(await this.requests.createAndWait({ ...body, prompt }, options));
+  }
+
+  /**
+   * The next answer of a conversation, waited for. Throws RequestFailed when there is none.
+   * @example const text = await fila.chat([{ role: 'user', content: 'Say hello.' }]);
+   */
+  async chat(
+    messages: NonNullable<CreateRequest['messages']>,
+    body: Omit<CreateRequest, 'prompt' | 'messages' | 'system'> = {},
+    options?: CreateAndWaitOptions,
+  ): Promise<string> {
+    return textOf(await this.requests.createAndWait({ ...body, messages }, options));
   }
 
   /**
@@ -152,6 +207,11 @@ export class Fila {
   events(options: EventsOptions = {}): AsyncGenerator<Event, void, undefined> {
     return this.#events(options);
   }
+}
+
+function textOf(request: Request): string {
+  if (request.status !== 'completed' || !request.result) throw new RequestFailed(request);
+  return request.result.text;
 }
 
 /** An empty variable counts as none. */

@@ -70,6 +70,9 @@ export interface Call {
 
 export type Send = <T>(call: Call, options?: CallOptions) => FilaPromise<T>;
 
+/** One attempt whose answer is read as it comes; `timeoutMs` is the longest silence. Throws what `Send` would. */
+export type Open = (call: Call, options?: CallOptions) => AsyncGenerator<Uint8Array, void>;
+
 /** A call as it goes out, the same in all attempts. */
 interface Prepared {
   path: string;
@@ -120,9 +123,7 @@ export function createSend(settings: HttpSettings): Send {
       const received = { status, headers: response.headers, text: await response.text() };
       return { status, result: readAnswer<T>(received, redact, prepared.isData) };
     } catch (error) {
-      if (signal?.aborted) return { status, result: aborted(signal) };
-      if (controller.signal.aborted) return { status, result: timedOut(prepared) };
-      return { status, result: connectionFailed(settings.url, error, redact) };
+      return { status, result: failureOf(error, { settings, prepared, isLate: controller.signal.aborted }) };
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener('abort', stop);
@@ -138,11 +139,7 @@ export function createSend(settings: HttpSettings): Send {
     const outcome = await run();
     const error = outcome.result instanceof FilaError ? outcome.result.code : undefined;
     const durationMs = performance.now() - startedMs;
-    try {
-      settings.onAttempt?.({ method: init.method, path, attempt, status: outcome.status, durationMs, error });
-    } catch {
-      // Whoever only watches must not decide how the call ends.
-    }
+    tell(settings, { method: init.method, path, attempt, status: outcome.status, durationMs, error });
     return outcome;
   }
 
@@ -172,9 +169,72 @@ export function createOpenStream(settings: HttpSettings): OpenStream {
   };
 }
 
+export function createOpen(settings: HttpSettings): Open {
+  return async function* (call, options = {}) {
+    const prepared = prepare(settings, call, options);
+    const { url, init, signal, redact, path } = prepared;
+    if (signal?.aborted) throw aborted(signal);
+    const startedMs = performance.now();
+    const controller = new AbortController();
+    const stop = (): void => controller.abort();
+    const listen = (): NodeJS.Timeout => setTimeout(stop, Math.min(prepared.timeoutMs, MAX_TIMER_MS));
+    let timer = listen();
+    let status: number | undefined;
+    let code: string | undefined;
+    signal?.addEventListener('abort', stop);
+    try {
+      const response = await settings.fetch(url, { ...init, signal: controller.signal });
+      status = response.status;
+      const { headers } = response;
+      if (!/^text\/event-stream\b/.test(headers.get('content-type') ?? '') || !response.body)
+        throw notAStream(readAnswer({ status, headers, text: await response.text() }, redact));
+      const reader = response.body.getReader();
+      for (let part = await reader.read(); !part.done; part = await reader.read()) {
+        clearTimeout(timer);
+        yield part.value;
+        timer = listen();
+      }
+    } catch (error) {
+      const failed = failureOf(error, { settings, prepared, isLate: controller.signal.aborted });
+      code = failed.code;
+      throw failed;
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', stop);
+      stop();
+      const durationMs = performance.now() - startedMs;
+      tell(settings, { method: init.method, path, attempt: 1, status, durationMs, error: code });
+    }
+  };
+}
+
 function noStream(status: number): FilaError {
   const detail = `The answer (${status}) is not a stream of events: is this address a Fila broker?`;
   return new FilaError({ code: 'invalid_answer', detail, retryable: false, status });
+}
+
+function notAStream(answer: FilaResponse<unknown> | FilaError): FilaError {
+  if (answer instanceof FilaError) return answer;
+  const { status, requestId } = answer;
+  const detail = `The answer (${status}) is no stream of events: is this address a Fila broker?`;
+  return new FilaError({ code: 'invalid_answer', detail, retryable: false, status, requestId });
+}
+
+function failureOf(
+  error: unknown,
+  { settings, prepared, isLate }: { settings: HttpSettings; prepared: Prepared; isLate: boolean },
+): FilaError {
+  if (error instanceof FilaError) return error;
+  if (prepared.signal?.aborted) return aborted(prepared.signal);
+  return isLate ? timedOut(prepared) : connectionFailed(settings.url, error, prepared.redact);
+}
+
+function tell(settings: HttpSettings, attempt: Attempt): void {
+  try {
+    settings.onAttempt?.(attempt);
+  } catch {
+    // Whoever only watches must not decide how the call ends.
+  }
 }
 
 function prepare(settings: HttpSettings, call: Call, options: CallOptions): Prepared {

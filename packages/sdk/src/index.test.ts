@@ -14,6 +14,7 @@ describe('the public names', () => {
       'NotAllowed',
       'NotFound',
       'RateLimited',
+      'RequestFailed',
       'TimedOut',
       'Unavailable',
       'isFilaError',

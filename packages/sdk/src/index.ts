@@ -10,6 +10,7 @@ export {
   NotAllowed,
   NotFound,
   RateLimited,
+  RequestFailed,
   TimedOut,
   Unavailable,
   type FilaErrorCode,
@@ -38,6 +39,7 @@ export type {
 } from './resources/requests.ts';
 export type { ServiceTokens } from './resources/service-tokens.ts';
 export type { Sessions } from './resources/sessions.ts';
+export type { StreamEvent, StreamOptions } from './resources/stream.ts';
 export type { Upstreams } from './resources/upstreams.ts';
 export type { Users } from './resources/users.ts';
 export {

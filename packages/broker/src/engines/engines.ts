@@ -20,6 +20,8 @@ import { fallbackLimiter } from './limiter/fallback-limiter.ts';
 import type { Limiter } from './limiter/limiter.ts';
 import { memoryLimiter } from './limiter/memory-limiter.ts';
 import { redisLimiter } from './limiter/redis-limiter.ts';
+import { redisRelay } from './relay/redis-relay.ts';
+import { noRelay, type Relay } from './relay/relay.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import { openMysqlLedger } from './ledger/mysql-ledger.ts';
 import { openSqliteLedger } from './ledger/sqlite-ledger.ts';
@@ -45,6 +47,7 @@ export interface Engines extends Service {
   readonly activeLanes: ActiveLanes;
   readonly limiter: Limiter;
   readonly bus: EventBus;
+  readonly relay: Relay;
   readonly vault: Vault;
   /** Resolves when the database was brought to its present form and its data keys are known. */
   readonly opened: Promise<void>;
@@ -87,6 +90,7 @@ export function createEngines(settings: EngineSettings, clock: Clock, logger: Lo
     activeLanes: shared.activeLanes,
     limiter: shared.limiter,
     bus: shared.bus,
+    relay: shared.relay,
     opened,
     states: () => circuits.map((one) => one.state()),
     start: async () => {
@@ -159,6 +163,7 @@ interface Shared {
   readonly activeLanes: ActiveLanes;
   readonly limiter: Limiter;
   readonly bus: EventBus;
+  readonly relay: Relay;
   readonly circuit: Circuit | null;
   start(): Promise<void>;
   close(): Promise<void>;
@@ -168,11 +173,14 @@ function openShared(redisUrl: string | null, { clock, logger }: OpenDeps): Share
   const [lanesHere, limiterHere] = [memoryActiveLanes({ clock }), memoryLimiter({ clock })];
   if (redisUrl === null)
     return {
-      ...{ activeLanes: lanesHere, limiter: limiterHere, bus: silentEventBus, circuit: null },
+      ...{ activeLanes: lanesHere, limiter: limiterHere, bus: silentEventBus, relay: noRelay() },
+      circuit: null,
       start: async () => undefined,
       close: () => lanesHere.close(),
     };
   const redis = openRedis(redisUrl);
+  const subscriber = openRedis(redisUrl);
+  const relay = redisRelay(redis, subscriber);
   const activeLanes = fallbackActiveLanes({
     ...{ name: 'redis', primary: rsmqActiveLanes(redis), secondary: lanesHere },
     ...{ explain: explainRedis, clock, logger },
@@ -184,12 +192,14 @@ function openShared(redisUrl: string | null, { clock, logger }: OpenDeps): Share
   });
   const bus = redisEventBus(redis, newId('run'));
   return {
-    ...{ activeLanes, limiter, bus, circuit },
+    ...{ activeLanes, limiter, bus, relay, circuit },
     start: () => limiter.start(),
     close: async () => {
       await limiter.stop();
+      await relay.close();
       await activeLanes.close();
       bus.close();
+      subscriber.disconnect();
       redis.disconnect();
     },
   };

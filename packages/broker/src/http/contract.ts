@@ -196,6 +196,14 @@ export function createValidators(): (schema: object, part: string | undefined) =
   return (schema, part) => (part === 'body' ? bodies : texts).compile(schema);
 }
 
+/** Throws what a client reads when a value is not of a schema of the contract. */
+export function createChecker(schema: string): (value: unknown) => void {
+  const validate = createValidators()({ $ref: `${schema}#` }, 'body');
+  return (value) => {
+    if (!validate(value)) throw validationFailed(validate.errors!, 'body');
+  };
+}
+
 function ajv(options: { coerceTypes: boolean }): Ajv2020 {
   const validator = new Ajv2020({
     ...options,

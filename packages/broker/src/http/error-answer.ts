@@ -68,7 +68,8 @@ const SAID_ELSEWHERE = new Set<string>(['unavailable', 'queue_full', 'queue_drai
 /** Time for another broker to take over, or for this one to be back. */
 export const UNAVAILABLE_RETRY_S = 2;
 
-function asFilaError(thrown: unknown): FilaError {
+/** Of whatever was thrown. */
+export function asFilaError(thrown: unknown): FilaError {
   if (thrown instanceof FilaError) return thrown;
   return thrown instanceof Error ? ofForeignError(thrown) : fail('internal_error', { cause: thrown });
 }

@@ -11,6 +11,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The call has a place in the queue for the request that it may send. */
     hasPlace: boolean;
+    /** Whether a new request has taken it, where the status of the answer does not say so. */
+    keepsPlace: boolean | null;
   }
 }
 
@@ -22,6 +24,7 @@ export interface LimitCallsDeps {
 
 export function limitCalls(app: FastifyInstance, { limits, told }: LimitCallsDeps): void {
   app.decorateRequest('hasPlace', false);
+  app.decorateRequest('keepsPlace', null);
 
   app.addHook('onRequest', (request, reply, done) => {
     const kind = kindOf(request);
@@ -35,7 +38,8 @@ export function limitCalls(app: FastifyInstance, { limits, told }: LimitCallsDep
   });
 
   app.addHook('onResponse', (request, reply, done) => {
-    if (request.hasPlace && request.apiKey && !hasNewRequest(reply)) limits.giveBack(request.apiKey);
+    const keepsPlace = request.keepsPlace ?? hasNewRequest(reply);
+    if (request.hasPlace && request.apiKey && !keepsPlace) limits.giveBack(request.apiKey);
     done();
   });
 }

@@ -17,6 +17,7 @@ import { userRoutes } from '../features/people/user-routes.ts';
 import { queueRoutes } from '../features/queues/queue-routes.ts';
 import { explainRoutes } from '../features/requests/explain-routes.ts';
 import { requestRoutes } from '../features/requests/request-routes.ts';
+import { streamRoutes } from '../features/streams/stream-routes.ts';
 import { modelRoutes } from '../features/upstreams/model-routes.ts';
 import { upstreamRoutes } from '../features/upstreams/upstream-routes.ts';
 import { verifyRoutes } from '../features/verify/verify-routes.ts';
@@ -73,6 +74,7 @@ export function allRoutes(): readonly Routes[] {
     overviewRoutes({ overview: NO_ROOM, stopping: NO_ROOM }),
     queueRoutes(NO_ROOM),
     requestRoutes({ requests: NO_ROOM, arrive: NO_ROOM, keyOf, maxWaitSeconds: 0 }),
+    streamRoutes({ requests: NO_ROOM, streams: NO_ROOM, keyOf, logger: silentLogger }),
   ];
 }
 

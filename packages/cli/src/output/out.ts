@@ -21,6 +21,8 @@ export interface Out {
   now(): number;
   /** A line of data. */
   print(line: string): void;
+  /** Part of a line of data. */
+  write(text: string): void;
   /** A line for people; --quiet silences it. */
   notice(line: string): void;
   /** A line for people that --quiet does not silence: warnings, secrets that are shown once. */
@@ -53,6 +55,7 @@ export function createOut({ stdout, stderr, env, format, color, quiet, now }: Ou
     paint: createPaint(wantsColour({ flag: color, env, isTty })),
     noticePaint: createPaint(wantsColour({ flag: color, env, isTty: Boolean(stderr.isTTY) })),
     now,
+    write: (text) => void stdout.write(text),
     print: (line) => void stdout.write(`${line}\n`),
     notice: (line) => {
       if (!quiet) mustSay(line);

@@ -14,6 +14,8 @@ export interface SeenCall {
 export interface ScriptedAnswer {
   readonly status?: number;
   readonly body: unknown;
+  /** Instead of the body: a stream of events. */
+  readonly events?: readonly { event: string; data: unknown; id?: string }[];
 }
 
 export interface ScriptedBroker {
@@ -39,7 +41,13 @@ export async function startScriptedBroker(
         body: text === '' ? undefined : JSON.parse(text),
       };
       calls.push(call);
-      const { status = 200, body } = answer(call, calls.length);
+      const { status = 200, body, events } = answer(call, calls.length);
+      if (events) {
+        response.writeHead(status, { 'content-type': 'text/event-stream' });
+        for (const { event, data, id } of events)
+          response.write(`${id ? `id: ${id}\n` : ''}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+        return void response.end();
+      }
       const type = status < 400 ? 'application/json' : 'application/problem+json';
       response.writeHead(status, { 'content-type': type }).end(JSON.stringify(body));
     });

@@ -2,7 +2,6 @@
 import { filaPromise, type FilaPromise, type FilaResponse } from '../fila-promise.ts';
 import type { CallOptions, Send } from '../http.ts';
 import { listing, type Listing } from '../listing.ts';
-import type { Sleep } from '../sleep.ts';
 import type {
   CreateRequest,
   ListAllRequestsQuery,
@@ -13,6 +12,7 @@ import type {
   RequestSummary,
   RequestSummaryList,
 } from '../types.generated.ts';
+import { streamRequest, type StreamEvent, type Streaming, type StreamOptions } from './stream.ts';
 import { waitDeadlineMs, waitUntilFinal, type WaitOptions } from './wait.ts';
 
 const REQUESTS = '/api/v1/requests';
@@ -73,6 +73,12 @@ export interface Requests {
    */
   wait(id: string, options?: WaitOptions): FilaPromise<Request>;
   /**
+   * What happens to a request, and its answer as it is given. A cut connection is made again and goes on where it was;
+   * `restart` says that an attempt failed and that what came before is void. Ends after `done`.
+   * @example for await (const event of fila.requests.stream('req_…')) if (event.type === 'token') console.log(event.text);
+   */
+  stream(id: string, options?: StreamOptions): AsyncGenerator<StreamEvent, void>;
+  /**
    * Of any key, for an operator: where its last attempt ran, where the next one would, and what their timers are made
    * of. Needs the admin token.
    * @example const { last_attempt, next_attempt } = await fila.requests.explain('req_…');
@@ -87,7 +93,9 @@ export interface Requests {
 
 const ALL = '/api/v1/admin/requests';
 
-export function createRequests(send: Send, sleep: Sleep): Requests {
+export function createRequests(send: Send, streaming: Streaming): Requests {
+  const { sleep } = streaming;
+
   async function createAndWait(
     body: CreateRequest,
     { idempotencyKey = crypto.randomUUID(), maxRetries, ...options }: CreateAndWaitOptions = {},
@@ -129,6 +137,7 @@ export function createRequests(send: Send, sleep: Sleep): Requests {
       filaPromise(
         waitUntilFinal(REQUEST, id, { ...options, send, sleep, deadlineMs: waitDeadlineMs(options) }),
       ),
+    stream: (id, options) => streamRequest(streaming, id, options),
     createAndWait: (body, options) => filaPromise(createAndWait(body, options)),
   };
 }

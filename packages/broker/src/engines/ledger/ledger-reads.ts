@@ -13,7 +13,7 @@ import type { SqlRunner, SqlValue } from './sql-runner.ts';
 const COLUMNS =
   'id, lane_id, first_lane_id, key_id, state, priority, attempts, created_at, started_at, completed_at, run_at, deadline_at, ' +
   'processing_ms, prompt_tokens, completion_tokens, upstream, error_code, metadata, result, error, ' +
-  'callback, retry_of, retried_as, retry_note, discarded_at, discard_reason, deliveries';
+  'callback, retry_of, retried_as, retry_note, discarded_at, discard_reason, deliveries, fence';
 
 const FACTS =
   'id, lane_id, key_id, state, attempts, created_at, completed_at, error_code, metadata, callback';
@@ -232,5 +232,6 @@ function toRow(row: StoredRow): RequestRow {
     discardedAt: number('discarded_at'),
     discardReason: blob('discard_reason'),
     deliveries: Number(row['deliveries']),
+    fence: Number(row['fence']),
   };
 }

@@ -273,6 +273,8 @@ export interface RequestRow {
   readonly discardedAt: number | null;
   readonly discardReason: Buffer | null;
   readonly deliveries: number;
+  /** Of its last claim: what its result is of. */
+  readonly fence: number;
 }
 
 /** Without its content, which may be long. */

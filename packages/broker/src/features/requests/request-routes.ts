@@ -39,7 +39,7 @@ const tags = ['requests'];
 const POLL_AFTER_S = 2;
 
 /** The draft writes it as a quoted string, most clients send it bare: both are the same key. */
-function idempotencyKeyOf(request: FastifyRequest): string | null {
+export function idempotencyKeyOf(request: FastifyRequest): string | null {
   const given = request.headers['idempotency-key'];
   if (given === undefined) return null;
   const [, quoted, bare] =

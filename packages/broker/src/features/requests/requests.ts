@@ -89,6 +89,8 @@ export interface Requests {
   readonly accept: Stage<Arrival, Accepted>;
   /** One request of this key; throws not_found also for another key's. With `limit` it waits for the end until then. */
   find(keyId: string, id: string, limit?: WaitLimit): Promise<Request>;
+  /** As `find`, with the number of the claim that its result is of. */
+  findRun(keyId: string, id: string): Promise<{ request: Request; fence: number }>;
   /** Waits for the end of one that was just accepted; what goes wrong meanwhile cannot unaccept it. */
   follow(keyId: string, accepted: Request, limit: WaitLimit): Promise<Request>;
   list(keyId: string, query: ListRequestsQuery): Promise<RequestList>;
@@ -159,6 +161,11 @@ export function createRequests(deps: RequestsDeps): Requests {
     if (row.state !== 'pending') return {};
     const found = (await deps.estimateWait?.(row).catch(() => null)) ?? null;
     return found ? { position: found.position, eta_ms: found.etaMs } : {};
+  }
+
+  async function findRun(keyId: string, id: string): Promise<{ request: Request; fence: number }> {
+    const row = await rowOf(keyId, id);
+    return { request: await view(row), fence: row.fence };
   }
 
   async function follow(keyId: string, accepted: Request, limit: WaitLimit): Promise<Request> {
@@ -245,6 +252,7 @@ export function createRequests(deps: RequestsDeps): Requests {
   return {
     accept,
     find,
+    findRun,
     follow,
     list,
     cancel,

@@ -22,7 +22,7 @@ import {
 import { createUpstreamLeases, type DispatchedBy, type UpstreamLeasesDeps } from './upstream-leases.ts';
 import type { StoredUpstream } from './upstream-store.ts';
 
-export { isCloudModel } from './model-names.ts';
+export { isCloudModel, modelKey } from './model-names.ts';
 export type * from './ollama-client.ts';
 export type { UpstreamSettings } from './configured-upstreams.ts';
 export type { Slot } from './failover-slot.ts';

@@ -13,6 +13,7 @@ export function callModel({ maxAnswerBytes }: { maxAnswerBytes: number }): Stage
       requestId: job.row.id,
       timers: job.timers,
       signal: job.signal,
+      onProgress: job.onProgress,
       maxAnswerBytes,
     });
   };

@@ -8,7 +8,7 @@ import type { Logger } from '../../kernel/logger.ts';
 import type { Told } from '../overview/overview.ts';
 import type { QueuePolicy } from '../queues/queues.ts';
 import type { Requests } from '../requests/requests.ts';
-import type { CallOutcome, CallTimers, ModelCall, Slot } from '../upstreams/upstreams.ts';
+import type { CallOptions, CallOutcome, CallTimers, ModelCall, Slot } from '../upstreams/upstreams.ts';
 import { handBack, settle, settleExpired, type Processed, type SettleTools } from './settle.ts';
 import type { OutcomeSpool } from './outcome-spool.ts';
 import type { RetryPolicy } from './retry-delay.ts';
@@ -22,6 +22,8 @@ export interface Job {
   readonly signal: AbortSignal;
   /** What the model is asked; set by the stage that opens the request. */
   readonly call?: ModelCall;
+  /** Hears the answer as it comes. */
+  readonly onProgress?: CallOptions['onProgress'];
 }
 
 export interface JobsDeps {

@@ -336,3 +336,47 @@ describe('explain', () => {
     expect(ended.stderr).toContain('It ended without an attempt.');
   });
 });
+
+describe('an answer that is listened to', () => {
+  const events = [
+    { event: 'state', data: { status: 'processing' } },
+    { event: 'token', id: '1.0.3', data: { text: 'Wro' } },
+    { event: 'restart', id: '2.0.0', data: {} },
+    { event: 'token', id: '2.2.0', data: { thinking: 'Hm' } },
+    { event: 'token', id: '2.2.5', data: { text: 'Hello\u001b[2J\nthere' } },
+    { event: 'done', id: '2.2.5', data: COMPLETED },
+  ];
+  const listened = ({ route }: SeenCall): ScriptedAnswer =>
+    route.startsWith('POST') ? { status: 202, body: someRequest() } : { body: null, events };
+
+  it.each([
+    ['send', 'Say hello', '--stream'],
+    ['watch', ID, '--stream'],
+  ])('is printed as it comes, without what could move the cursor: %s', async (...words) => {
+    const { code, stdout, stderr, calls } = await requests(words, listened);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'Wro\nHello␛[2J\nthere\n' });
+    expect(stderr).toContain('begins anew');
+    expect(calls.at(-1)!.route).toBe(`GET /api/v1/requests/${ID}/stream`);
+  });
+
+  it('is, as data, its events on a line each, or the request as it ended', async () => {
+    const lines = (await requests(['watch', ID, '--stream', '-o', 'jsonl'], listened)).stdout
+      .trim()
+      .split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { type: string }).type)).toEqual(
+      events.map(({ event }) => event),
+    );
+    const { stdout } = await requests(['watch', ID, '--stream', '-o', 'json'], listened);
+    expect(JSON.parse(stdout)).toMatchObject({ status: 'completed' });
+  });
+
+  it('that fails ends with 1 and the reason', async () => {
+    const failed = (): ScriptedAnswer => ({
+      body: null,
+      events: [{ event: 'done', id: '1.0.0', data: FAILED }],
+    });
+    const { code, stderr } = await requests(['watch', ID, '--stream'], failed);
+    expect(code).toBe(1);
+    expect(stderr).toContain('upstream_failed');
+  });
+});

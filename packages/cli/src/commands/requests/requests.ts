@@ -46,8 +46,9 @@ export function addRequests(program: Command, run: Run): void {
       'after',
       '\nEnds with 0 when it completed, 1 when it failed or expired, 6 when it was cancelled.',
     )
-    .action((id, _options, command) =>
-      run(command, async (context) => (await import('./watch.ts')).watchRequest(context, id)),
+    .option('--stream', 'print the answer as it is given')
+    .action((id, options, command) =>
+      run(command, async (context) => (await import('./watch.ts')).watchRequest(context, id, options)),
     );
   requests
     .command('cancel')
@@ -81,6 +82,7 @@ function addSend(requests: Command, run: Run): void {
     .option('--metadata <name=value>', 'data that is kept with the request; repeatable', keyValue)
     .option('--priority <n>', 'from 0 to 9; 9 goes first', wholeNumber(0, 9))
     .option('--queue <name>', 'the queue it waits in')
+    .option('--stream', 'print the answer as it is given')
     .option('--wait [seconds]', 'wait for the answer and print it; without a number until it is there')
     .action((prompt, options, command) =>
       run(command, async (context) => (await import('./send.ts')).sendRequest(context, prompt, options)),

@@ -6,6 +6,7 @@ import { CliError, usageError } from '../../output/error-text.ts';
 import { EXIT, type ExitCode } from '../../output/exit-codes.ts';
 import { printData } from '../../output/formats.ts';
 import { oneLine, plainText } from '../../output/plain-text.ts';
+import { printStream } from './print-stream.ts';
 import { exitCodeOf } from './request-view.ts';
 
 export interface SendFlags {
@@ -20,6 +21,7 @@ export interface SendFlags {
   readonly priority?: number;
   readonly queue?: string;
   readonly wait?: string | true;
+  readonly stream?: boolean;
 }
 
 export async function sendRequest(
@@ -32,6 +34,12 @@ export async function sendRequest(
   const prompt = await findPrompt(context, words, flags.file);
   const fila = await context.sdk('client');
   const sent = await fila.requests.create(bodyOf(prompt, flags));
+  if (flags.stream) {
+    out.notice(
+      `Sent ${oneLine(sent.id)} to ${oneLine(sent.model)}. Ctrl-C stops the listening, not the request.`,
+    );
+    return printStream(context, fila.requests.stream(sent.id));
+  }
   if (waitSeconds === undefined) {
     if (!(await printData(out, sent))) out.print(oneLine(sent.id));
     if (out.isTty) out.notice(`Follow it:  fila requests watch ${oneLine(sent.id)}`);

@@ -5,11 +5,17 @@ import { EXIT, type ExitCode } from '../../output/exit-codes.ts';
 import { jsonLine, printData } from '../../output/formats.ts';
 import type { Out } from '../../output/out.ts';
 import { oneLine } from '../../output/plain-text.ts';
+import { printStream } from './print-stream.ts';
 import { exitCodeOf, statusWord } from './request-view.ts';
 
-export async function watchRequest(context: CliContext, id: string): Promise<ExitCode> {
+export async function watchRequest(
+  context: CliContext,
+  id: string,
+  { stream = false }: { stream?: boolean } = {},
+): Promise<ExitCode> {
   const { out } = context;
   const fila = await context.sdk('client');
+  if (stream) return printStream(context, fila.requests.stream(id));
   // A first look of its own: waiting goes on through a daemon that is away, a wrong id or key must not.
   const first = await fila.requests.get(id);
   let seen = '';

@@ -1,0 +1,139 @@
+/** Doors: clients of Ollama and of OpenAI come in here with a key of this broker, and change nothing but address and key. */
+import type { FastifyInstance } from 'fastify';
+import { createDoorAnswer, DoorFailure, type DoorDeps } from './door-answer.ts';
+import { ofCall, type DoorError } from './door-errors.ts';
+import { asBody, modelField } from './door-fields.ts';
+import type { KnownModels } from './known-models.ts';
+import { inputOfOllama, isLoad, loadAnswer, ollamaShape } from './ollama-shapes.ts';
+import { errorOfOpenai, inputOfOpenai, openaiShape } from './openai-shapes.ts';
+
+export { createKnownModels } from './known-models.ts';
+
+export interface DoorRouteDeps extends DoorDeps {
+  readonly models: KnownModels;
+  readonly parseBody: (body: Buffer) => unknown;
+}
+
+const SENDS = { config: { access: 'key', calls: 'request' }, schema: { hide: true } } as const;
+const READS = { config: { access: 'key', calls: 'read' }, schema: { hide: true } } as const;
+/** Ollama's word for one that is not there. */
+const EPOCH = '1970-01-01T00:00:00Z';
+const MANAGEMENT = ['/api/pull', '/api/push', '/api/create', '/api/copy', '/api/delete', '/api/blobs/*'];
+
+export function doorRoutes(deps: DoorRouteDeps) {
+  const { models } = deps;
+  const answer = createDoorAnswer(deps);
+
+  /** Asked before anything is stored: a wrong name is a mistake of the caller, not work that failed. */
+  function knownModel(model: string): string {
+    if (models.mayHave(model)) return model;
+    throw new DoorFailure({
+      ...{ status: 404, code: 'model_not_found', message: `model '${model}' not found`, param: 'model' },
+      isWorthRetrying: false,
+    });
+  }
+
+  function prepare(door: FastifyInstance, bodyOf: (error: DoorError) => object): void {
+    // curl -d says that it sends a form, and means JSON.
+    door.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
+      try {
+        done(null, deps.parseBody(body as Buffer));
+      } catch (error) {
+        done(error as Error);
+      }
+    });
+    door.setErrorHandler((thrown: unknown, request, reply) => {
+      const fila = thrown instanceof DoorFailure ? null : deps.errorOf(thrown);
+      if (fila?.code === 'internal_error')
+        deps.logger.error({ err: thrown, http: request.id }, 'a call failed by a defect of ours');
+      if (fila?.details.retryAfter !== undefined) void reply.header('retry-after', fila.details.retryAfter);
+      const error = fila ? ofCall(fila) : (thrown as DoorFailure).error;
+      // Clients of OpenAI's kind call again by themselves after any 5xx.
+      if (!error.isWorthRetrying) void reply.header('x-should-retry', 'false');
+      return reply.code(error.status).type('application/json; charset=utf-8').send(bodyOf(error));
+    });
+  }
+
+  function refuseEmbeddings(): never {
+    throw new DoorFailure({
+      ...{ status: 501, code: 'not_implemented', isWorthRetrying: false },
+      message: 'Embeddings are not served by this broker.',
+    });
+  }
+
+  function ollama(door: FastifyInstance): void {
+    prepare(door, ({ message }) => ({ error: message }));
+    for (const kind of ['generate', 'chat'] as const)
+      door.post(`/api/${kind}`, SENDS, async (request, reply) => {
+        const body = asBody(request.body);
+        const model = knownModel(modelField(body));
+        if (isLoad(kind, body)) {
+          // The broker loads models itself, when work for them comes.
+          request.keepsPlace = false;
+          return reply.send(loadAnswer(kind, body));
+        }
+        const input = inputOfOllama(kind, body);
+        const isStream = body['stream'] !== false;
+        return answer(request, reply, { input, isStream, shape: ollamaShape(kind, model) });
+      });
+    for (const path of ['/api/embed', '/api/embeddings']) door.post(path, SENDS, refuseEmbeddings);
+    door.get('/api/version', READS, async () => ({ version: models.version() }));
+    door.get('/api/tags', READS, async () => ({ models: models.names().map(described) }));
+    door.get('/api/ps', READS, async () => ({ models: models.loaded().map(described) }));
+    door.post('/api/show', READS, async (request) => {
+      const body = asBody(request.body);
+      const model = knownModel(modelField({ model: body['model'] ?? body['name'] }));
+      return {
+        ...{ modelfile: '', parameters: '', template: '', modified_at: EPOCH },
+        ...{ details: described(model).details, model_info: {}, capabilities: ['completion'] },
+      };
+    });
+    for (const path of MANAGEMENT)
+      door.all(path, READS, () => {
+        throw new DoorFailure({
+          ...{ status: 403, code: 'not_allowed', isWorthRetrying: false },
+          message: 'Models are managed by the operators of the servers behind this broker, not through it.',
+        });
+      });
+  }
+
+  function openai(door: FastifyInstance): void {
+    prepare(door, errorOfOpenai);
+    for (const [path, kind] of [
+      ['/v1/chat/completions', 'chat'],
+      ['/v1/completions', 'completion'],
+    ] as const)
+      door.post(path, SENDS, async (request, reply) => {
+        const body = asBody(request.body);
+        knownModel(modelField(body));
+        const input = inputOfOpenai(kind, body);
+        return answer(request, reply, {
+          input,
+          isStream: body['stream'] === true,
+          shape: openaiShape(kind, body),
+        });
+      });
+    door.post('/v1/embeddings', SENDS, refuseEmbeddings);
+    const modelOf = (id: string): object => ({ id, object: 'model', created: 0, owned_by: 'library' });
+    door.get('/v1/models', READS, async () => ({ object: 'list', data: models.names().map(modelOf) }));
+    door.get<{ Params: { '*': string } }>('/v1/models/*', READS, async (request) => {
+      const model = request.params['*'];
+      knownModel(model);
+      return modelOf(model);
+    });
+  }
+
+  return (app: FastifyInstance): void => {
+    void app.register(async (door) => ollama(door));
+    void app.register(async (door) => openai(door));
+  };
+}
+
+/** What Ollama says of a model, as far as it is known here. */
+function described(name: string) {
+  const details = {
+    ...{ parent_model: '', format: '', family: '', families: [] },
+    ...{ parameter_size: '', quantization_level: '' },
+  };
+  return { name, model: name, modified_at: EPOCH, size: 0, digest: '', details };
+}

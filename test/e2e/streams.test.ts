@@ -1,0 +1,190 @@
+/** An answer that is heard while it is given: cut anywhere and gone on with, on this broker or another, each token once. */
+import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
+import { Fila, type Request, type StreamEvent } from '@fila/sdk';
+import type { InternalOptions } from '../../packages/sdk/src/fila.ts';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import {
+  startSimulatedOllama,
+  type SimulatedOllama,
+} from '../../packages/cli/src/simulate-ollama/simulate-ollama.ts';
+import { startDaemon, type Daemon } from '../helpers/daemon.ts';
+import { ENGINE_SETS } from '../helpers/engine-sets.ts';
+
+const TOKENS = 200;
+
+/** Passes a connection on and breaks it when the answer has given as many bytes as `cutAt` says for it. */
+async function cuttingProxy(target: string, cutAt: (connection: number) => number) {
+  let connections = 0;
+  const sockets = new Set<Socket>();
+  const { hostname, port } = new URL(target);
+  const server = createServer((client) => {
+    let left = cutAt(connections++);
+    const broker = connect(Number(port), hostname);
+    sockets.add(client).add(broker);
+    client.pipe(broker);
+    broker.on('data', (part) => {
+      client.write(part.subarray(0, left));
+      left -= part.length;
+      if (left <= 0) {
+        client.destroySoon();
+        broker.destroy();
+      }
+    });
+    for (const one of [client, broker])
+      one.on('error', () => undefined).on('close', () => (client.destroySoon(), broker.destroy()));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, count: () => connections };
+}
+
+interface Heard {
+  text: string;
+  tokens: number;
+  last: Request | null;
+}
+
+async function hear(events: AsyncIterable<StreamEvent>, from = ''): Promise<Heard> {
+  const heard: Heard = { text: from, tokens: 0, last: null };
+  for await (const event of events) {
+    if (event.type === 'restart') heard.text = '';
+    if (event.type === 'done') heard.last = event.request;
+    if (event.type !== 'token') continue;
+    heard.text += event.text ?? '';
+    heard.tokens += 1;
+  }
+  return heard;
+}
+
+describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment, name }) => {
+  describe.skipIf(!isAvailable)('a stream', () => {
+    let ollama: SimulatedOllama;
+    let daemon: Daemon;
+    let shared: Record<string, string>;
+    let apiKey: string;
+    let fila: Fila;
+    const client = (url: string, more: Partial<InternalOptions> = {}): Fila =>
+      new Fila({ url, apiKey, random: () => 0, ...more } as InternalOptions);
+
+    beforeAll(async () => {
+      shared = await environment();
+      ollama = await startSimulatedOllama({ slots: 4, answerTokens: TOKENS, tokensPerSecond: 200 });
+      daemon = await startDaemon({
+        ...shared,
+        FILA_OLLAMA_URLS: `${ollama.url}#slots=4`,
+        FILA_RETRY_BASE_MS: '50',
+      });
+      const admin = new Fila({ url: daemon.url, adminToken: daemon.adminToken });
+      apiKey = (await admin.keys.create({ name: 'stream' })).key;
+      fila = client(daemon.url);
+    });
+    afterAll(async () => {
+      await daemon.stop();
+      await ollama.stop();
+    });
+
+    it('gives the answer in parts, and then the request that it is the answer of', async () => {
+      const { text, tokens, last } = await hear(fila.stream({ prompt: 'in parts' }));
+      expect(tokens).toBeGreaterThan(5);
+      expect(last).toMatchObject({ status: 'completed', result: { text } });
+      expect(await fila.generate('in parts')).toBe(text);
+    });
+
+    it('that goes on after any of its events gives what was not heard, live and afterwards', async () => {
+      const { id } = await fila.requests.create({ prompt: 'every event' });
+      const listeners: Promise<Heard>[] = [];
+      const places: { id: string; text: string }[] = [];
+      let text = '';
+      for await (const event of fila.requests.stream(id)) {
+        if (event.type !== 'token') continue;
+        text += event.text ?? '';
+        places.push({ id: event.id, text });
+        listeners.push(hear(fila.requests.stream(id, { lastEventId: event.id }), text));
+      }
+      const { result } = await fila.requests.get(id);
+      expect(text).toBe(result!.text);
+      expect(places.length).toBeGreaterThan(5);
+      for (const heard of await Promise.all(listeners)) expect(heard.text).toBe(text);
+      for (const place of places) {
+        const heard = await hear(fila.requests.stream(id, { lastEventId: place.id }), place.text);
+        expect(heard.text).toBe(text);
+      }
+    });
+
+    it('that is cut at any byte is gone on with by the client, without a token lost or twice', async () => {
+      const proxy = await cuttingProxy(daemon.url, (n) => 600 + n * 41);
+      const { id } = await fila.requests.create({ prompt: 'cut anywhere' });
+      const heard = await hear(client(proxy.url).requests.stream(id, { maxRetries: 1000 }));
+      expect(proxy.count()).toBeGreaterThan(10);
+      expect(heard.text).toBe((await fila.requests.get(id)).result!.text);
+    });
+
+    it('says when an attempt failed after it had begun, and begins anew', async () => {
+      ollama.control({ faults: { next: [{ fault: 'mid_stream_error' }] } });
+      const kinds: string[] = [];
+      let text = '';
+      for await (const event of fila.stream({ prompt: 'twice' })) {
+        kinds.push(event.type);
+        if (event.type === 'restart') text = '';
+        if (event.type === 'token') text += event.text ?? '';
+        if (event.type === 'done') expect(event.request).toMatchObject({ attempts: 2, result: { text } });
+      }
+      expect(kinds.filter((kind) => kind === 'restart')).toHaveLength(1);
+    });
+
+    it('of nothing, of another key and after a strange event is refused', async () => {
+      const other = await new Fila({ url: daemon.url, adminToken: daemon.adminToken }).keys.create({
+        name: 'x',
+      });
+      const { id } = await fila.requests.create({ prompt: 'mine' });
+      const theirs = client(daemon.url, { apiKey: other.key });
+      await expect(hear(theirs.requests.stream(id))).rejects.toMatchObject({ code: 'not_found' });
+      await expect(hear(fila.requests.stream('req_none'))).rejects.toMatchObject({ code: 'not_found' });
+      const strange = hear(fila.requests.stream(id, { lastEventId: 'strange' }));
+      await expect(strange).rejects.toMatchObject({ code: 'bad_request' });
+    });
+
+    it('cancels what its listener asked to have cancelled when he leaves, and nothing else', async () => {
+      const [kept, dropped] = [
+        await fila.requests.create({ prompt: 'kept' }),
+        await fila.requests.create({ prompt: 'dropped' }),
+      ];
+      for await (const event of fila.requests.stream(kept.id)) if (event.type === 'token') break;
+      const options = { cancelOnDisconnect: true };
+      for await (const event of fila.requests.stream(dropped.id, options)) if (event.type === 'token') break;
+      expect((await fila.requests.wait(dropped.id)).status).toBe('cancelled');
+      expect((await fila.requests.wait(kept.id)).status).toBe('completed');
+    });
+
+    it.skipIf(name.startsWith('SQLite'))('is heard at a broker where the request does not run', async () => {
+      const other = await startDaemon({ ...shared, FILA_OLLAMA_URLS: 'http://127.0.0.1:9' });
+      onTestFinished(async () => void (await other.stop()));
+      const heard = await hear(client(other.url).stream({ prompt: 'far away' }));
+      expect(heard.tokens).toBeGreaterThan(5);
+      expect(heard.last).toMatchObject({ status: 'completed', result: { text: heard.text } });
+    });
+
+    it('ends when the daemon stops, and is gone on with when it is back', async () => {
+      const { id } = await fila.requests.create({ prompt: 'through a restart' });
+      // Its port is another one afterwards.
+      const moving = client('http://fila.test', {
+        fetch: (url, init) => fetch(url.replace('http://fila.test', daemon.url), init),
+      });
+      let text = '';
+      let isRestarted = false;
+      for await (const event of moving.requests.stream(id, { maxRetries: 100 })) {
+        if (event.type === 'restart') text = '';
+        if (event.type === 'token') text += event.text ?? '';
+        if (event.type !== 'token' || isRestarted) continue;
+        isRestarted = true;
+        await daemon.stop();
+        daemon = await startDaemon({ ...shared, FILA_OLLAMA_URLS: `${ollama.url}#slots=4` }, daemon.dataDir);
+        fila = client(daemon.url);
+      }
+      expect(text).toBe((await fila.requests.get(id)).result!.text);
+    });
+  });
+});
