@@ -28,12 +28,19 @@ export function numberFrom(min: number, max: number): (text: string) => number {
   };
 }
 
-export function oneOf<const T extends string>(values: readonly T[]): (text: string) => T {
-  return (text) => {
+/** Its values are there to be read, for the completion of shells. */
+export interface Chooser<T extends string> {
+  (text: string): T;
+  readonly values: readonly T[];
+}
+
+export function oneOf<const T extends string>(values: readonly T[]): Chooser<T> {
+  const choose = (text: string): T => {
     const value = values.find((one) => one === text);
     if (value === undefined) throw new InvalidArgumentError(`One of ${values.join(', ')}.`);
     return value;
   };
+  return Object.assign(choose, { values });
 }
 
 /** Collects `--metadata a=1 --metadata b=2` into one object. */

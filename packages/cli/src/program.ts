@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import type { CliContext, GlobalOptions, Host } from './cli-context.ts';
+import { addCompletion } from './commands/completion/completion.ts';
 import { addConfig } from './commands/config/config.ts';
 import { addDlq } from './commands/dlq/dlq.ts';
 import { addKeys } from './commands/keys/keys.ts';
@@ -65,6 +66,7 @@ export function buildProgram(host: Host, onExit: (code: ExitCode) => void): Comm
   addOperations(program, run);
   program.commandsGroup('Look:');
   addConfig(program, run);
+  addCompletion(program, run);
   addMeta(program, run, host);
   return program;
 }
