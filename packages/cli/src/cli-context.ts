@@ -3,7 +3,7 @@ import type { Fila } from '@fila/sdk';
 import type { Format } from './options.ts';
 import { usageError } from './output/error-text.ts';
 import { createOut, type Out, type OutStream } from './output/out.ts';
-import { findProfile, type ConnectionOptions, type Environment } from './profile.ts';
+import { findDataDir, findProfile, isLoopback, type ConnectionOptions, type Environment } from './profile.ts';
 
 /** What the process lends to the program; tests lend something else. */
 export interface Host {
@@ -27,6 +27,13 @@ export interface GlobalOptions extends ConnectionOptions {
   readonly input: boolean;
 }
 
+export interface Place {
+  readonly url: string;
+  readonly dataDir: string;
+  /** Whether the daemon runs on this machine. */
+  readonly isLocal: boolean;
+}
+
 export interface CliContext {
   readonly host: Host;
   readonly out: Out;
@@ -35,8 +42,10 @@ export interface CliContext {
   /** Whether there is a person to ask: a terminal, without --no-input. */
   readonly canAsk: boolean;
   now(): number;
-  /** The daemon, with the admin token (keys, dlq, operations) or an API key (requests). */
-  sdk(as: 'admin' | 'client'): Promise<Fila>;
+  /** The daemon, with the admin token (keys, dlq, operations), an API key (requests) or nothing (health). */
+  sdk(as: 'admin' | 'client' | 'anyone'): Promise<Fila>;
+  /** Where the daemon is, and the data folder that a daemon of this machine has. */
+  place(): Place;
   /** One line, from the terminal. */
   ask(question: string): Promise<string>;
   /** All of stdin. */
@@ -62,9 +71,18 @@ export function createContext(host: Host, options: GlobalOptions): CliContext {
     now,
     sdk: async (as) => {
       const profile = findProfile(options, env);
-      const credential = as === 'admin' ? { adminToken: profile.adminToken() } : { apiKey: profile.apiKey() };
+      const credential =
+        as === 'admin'
+          ? { adminToken: profile.adminToken() }
+          : as === 'client'
+            ? { apiKey: profile.apiKey() }
+            : {};
       const { Fila } = await import('@fila/sdk');
       return new Fila({ url: profile.url, ...credential, userAgent: 'fila-cli' });
+    },
+    place: () => {
+      const { url } = findProfile(options, env);
+      return { url, dataDir: findDataDir(env), isLocal: isLoopback(url) };
     },
     ask: async (question) => {
       const { createInterface } = await import('node:readline');

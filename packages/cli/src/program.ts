@@ -135,6 +135,16 @@ function addDaemon(program: Command, run: Run): void {
 
 function addMeta(program: Command, run: Run, host: Host): void {
   program
+    .command('doctor')
+    .description('look whether the daemon and what it needs are well; ends with 1 when something is not')
+    .addHelpText(
+      'after',
+      '\nWithout the admin token or an API key the checks that need one are skipped. -o json is for scripts.',
+    )
+    .action((_options, command) =>
+      run(command, async (context) => (await import('./commands/doctor/doctor.ts')).doctor(context)),
+    );
+  program
     .command('verify')
     .description('look whether everything that is stored fits together; ends with 8 when it does not')
     .option('--fix', 'mend what can be mended without a person')

@@ -1488,6 +1488,10 @@ export interface Queue {
 export interface Readiness {
   status: 'ok' | 'degraded' | 'down';
   /**
+   * Of the daemon; only with ?verbose.
+   */
+  version?: string;
+  /**
    * Only with ?verbose.
    */
   checks?: {
