@@ -26,6 +26,8 @@ import { queueStore } from './features/queues/queue-store.ts';
 import { createQueues, type Queues } from './features/queues/queues.ts';
 import { createExplainRequest } from './features/requests/explain-request.ts';
 import { explainRoutes } from './features/requests/explain-routes.ts';
+import { entryRoutes } from './features/requests/entry-routes.ts';
+import { createListEntries } from './features/requests/request-entries.ts';
 import { requestContent } from './features/requests/request-content.ts';
 import { requestRoutes } from './features/requests/request-routes.ts';
 import { createRequests } from './features/requests/requests.ts';
@@ -39,6 +41,8 @@ import {
   type DispatchedUpstream,
   type Upstreams,
 } from './features/upstreams/upstreams.ts';
+import { createCountUsage } from './features/usage/usage.ts';
+import { usageRoutes } from './features/usage/usage-routes.ts';
 import { createVerify } from './features/verify/verify.ts';
 import { verifyRoutes } from './features/verify/verify-routes.ts';
 import { callModel, createWorker, type Pace, type Worker } from './features/worker/worker.ts';
@@ -188,6 +192,8 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
           totalMsOf: (queue) => queues.policyOf(queue).totalTimeoutMs,
         }),
       ),
+      entryRoutes(createListEntries(ledger)),
+      usageRoutes(createCountUsage(ledger, clock)),
       modelRoutes(upstreams),
       webhookRoutes({ webhooks, keyOf }),
       verifyRoutes(verify),

@@ -13,6 +13,7 @@ import { createQueues, type Queues } from './resources/queues.ts';
 import { createRequests, type Requests } from './resources/requests.ts';
 import { createUpstreams, type Upstreams } from './resources/upstreams.ts';
 import { createWebhooks, type Webhooks } from './resources/webhooks.ts';
+import { createUsage, type UsageReport } from './resources/usage.ts';
 import { createVerify, type Verify } from './resources/verify.ts';
 import { sleep, type Sleep } from './sleep.ts';
 import type { Authentication } from './types.generated.ts';
@@ -65,6 +66,7 @@ export class Fila {
   readonly models: Models;
   readonly webhooks: Webhooks;
   readonly verify: Verify;
+  readonly usage: UsageReport;
   /** Private, and the keys behind it in a closure: printing a client shows none of them. */
   readonly #send: Send;
 
@@ -96,6 +98,7 @@ export class Fila {
     this.models = createModels(this.#send);
     this.webhooks = createWebhooks(this.#send);
     this.verify = createVerify(this.#send);
+    this.usage = createUsage(this.#send);
   }
 
   /**

@@ -40,6 +40,7 @@ export {
   type WebhookHeaders,
 } from './resources/unwrap-webhook.ts';
 export type { CreateWebhookOptions, WebhookDeliveries, Webhooks } from './resources/webhooks.ts';
+export type { UsageReport } from './resources/usage.ts';
 export type { Verify } from './resources/verify.ts';
 export type { WaitOptions } from './resources/wait.ts';
 export type {
@@ -69,6 +70,7 @@ export type {
   ListApiKeysQuery,
   ListDeadLettersQuery,
   ListOperationsQuery,
+  ListAllRequestsQuery,
   ListRequestsQuery,
   Liveness,
   ModelPreload,
@@ -84,6 +86,8 @@ export type {
   QueueList,
   Readiness,
   Request,
+  RequestEntry,
+  RequestEntryList,
   RequestExplanation,
   RequestList,
   RequestStatus,
@@ -95,7 +99,12 @@ export type {
   Upstream,
   UpstreamList,
   TimerTerm,
+  RotateApiKeyQuery,
+  RotatedApiKey,
   UpdateApiKey,
+  Usage,
+  UsageHour,
+  UsageQuery,
   UpdatePlan,
   UpdateQueue,
   Verification,

@@ -22,6 +22,14 @@ import readiness from '@fila/php-bridge-spec/schemas/responses/readiness.json' w
 import requestList from '@fila/php-bridge-spec/schemas/responses/request-list.json' with { type: 'json' };
 import requestStatus from '@fila/php-bridge-spec/schemas/responses/request-status.json' with { type: 'json' };
 import request from '@fila/php-bridge-spec/schemas/responses/request.json' with { type: 'json' };
+import listAllRequestsQuery from '@fila/php-bridge-spec/schemas/requests/list-all-requests-query.json' with { type: 'json' };
+import rotateApiKeyQuery from '@fila/php-bridge-spec/schemas/requests/rotate-api-key-query.json' with { type: 'json' };
+import usageQuery from '@fila/php-bridge-spec/schemas/requests/usage-query.json' with { type: 'json' };
+import requestEntryList from '@fila/php-bridge-spec/schemas/responses/request-entry-list.json' with { type: 'json' };
+import requestEntry from '@fila/php-bridge-spec/schemas/responses/request-entry.json' with { type: 'json' };
+import rotatedApiKey from '@fila/php-bridge-spec/schemas/responses/rotated-api-key.json' with { type: 'json' };
+import usageHour from '@fila/php-bridge-spec/schemas/responses/usage-hour.json' with { type: 'json' };
+import usage from '@fila/php-bridge-spec/schemas/responses/usage.json' with { type: 'json' };
 import verification from '@fila/php-bridge-spec/schemas/responses/verification.json' with { type: 'json' };
 import deadLetterDetails from '@fila/php-bridge-spec/schemas/responses/dead-letter-details.json' with { type: 'json' };
 import deadLetterList from '@fila/php-bridge-spec/schemas/responses/dead-letter-list.json' with { type: 'json' };
@@ -76,6 +84,8 @@ import { fail, type FilaError } from '../kernel/errors.ts';
 /** In the order in which they may refer to each other. */
 export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
   ...[createRequest, requestStatus, request, requestList, listRequestsQuery],
+  ...[requestEntry, requestEntryList, listAllRequestsQuery, usageHour, usage, usageQuery],
+  ...[rotatedApiKey, rotateApiKeyQuery],
   ...[requestExplanation, attemptExplanation, callTimer, timerTerm],
   ...[apiKey, createdApiKey, apiKeyList, createApiKey, updateApiKey, listApiKeysQuery],
   ...[

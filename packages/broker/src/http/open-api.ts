@@ -8,6 +8,8 @@ import { limitRoutes } from '../features/limits/limit-routes.ts';
 import { planRoutes } from '../features/limits/plan-routes.ts';
 import { operationRoutes } from '../features/operations/operation-routes.ts';
 import { queueRoutes } from '../features/queues/queue-routes.ts';
+import { entryRoutes } from '../features/requests/entry-routes.ts';
+import { usageRoutes } from '../features/usage/usage-routes.ts';
 import { explainRoutes } from '../features/requests/explain-routes.ts';
 import { requestRoutes } from '../features/requests/request-routes.ts';
 import { modelRoutes } from '../features/upstreams/model-routes.ts';
@@ -58,6 +60,8 @@ export async function openApiDocument(): Promise<object> {
         webhookRoutes({ webhooks: NO_ROOM, keyOf }),
         upstreamRoutes(NO_ROOM),
         explainRoutes(NO_ROOM),
+        entryRoutes(NO_ROOM),
+        usageRoutes(NO_ROOM),
         modelRoutes(NO_ROOM),
         deadLetterRoutes({ deadLetters: NO_ROOM, operations: NO_ROOM }),
         operationRoutes(NO_ROOM),

@@ -5,8 +5,11 @@ import { listing, type Listing } from '../listing.ts';
 import type { Sleep } from '../sleep.ts';
 import type {
   CreateRequest,
+  ListAllRequestsQuery,
   ListRequestsQuery,
   Request,
+  RequestEntry,
+  RequestEntryList,
   RequestExplanation,
   RequestList,
 } from '../types.generated.ts';
@@ -48,6 +51,11 @@ export interface Requests {
    * @example for await (const request of fila.requests.list({ status: 'failed' })) console.log(request.error);
    */
   list(query?: ListRequestsQuery, options?: CallOptions): Listing<Request, RequestList>;
+  /**
+   * Those of all keys, newest first, without what was asked and answered, for an operator. Needs the admin token.
+   * @example for await (const { key_id, model } of fila.requests.listAll({ status: 'failed' })) console.log(key_id, model);
+   */
+  listAll(query?: ListAllRequestsQuery, options?: CallOptions): Listing<RequestEntry, RequestEntryList>;
   /**
    * Stops a request that is not final.
    * @example await fila.requests.cancel('req_…');
@@ -95,6 +103,13 @@ export function createRequests(send: Send, sleep: Sleep): Requests {
       listing((cursor = query?.cursor) =>
         send<RequestList>(
           { method: 'GET', path: REQUESTS, as: 'client', query: { ...query, cursor } },
+          options,
+        ),
+      ),
+    listAll: (query, options) =>
+      listing((cursor = query?.cursor) =>
+        send<RequestEntryList>(
+          { method: 'GET', path: '/api/v1/admin/requests', as: 'admin', query: { ...query, cursor } },
           options,
         ),
       ),

@@ -13,6 +13,7 @@ import * as m0008 from './migrations/0008-queues.ts';
 import * as m0009 from './migrations/0009-affinity.ts';
 import * as m0010 from './migrations/0010-leases.ts';
 import * as m0013 from './migrations/0013-weights.ts';
+import * as m0014 from './migrations/0014-key-rotation.ts';
 
 export interface Migration {
   readonly name: string;
@@ -41,6 +42,7 @@ const MIGRATIONS: Readonly<Record<string, MigrationModule>> = {
   '0009-affinity': m0009,
   '0010-leases': m0010,
   '0013-weights': m0013,
+  '0014-key-rotation': m0014,
 };
 
 const MIGRATIONS_TABLE = 'fila_migrations';

@@ -7,14 +7,16 @@ import {
   type FactsRow,
   type ListFilter,
   type RequestRow,
+  type StateUsage,
+  type UsageRange,
   type WaitingIn,
 } from './ledger.ts';
 import type { SqlRunner, SqlValue } from './sql-runner.ts';
 
-const COLUMNS =
+const BARE_COLUMNS =
   'id, lane_id, first_lane_id, key_id, state, priority, attempts, created_at, started_at, completed_at, run_at, deadline_at, ' +
-  'processing_ms, prompt_tokens, completion_tokens, upstream, error_code, metadata, result, error, ' +
-  'callback, retry_of, retried_as, retry_note, discarded_at, discard_reason, deliveries';
+  'processing_ms, prompt_tokens, completion_tokens, upstream, error_code, retry_of, retried_as, discarded_at, deliveries';
+const COLUMNS = `${BARE_COLUMNS}, metadata, result, error, callback, retry_note, discard_reason`;
 
 const FACTS =
   'id, lane_id, key_id, state, attempts, created_at, completed_at, error_code, metadata, callback';
@@ -60,7 +62,7 @@ export function ledgerReads(sql: SqlRunner) {
   async function listFailed({ keyId, model, ...filter }: ListFilter): Promise<RequestRow[]> {
     const found: RequestRow[] = [];
     for (let { before } = filter; ;) {
-      const lanes = conditions({ limit: WINDOW, before, model });
+      const lanes = conditions({ limit: WINDOW, before, model, from: filter.from });
       add(lanes, 'lane_id IN (SELECT id FROM lanes WHERE key_id = ?)', keyId);
       const failed = `lane_id IN (SELECT id FROM lanes) AND state = ${STATE.failed}`;
       const window = await sql.all<{ id: string }>(
@@ -78,7 +80,7 @@ export function ledgerReads(sql: SqlRunner) {
   async function listThese(ids: readonly string[], filter: ListFilter): Promise<RequestRow[]> {
     const { where, values } = conditions(filter);
     const rows = await sql.all<StoredRow>(
-      `SELECT ${COLUMNS} FROM requests WHERE id IN (${ids.map(() => '?').join(',')}) AND ${where.join(' AND ')}
+      `SELECT ${columnsOf(filter)} FROM requests WHERE id IN (${ids.map(() => '?').join(',')}) AND ${where.join(' AND ')}
        ORDER BY id DESC LIMIT ${Math.trunc(filter.limit)}`,
       [...ids, ...values],
     );
@@ -111,10 +113,25 @@ export function ledgerReads(sql: SqlRunner) {
       if (isOfFailed(filter)) return listFailed(filter);
       const { where, values } = conditions(filter);
       const rows = await sql.all<StoredRow>(
-        `SELECT ${COLUMNS} FROM requests WHERE ${where.join(' AND ')} ORDER BY id DESC LIMIT ${Math.trunc(filter.limit)}`,
+        `SELECT ${columnsOf(filter)} FROM requests WHERE ${where.join(' AND ')} ORDER BY id DESC LIMIT ${Math.trunc(filter.limit)}`,
         values,
       );
       return rows.map(toRow);
+    },
+
+    async usage({ keyId, from, before }: UsageRange): Promise<StateUsage[]> {
+      const { where, values } = conditions({ keyId, from, before, limit: 0 });
+      const rows = await sql.all<StoredRow>(
+        `SELECT state, COUNT(*) AS n, COALESCE(SUM(prompt_tokens), 0) AS p, COALESCE(SUM(completion_tokens), 0) AS c
+         FROM requests WHERE ${where.join(' AND ')} GROUP BY state`,
+        values,
+      );
+      return rows.map(({ state, n, p, c }) => ({
+        state: stateOf(Number(state)),
+        count: Number(n),
+        promptTokens: Number(p),
+        completionTokens: Number(c),
+      }));
     },
 
     async body(id: string): Promise<Buffer | null> {
@@ -169,6 +186,7 @@ function conditions(filter: ListFilter): Conditions {
   const all: Conditions = { where: ['1 = 1'], values: [] };
   add(all, 'key_id = ?', filter.keyId);
   add(all, 'id < ?', filter.before);
+  add(all, 'id >= ?', filter.from);
   add(all, 'error_code = ?', filter.errorCode);
   add(all, 'created_at >= ?', filter.createdAfter);
   add(all, 'created_at < ?', filter.createdBefore);
@@ -178,6 +196,10 @@ function conditions(filter: ListFilter): Conditions {
   if (filter.isDeadLetter)
     all.where.push(`state = ${STATE.failed} AND discarded_at IS NULL AND retried_as IS NULL`);
   return all;
+}
+
+function columnsOf({ isBare }: ListFilter): string {
+  return isBare === true ? BARE_COLUMNS : COLUMNS;
 }
 
 function isOfFailed({ isDeadLetter, states }: ListFilter): boolean {
@@ -198,7 +220,7 @@ function toFacts(row: StoredRow): FactsRow {
 function toRow(row: StoredRow): RequestRow {
   const number = (name: string): number | null => (row[name] === null ? null : Number(row[name]));
   const text = (name: string): string | null => (row[name] === null ? null : String(row[name]));
-  const blob = (name: string): Buffer | null => row[name] as Buffer | null;
+  const blob = (name: string): Buffer | null => (row[name] ?? null) as Buffer | null;
   return {
     id: String(row['id']),
     laneId: Number(row['lane_id']),

@@ -39,6 +39,7 @@ export function watchedLedger(
     facts: (ids) => watched(() => ledger.facts(ids)),
     body: (id) => soon(() => ledger.body(id)),
     list: (filter) => soon(() => ledger.list(filter)),
+    usage: (range) => watched(() => ledger.usage(range)),
     attempts: (id) => soon(() => ledger.attempts(id)),
     waiting: (lanes, most) => soon(() => ledger.waiting(lanes, most)),
     lanes: {
