@@ -39,6 +39,8 @@ export interface CliContext {
   readonly out: Out;
   /** Whether --yes was given. */
   readonly isSure: boolean;
+  /** Whether --quiet was given. */
+  readonly isQuiet: boolean;
   /** Whether there is a person to ask: a terminal, without --no-input. */
   readonly canAsk: boolean;
   now(): number;
@@ -67,6 +69,7 @@ export function createContext(host: Host, options: GlobalOptions): CliContext {
       now,
     }),
     isSure: options.yes === true,
+    isQuiet: options.quiet === true,
     canAsk,
     now,
     sdk: async (as) => {

@@ -1,7 +1,7 @@
 /** What option values may be and how they are read: light, because the definition of every command loads it. */
 import { InvalidArgumentError } from 'commander';
 
-export const FORMATS = ['table', 'wide', 'json', 'jsonl', 'yaml', 'name'] as const;
+export const FORMATS = ['table', 'wide', 'json', 'jsonl', 'yaml', 'name', 'csv'] as const;
 export type Format = (typeof FORMATS)[number];
 
 export function wholeNumber(min: number, max: number): (text: string) => number {

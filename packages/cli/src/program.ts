@@ -135,6 +135,14 @@ function addDaemon(program: Command, run: Run): void {
 
 function addMeta(program: Command, run: Run, host: Host): void {
   program
+    .command('usage')
+    .description('count requests, tokens and failures by the hour (UTC)')
+    .option('--key <id>', 'only of one key')
+    .option('--since <when>', '24h, 7d, 2027-01-01 or 2027-01-01T14:00Z; 31 days at most', '24h')
+    .action((options, command) =>
+      run(command, async (context) => (await import('./commands/usage.ts')).showUsage(context, options)),
+    );
+  program
     .command('doctor')
     .description('look whether the daemon and what it needs are well; ends with 1 when something is not')
     .addHelpText(

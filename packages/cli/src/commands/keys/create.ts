@@ -1,12 +1,12 @@
 /** `fila keys create`: makes a key and shows its two secrets this once. */
-import { open, unlink, type FileHandle } from 'node:fs/promises';
+import { unlink } from 'node:fs/promises';
 import type { ApiKey, CreatedApiKey } from '@fila/sdk';
 import type { CliContext } from '../../cli-context.ts';
-import { CliError, hasCode, usageError } from '../../output/error-text.ts';
-import { EXIT } from '../../output/exit-codes.ts';
+import { usageError } from '../../output/error-text.ts';
 import { printData } from '../../output/formats.ts';
 import { oneLine } from '../../output/plain-text.ts';
 import { limitsOf, type LimitFlags } from '../limit-flags.ts';
+import { openSecretFile } from './secret-file.ts';
 import { parseDuration, parseMoment, relativeTime, rfc3339 } from '../../output/units.ts';
 
 export interface CreateKeyFlags {
@@ -25,7 +25,7 @@ export async function createKey(context: CliContext, given: CreateKeyFlags & Lim
   const name = flags.name ?? (await askName(context));
   const fila = await context.sdk('admin');
   // Opened first: a key whose secret cannot be kept must not be made.
-  const file = flags.out === undefined ? undefined : await openNew(flags.out);
+  const file = flags.out === undefined ? undefined : await openSecretFile(flags.out, 'no key was made');
   let created: CreatedApiKey;
   try {
     created = await fila.keys.create({
@@ -60,20 +60,6 @@ function expiry(text: string, nowMs: number): string {
     throw usageError(`--expires ${text} is neither a duration (365d, 12h) nor a date (2027-01-01)`);
   if (momentMs! <= nowMs) throw usageError(`--expires ${text} is in the past`);
   return expiresAt;
-}
-
-async function openNew(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'wx', 0o600);
-  } catch (error) {
-    if (!hasCode(error, (code) => code === 'EEXIST')) throw error;
-    throw new CliError({
-      exitCode: EXIT.conflict,
-      code: 'file_exists',
-      what: `${path} is there already, and no key was made`,
-      next: [['Take another', '--out another.key']],
-    });
-  }
 }
 
 async function show(context: CliContext, created: CreatedApiKey, path: string | undefined): Promise<void> {

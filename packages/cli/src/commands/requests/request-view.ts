@@ -82,7 +82,7 @@ export function requestView(nowMs: number): View<Request> {
   };
 }
 
-function statusCell({ status }: Request): Cell {
+export function statusCell({ status }: Pick<Request, 'status'>): Cell {
   const look = LOOKS[status];
   return { exact: status, shown: `${look?.glyph ?? '?'} ${status}`, tone: look?.tone };
 }
