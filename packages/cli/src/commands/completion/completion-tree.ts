@@ -26,7 +26,9 @@ export function completionTree(program: Command): CompletedCommand[] {
 }
 
 function below(command: Command, path: string): CompletedCommand[] {
-  const commands = command.createHelp().visibleCommands(command);
+  const visible = command.createHelp().visibleCommands(command);
+  // Not the help that commander adds by itself to each group.
+  const commands = visible.filter((one) => command.commands.includes(one));
   const own: CompletedCommand = {
     path,
     about: command.description(),
