@@ -1,4 +1,5 @@
 /** Reads rows: by id, many ids in one statement, and lists of one key. */
+import { setImmediate as othersTurn } from 'node:timers/promises';
 import { failpoint } from '../../kernel/failpoints.ts';
 import {
   STATE,
@@ -55,13 +56,24 @@ export function ledgerReads(sql: SqlRunner) {
     }
   }
 
-  /**
-   * Few among many: from the newest back, all of the table would be read for a page of them. Their ids come from an
-   * index, a window at a time, and only these rows are looked at.
-   */
-  async function listFailed({ keyId, model, ...filter }: ListFilter): Promise<RequestRow[]> {
+  type NextIds = (before: string | undefined) => Promise<string[]>;
+
+  /** A window of ids at a time, of which only the rows that match are read; others get their turn between windows. */
+  async function inWindows(filter: ListFilter, nextIds: NextIds): Promise<RequestRow[]> {
     const found: RequestRow[] = [];
     for (let { before } = filter; ;) {
+      const ids = await nextIds(before);
+      if (ids.length > 0) found.push(...(await listThese(ids, { ...filter, before: undefined })));
+      if (found.length >= filter.limit) return found.slice(0, filter.limit);
+      if (ids.length < WINDOW) return found;
+      before = ids.at(-1);
+      await othersTurn();
+    }
+  }
+
+  /** Few among many: from the newest back, all of the table would be read for a page of them. Their ids come from an index. */
+  const listFailed = ({ keyId, model, ...filter }: ListFilter): Promise<RequestRow[]> =>
+    inWindows(filter, async (before) => {
       const lanes = conditions({ limit: WINDOW, before, model, from: filter.from });
       add(lanes, 'lane_id IN (SELECT id FROM lanes WHERE key_id = ?)', keyId);
       const failed = `lane_id IN (SELECT id FROM lanes) AND state = ${STATE.failed}`;
@@ -69,13 +81,20 @@ export function ledgerReads(sql: SqlRunner) {
         `SELECT id FROM requests ${sql.byLaneAndState} WHERE ${failed} AND ${lanes.where.join(' AND ')} ORDER BY id DESC LIMIT ${WINDOW}`,
         lanes.values,
       );
-      const ids = window.map((row) => row.id);
-      if (ids.length > 0) found.push(...(await listThese(ids, { ...filter, before: undefined })));
-      if (found.length >= filter.limit) return found.slice(0, filter.limit);
-      if (ids.length < WINDOW) return found;
-      before = ids.at(-1);
-    }
-  }
+      return window.map((row) => row.id);
+    });
+
+  /** Of all keys, which may be millions: no statement looks at more than a window of them. */
+  const listBare = (filter: ListFilter): Promise<RequestRow[]> =>
+    inWindows(filter, async (before) => {
+      const { keyId, from } = filter;
+      const { where, values } = conditions({ limit: WINDOW, before, from, keyId });
+      const window = await sql.all<{ id: string }>(
+        `SELECT id FROM requests WHERE ${where.join(' AND ')} ORDER BY id DESC LIMIT ${WINDOW}`,
+        values,
+      );
+      return window.map((row) => row.id);
+    });
 
   async function listThese(ids: readonly string[], filter: ListFilter): Promise<RequestRow[]> {
     const { where, values } = conditions(filter);
@@ -111,9 +130,10 @@ export function ledgerReads(sql: SqlRunner) {
 
     async list(filter: ListFilter): Promise<RequestRow[]> {
       if (isOfFailed(filter)) return listFailed(filter);
+      if (filter.isBare) return listBare(filter);
       const { where, values } = conditions(filter);
       const rows = await sql.all<StoredRow>(
-        `SELECT ${columnsOf(filter)} FROM requests WHERE ${where.join(' AND ')} ORDER BY id DESC LIMIT ${Math.trunc(filter.limit)}`,
+        `SELECT ${COLUMNS} FROM requests WHERE ${where.join(' AND ')} ORDER BY id DESC LIMIT ${Math.trunc(filter.limit)}`,
         values,
       );
       return rows.map(toRow);

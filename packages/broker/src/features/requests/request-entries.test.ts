@@ -68,6 +68,15 @@ describe('the requests of all keys', () => {
     await expect(listEntries({ cursor: 'no' })).rejects.toMatchObject({ code: 'invalid_cursor' });
   });
 
+  it('are found however many others came after them', async () => {
+    const [keyId, queue] = [newId('key'), `far-${newId('run').slice(-8)}`];
+    const first = await accepted({ keyId, queue });
+    await Promise.all(Array.from({ length: 1_100 }, (_, i) => accepted({ keyId, agoMs: -1 - i })));
+    const { items, next_cursor } = await listEntries({ queue });
+    expect(items.map(({ id }) => id)).toEqual([first]);
+    expect(next_cursor).toBeNull();
+  });
+
   it('are found by key, model, status and the time they were created, to the millisecond', async () => {
     const keyId = newId('key');
     const [old, young] = [

@@ -1,4 +1,5 @@
 /** Usage: what the requests of each hour came to, counted from the requests themselves. */
+import { setImmediate as othersTurn } from 'node:timers/promises';
 import type { Ledger, StateUsage } from '../../engines/ledger/ledger.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Usage, UsageHour, UsageQuery } from '../../kernel/contract.generated.ts';
@@ -10,6 +11,7 @@ export type CountUsage = (query: UsageQuery) => Promise<Usage>;
 type Counts = Omit<UsageHour, 'hour'>;
 
 const HOUR_MS = 3_600_000;
+const SLICE_MS = HOUR_MS / 6;
 const DEFAULT_HOURS = 24;
 const MOST_HOURS = 31 * 24;
 const NOTHING: Counts = {
@@ -18,10 +20,21 @@ const NOTHING: Counts = {
 };
 
 /**
- * Ids begin with their time, so an hour is a range of the index. One statement an hour: none is long, and the daemon
- * does other things between them.
+ * Ids begin with their time, so a slice of an hour is a range of the index. One statement a slice: none is long, and
+ * the daemon does other things between them.
  */
 export function createCountUsage(ledger: Pick<Ledger, 'usage'>, clock: Clock): CountUsage {
+  async function countHour(keyId: string | undefined, hourMs: number): Promise<Counts> {
+    let counts = NOTHING;
+    for (let at = hourMs; at < hourMs + HOUR_MS; at += SLICE_MS) {
+      const range = { from: firstIdAt('req', at), before: firstIdAt('req', at + SLICE_MS) };
+      counts = (await ledger.usage({ keyId, ...range })).reduce(withState, counts);
+      // An embedded database answers without letting anybody else in.
+      await othersTurn();
+    }
+    return counts;
+  }
+
   return async ({ key, since }) => {
     const nowMs = clock.now();
     const first = startOfHour(
@@ -33,11 +46,8 @@ export function createCountUsage(ledger: Pick<Ledger, 'usage'>, clock: Clock): C
         errors: [{ pointer: '/since', detail: 'must lie in the last 31 days' }],
       });
     const hours: UsageHour[] = [];
-    for (let at = first; at <= nowMs; at += HOUR_MS) {
-      const range = { from: firstIdAt('req', at), before: firstIdAt('req', at + HOUR_MS) };
-      const counts = (await ledger.usage({ keyId: key, ...range })).reduce(withState, NOTHING);
-      hours.push({ hour: new Date(at).toISOString(), ...counts });
-    }
+    for (let at = first; at <= nowMs; at += HOUR_MS)
+      hours.push({ hour: new Date(at).toISOString(), ...(await countHour(key, at)) });
     return {
       since: new Date(first).toISOString(),
       until: new Date(nowMs).toISOString(),
