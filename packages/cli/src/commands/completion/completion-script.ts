@@ -94,7 +94,9 @@ function fish(tree: Tree): string {
 set -g __fila_paths ${paths.join(' ')}
 function __fila_at
   set -l path ""
-  for word in (commandline -opc)[2..-1]
+  set -l words (commandline -opc)
+  set -e words[1]
+  for word in $words
     set -l longer (string trim -- "$path $word")
     contains -- "$longer" $__fila_paths; and set path "$longer"
   end
