@@ -39,6 +39,8 @@ import { queueStore } from './features/queues/queue-store.ts';
 import { createQueues, type Queues } from './features/queues/queues.ts';
 import { createExplainRequest } from './features/requests/explain-request.ts';
 import { explainRoutes } from './features/requests/explain-routes.ts';
+import { entryRoutes } from './features/requests/entry-routes.ts';
+import { createRequestEntries } from './features/requests/request-entries.ts';
 import { requestContent } from './features/requests/request-content.ts';
 import { idempotencyKeyOf, requestRoutes } from './features/requests/request-routes.ts';
 import { createRequests } from './features/requests/requests.ts';
@@ -57,6 +59,8 @@ import {
   type DispatchedUpstream,
   type Upstreams,
 } from './features/upstreams/upstreams.ts';
+import { createCountUsage } from './features/usage/usage.ts';
+import { usageRoutes } from './features/usage/usage-routes.ts';
 import { createVerify } from './features/verify/verify.ts';
 import { verifyRoutes } from './features/verify/verify-routes.ts';
 import { callModel, createWorker, type Pace, type Worker } from './features/worker/worker.ts';
@@ -115,7 +119,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   const stopping = new AbortController();
   const overview: OverviewRoom = createOverview({
     ...{ ledger, limiter: engines.limiter, bus: engines.bus, clock, run, eventsKept: settings.eventsKept },
-    ...{ upstreams: () => upstreams, requests: () => requests },
+    upstreams: () => upstreams,
   });
   const { told } = overview;
   const upstreamRegistry = createUpstreamRegistry({
@@ -230,6 +234,8 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
           totalMsOf: (queue) => queues.policyOf(queue).totalTimeoutMs,
         }),
       ),
+      entryRoutes(createRequestEntries({ ledger, cancel: requests.cancel, keyNames: overview.keyNames })),
+      usageRoutes(createCountUsage(ledger, clock)),
       modelRoutes(upstreams),
       webhookRoutes({ webhooks, keyOf }),
       verifyRoutes(verify),

@@ -4,7 +4,14 @@ import type { Asking } from './ask-lines.ts';
 import type { Format } from './options.ts';
 import { usageError } from './output/error-text.ts';
 import { createOut, type Out, type OutStream } from './output/out.ts';
-import { findProfile, type ConnectionOptions, type Environment, type Profile } from './profile.ts';
+import {
+  findDataDir,
+  findProfile,
+  isLoopback,
+  type ConnectionOptions,
+  type Environment,
+  type Profile,
+} from './profile.ts';
 
 /** What the process lends to the program; tests lend something else. */
 export interface Host {
@@ -29,11 +36,20 @@ export interface GlobalOptions extends ConnectionOptions {
   readonly input: boolean;
 }
 
+export interface Place {
+  readonly url: string;
+  readonly dataDir: string;
+  /** Whether the daemon runs on this machine. */
+  readonly isLocal: boolean;
+}
+
 export interface CliContext {
   readonly host: Host;
   readonly out: Out;
   /** Whether --yes was given. */
   readonly isSure: boolean;
+  /** Whether --quiet was given. */
+  readonly isQuiet: boolean;
   /** Whether there is a person to ask: a terminal, without --no-input. */
   readonly canAsk: boolean;
   now(): number;
@@ -41,6 +57,8 @@ export interface CliContext {
   profile(): Profile;
   /** The daemon, with a session or the admin token (keys, dlq, operations), an API key (requests), or nothing. */
   sdk(as: 'admin' | 'client' | 'anyone'): Promise<Fila>;
+  /** Where the daemon is, and the data folder that a daemon of this machine has. */
+  place(): Place;
   /** One line, from the terminal. */
   ask(question: string): Promise<string>;
   /** One line that is not shown while it is typed. */
@@ -68,6 +86,7 @@ export function createContext(host: Host, options: GlobalOptions): CliContext {
       now,
     }),
     isSure: options.yes === true,
+    isQuiet: options.quiet === true,
     canAsk,
     now,
     profile,
@@ -82,6 +101,10 @@ export function createContext(host: Host, options: GlobalOptions): CliContext {
       const { Fila } = await import('@fila/sdk');
       const why = options.why === undefined ? {} : { fetch: saying(options.why) };
       return new Fila({ url: found.url, ...credential, ...why, userAgent: 'fila-cli' });
+    },
+    place: () => {
+      const { url } = profile();
+      return { url, dataDir: findDataDir(env), isLocal: isLoopback(url) };
     },
     ask: async (question) => (await asking()).line(question),
     askSecret: async (question) => (await asking()).secret(question),

@@ -1,7 +1,7 @@
 /** What option values may be and how they are read: light, because the definition of every command loads it. */
 import { InvalidArgumentError } from 'commander';
 
-export const FORMATS = ['table', 'wide', 'json', 'jsonl', 'yaml', 'name'] as const;
+export const FORMATS = ['table', 'wide', 'json', 'jsonl', 'yaml', 'name', 'csv'] as const;
 export type Format = (typeof FORMATS)[number];
 
 export function wholeNumber(min: number, max: number): (text: string) => number {
@@ -28,12 +28,19 @@ export function numberFrom(min: number, max: number): (text: string) => number {
   };
 }
 
-export function oneOf<const T extends string>(values: readonly T[]): (text: string) => T {
-  return (text) => {
+/** Its values are there to be read, for the completion of shells. */
+export interface Chooser<T extends string> {
+  (text: string): T;
+  readonly values: readonly T[];
+}
+
+export function oneOf<const T extends string>(values: readonly T[]): Chooser<T> {
+  const choose = (text: string): T => {
     const value = values.find((one) => one === text);
     if (value === undefined) throw new InvalidArgumentError(`One of ${values.join(', ')}.`);
     return value;
   };
+  return Object.assign(choose, { values });
 }
 
 /** Collects `--metadata a=1 --metadata b=2` into one object. */

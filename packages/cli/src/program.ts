@@ -4,6 +4,7 @@ import manifest from '../package.json' with { type: 'json' };
 import type { CliContext, GlobalOptions, Host } from './cli-context.ts';
 import { addMe } from './commands/me/me.ts';
 import { addAudit } from './commands/audit/audit.ts';
+import { addCompletion } from './commands/completion/completion.ts';
 import { addConfig } from './commands/config/config.ts';
 import { addContext } from './commands/context/context.ts';
 import { addDlq } from './commands/dlq/dlq.ts';
@@ -85,6 +86,7 @@ export function buildProgram(host: Host, onExit: (code: ExitCode) => void): Comm
   addWatch(program, run);
   addEvents(program, run);
   addConfig(program, run);
+  addCompletion(program, run);
   addMeta(program, run, host);
   return program;
 }
@@ -179,6 +181,24 @@ function addWatch(program: Command, run: Run): void {
 }
 
 function addMeta(program: Command, run: Run, host: Host): void {
+  program
+    .command('usage')
+    .description('count requests, tokens and failures by the hour (UTC)')
+    .option('--key <id>', 'only of one key')
+    .option('--since <when>', '24h, 7d, 2027-01-01 or 2027-01-01T14:00Z; 31 days at most', '24h')
+    .action((options, command) =>
+      run(command, async (context) => (await import('./commands/usage.ts')).showUsage(context, options)),
+    );
+  program
+    .command('doctor')
+    .description('look whether the daemon and what it needs are well; ends with 1 when something is not')
+    .addHelpText(
+      'after',
+      '\nWithout the admin token or an API key the checks that need one are skipped. -o json is for scripts.',
+    )
+    .action((_options, command) =>
+      run(command, async (context) => (await import('./commands/doctor/doctor.ts')).doctor(context)),
+    );
   program
     .command('verify')
     .description('look whether everything that is stored fits together; ends with 8 when it does not')

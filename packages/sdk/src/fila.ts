@@ -30,6 +30,7 @@ import type { StreamEvent, StreamOptions } from './resources/stream.ts';
 import { createUpstreams, type Upstreams } from './resources/upstreams.ts';
 import { createUsers, type Users } from './resources/users.ts';
 import { createWebhooks, type Webhooks } from './resources/webhooks.ts';
+import { createUsage, type UsageReport } from './resources/usage.ts';
 import { createVerify, type Verify } from './resources/verify.ts';
 import { sleep, type Sleep } from './sleep.ts';
 import type {
@@ -97,6 +98,7 @@ export class Fila {
   readonly serviceTokens: ServiceTokens;
   readonly audit: Audit;
   readonly logs: Logs;
+  readonly usage: UsageReport;
   /** Private, and the keys behind it in a closure: printing a client shows none of them. */
   readonly #send: Send;
   readonly #events: (options: EventsOptions) => AsyncGenerator<Event, void, undefined>;
@@ -140,6 +142,7 @@ export class Fila {
     this.serviceTokens = createServiceTokens(this.#send);
     this.audit = createAudit(this.#send);
     this.logs = createLogs(this.#send);
+    this.usage = createUsage(this.#send);
   }
 
   /**

@@ -49,6 +49,7 @@ export {
   type WebhookHeaders,
 } from './resources/unwrap-webhook.ts';
 export type { CreateWebhookOptions, WebhookDeliveries, Webhooks } from './resources/webhooks.ts';
+export type { UsageReport } from './resources/usage.ts';
 export type { Verify } from './resources/verify.ts';
 export type { WaitOptions } from './resources/wait.ts';
 export type {
@@ -107,11 +108,11 @@ export type {
   QueueList,
   Readiness,
   Request,
+  RequestEntry,
+  RequestEntryList,
   RequestExplanation,
   RequestList,
   RequestStatus,
-  RequestSummary,
-  RequestSummaryList,
   RetryDeadLetter,
   RetryDeadLetters,
   CreateUpstream,
@@ -120,7 +121,12 @@ export type {
   Upstream,
   UpstreamList,
   TimerTerm,
+  RotateApiKeyQuery,
+  RotatedApiKey,
   UpdateApiKey,
+  Usage,
+  UsageHour,
+  UsageQuery,
   UpdatePlan,
   UpdateQueue,
   Verification,

@@ -22,6 +22,14 @@ import readiness from '@fila/php-bridge-spec/schemas/responses/readiness.json' w
 import requestList from '@fila/php-bridge-spec/schemas/responses/request-list.json' with { type: 'json' };
 import requestStatus from '@fila/php-bridge-spec/schemas/responses/request-status.json' with { type: 'json' };
 import request from '@fila/php-bridge-spec/schemas/responses/request.json' with { type: 'json' };
+import listAllRequestsQuery from '@fila/php-bridge-spec/schemas/requests/list-all-requests-query.json' with { type: 'json' };
+import rotateApiKeyQuery from '@fila/php-bridge-spec/schemas/requests/rotate-api-key-query.json' with { type: 'json' };
+import usageQuery from '@fila/php-bridge-spec/schemas/requests/usage-query.json' with { type: 'json' };
+import requestEntryList from '@fila/php-bridge-spec/schemas/responses/request-entry-list.json' with { type: 'json' };
+import requestEntry from '@fila/php-bridge-spec/schemas/responses/request-entry.json' with { type: 'json' };
+import rotatedApiKey from '@fila/php-bridge-spec/schemas/responses/rotated-api-key.json' with { type: 'json' };
+import usageHour from '@fila/php-bridge-spec/schemas/responses/usage-hour.json' with { type: 'json' };
+import usage from '@fila/php-bridge-spec/schemas/responses/usage.json' with { type: 'json' };
 import verification from '@fila/php-bridge-spec/schemas/responses/verification.json' with { type: 'json' };
 import deadLetterDetails from '@fila/php-bridge-spec/schemas/responses/dead-letter-details.json' with { type: 'json' };
 import deadLetterList from '@fila/php-bridge-spec/schemas/responses/dead-letter-list.json' with { type: 'json' };
@@ -100,11 +108,8 @@ import logList from '@fila/php-bridge-spec/schemas/responses/log-list.json' with
 import listLogsQuery from '@fila/php-bridge-spec/schemas/requests/list-logs-query.json' with { type: 'json' };
 import overviewQuery from '@fila/php-bridge-spec/schemas/requests/overview-query.json' with { type: 'json' };
 import eventsQuery from '@fila/php-bridge-spec/schemas/requests/events-query.json' with { type: 'json' };
-import listAllRequestsQuery from '@fila/php-bridge-spec/schemas/requests/list-all-requests-query.json' with { type: 'json' };
 import overview from '@fila/php-bridge-spec/schemas/responses/overview.json' with { type: 'json' };
 import event from '@fila/php-bridge-spec/schemas/responses/event.json' with { type: 'json' };
-import requestSummary from '@fila/php-bridge-spec/schemas/responses/request-summary.json' with { type: 'json' };
-import requestSummaryList from '@fila/php-bridge-spec/schemas/responses/request-summary-list.json' with { type: 'json' };
 import createQueue from '@fila/php-bridge-spec/schemas/requests/create-queue.json' with { type: 'json' };
 import updateQueue from '@fila/php-bridge-spec/schemas/requests/update-queue.json' with { type: 'json' };
 import queue from '@fila/php-bridge-spec/schemas/responses/queue.json' with { type: 'json' };
@@ -118,6 +123,8 @@ import { fail, type FilaError } from '../kernel/errors.ts';
 /** In the order in which they may refer to each other. */
 export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
   ...[createRequest, requestStatus, request, requestList, listRequestsQuery],
+  ...[requestEntry, requestEntryList, listAllRequestsQuery, usageHour, usage, usageQuery],
+  ...[rotatedApiKey, rotateApiKeyQuery],
   ...[requestExplanation, attemptExplanation, callTimer, timerTerm],
   ...[apiKey, createdApiKey, apiKeyList, createApiKey, updateApiKey, listApiKeysQuery],
   ...[
@@ -185,7 +192,6 @@ export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
   ...[listAuditQuery, listAuditCheckpointsQuery],
   ...[logLine, logList, listLogsQuery],
   ...[overview, event, overviewQuery, eventsQuery],
-  ...[requestSummary, requestSummaryList, listAllRequestsQuery],
   ...[authentication, liveness, readiness, verification, problem],
 ];
 

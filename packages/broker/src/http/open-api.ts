@@ -15,6 +15,8 @@ import { serviceTokenRoutes } from '../features/people/service-token-routes.ts';
 import { sessionRoutes } from '../features/people/session-routes.ts';
 import { userRoutes } from '../features/people/user-routes.ts';
 import { queueRoutes } from '../features/queues/queue-routes.ts';
+import { entryRoutes } from '../features/requests/entry-routes.ts';
+import { usageRoutes } from '../features/usage/usage-routes.ts';
 import { explainRoutes } from '../features/requests/explain-routes.ts';
 import { requestRoutes } from '../features/requests/request-routes.ts';
 import { streamRoutes } from '../features/streams/stream-routes.ts';
@@ -68,6 +70,8 @@ export function allRoutes(): readonly Routes[] {
     webhookRoutes({ webhooks: NO_ROOM, keyOf }),
     upstreamRoutes(NO_ROOM),
     explainRoutes(NO_ROOM),
+    entryRoutes(NO_ROOM),
+    usageRoutes(NO_ROOM),
     modelRoutes(NO_ROOM),
     deadLetterRoutes({ deadLetters: NO_ROOM, operations: NO_ROOM }),
     operationRoutes(NO_ROOM),

@@ -405,9 +405,18 @@ export interface ListAllRequestsQuery {
    * next_cursor of the page before.
    */
   cursor?: string;
+  /**
+   * Only those of one key.
+   */
+  key?: string;
   status?: 'pending' | 'processing' | 'completed' | 'failed' | 'cancelled' | 'expired';
-  key_id?: string;
   model?: string;
+  /**
+   * Only those of one queue.
+   */
+  queue?: string;
+  created_after?: string;
+  created_before?: string;
 }
 export interface ListApiKeysQuery {
   limit?: number;
@@ -652,6 +661,12 @@ export interface RevokeSessions {
    */
   user?: string;
 }
+export interface RotateApiKeyQuery {
+  /**
+   * How long the secret before is accepted as well.
+   */
+  overlap_seconds?: number;
+}
 export interface RotateWebhookQuery {
   /**
    * How long calls are also signed with the secret before.
@@ -887,6 +902,16 @@ export interface UpdateWebhook {
       )[]
     | null;
 }
+export interface UsageQuery {
+  /**
+   * Only those of one key.
+   */
+  key?: string;
+  /**
+   * Default: 24 hours ago. 31 days at most.
+   */
+  since?: string;
+}
 export interface ApiKeyList {
   items: ApiKey[];
   next_cursor: string | null;
@@ -952,6 +977,10 @@ export interface ApiKey {
   last_used_at: string | null;
   created_at: string;
   revoked_at: string | null;
+  /**
+   * Until then the secret before the last rotation is accepted as well; null = there is none.
+   */
+  previous_secret_until?: string | null;
 }
 export interface AppliedLimit {
   /**
@@ -1302,6 +1331,10 @@ export interface CreatedApiKey {
   last_used_at: string | null;
   created_at: string;
   revoked_at: string | null;
+  /**
+   * Until then the secret before the last rotation is accepted as well; null = there is none.
+   */
+  previous_secret_until?: string | null;
   key: string;
   webhook_secret: string;
 }
@@ -2302,6 +2335,10 @@ export interface Queue {
 export interface Readiness {
   status: 'ok' | 'degraded' | 'down';
   /**
+   * Of the daemon; only with ?verbose.
+   */
+  version?: string;
+  /**
    * Only with ?verbose.
    */
   checks?: {
@@ -2319,6 +2356,54 @@ export interface Readiness {
  */
 export interface RecoveryCodes {
   codes: string[];
+}
+/**
+ * One page of the requests of all keys, newest first.
+ */
+export interface RequestEntryList {
+  items: RequestEntry[];
+  /**
+   * Ask for the next page with it; null = this was the last.
+   */
+  next_cursor: string | null;
+}
+/**
+ * A request of any key as an operator sees it: nothing of what was asked, answered or noted with it.
+ */
+export interface RequestEntry {
+  id: string;
+  key_id: string;
+  /**
+   * What people call the key.
+   */
+  key_name: string | null;
+  status: RequestStatus;
+  model: string;
+  queue: string;
+  priority: number;
+  /**
+   * Whether the fallback model of its queue answered, or is asked.
+   */
+  degraded: boolean;
+  attempts: number;
+  /**
+   * Where its last attempt ran.
+   */
+  upstream: string | null;
+  error_code: string | null;
+  prompt_tokens: number | null;
+  completion_tokens: number | null;
+  /**
+   * Milliseconds.
+   */
+  processing_time: number | null;
+  created_at: string;
+  started_at: string | null;
+  completed_at: string | null;
+  run_at: string | null;
+  deadline: string | null;
+  retry_of: string | null;
+  retried_as: string | null;
 }
 /**
  * A request has ended. Neither its prompt nor its answer is in here.
@@ -2464,39 +2549,72 @@ export interface Request {
    */
   retried_as: string | null;
 }
-export interface RequestSummaryList {
-  items: RequestSummary[];
-  /**
-   * Null on the last page.
-   */
-  next_cursor: string | null;
-}
 /**
- * A request of any key, without its content.
+ * A key with its new secret, which is shown this once. Its webhook secret stays.
  */
-export interface RequestSummary {
+export interface RotatedApiKey {
+  /**
+   * Time-ordered id of the key.
+   */
   id: string;
-  status: RequestStatus;
-  key_id: string;
-  key_name: string | null;
-  model: string;
-  priority: number;
-  attempts: number;
-  upstream: string | null;
-  error_code: string | null;
+  name: string;
   /**
-   * Of prompt and answer.
+   * First characters of the key, to recognise it by.
    */
-  tokens: number | null;
+  prefix: string;
+  status: 'active' | 'suspended' | 'revoked';
   /**
-   * Milliseconds.
+   * Name of its plan.
    */
-  processing_time: number | null;
+  plan: string | null;
+  /**
+   * Requests in any 60 seconds, as in force; 0 = no limit.
+   */
+  limit_minute: number;
+  /**
+   * Requests in any hour, as in force; 0 = no limit.
+   */
+  limit_hour: number;
+  /**
+   * Requests in any 24 hours, as in force; 0 = no limit.
+   */
+  limit_day: number;
+  /**
+   * Requests at once above the even rate of the shortest limit, as in force; 0 = no limit.
+   */
+  limit_burst: number;
+  /**
+   * Tokens of prompts and answers in any 24 hours, as in force; 0 = no limit.
+   */
+  limit_tokens_day: number;
+  /**
+   * Requests that have not ended, as in force; 0 = no limit.
+   */
+  max_queued: number;
+  /**
+   * Requests that run at once, as in force; 0 = no limit.
+   */
+  max_concurrent: number;
+  /**
+   * Its share of a model's slots beside other keys that wait: twice the weight gets twice the time; 0 = 1.
+   */
+  weight: number;
+  /**
+   * Names of those limits that the key does not set itself: they are the plan's, or none.
+   */
+  inherited: string[];
+  expires_at: string | null;
+  /**
+   * To within a minute.
+   */
+  last_used_at: string | null;
   created_at: string;
-  started_at: string | null;
-  completed_at: string | null;
-  run_at: string | null;
-  deadline: string | null;
+  revoked_at: string | null;
+  /**
+   * Until then the secret before the last rotation is accepted as well; null = there is none.
+   */
+  previous_secret_until?: string | null;
+  key: string;
 }
 export interface ServiceTokenList {
   items: ServiceToken[];
@@ -2722,6 +2840,52 @@ export interface Upstream {
    * null for those of the settings.
    */
   created_at: string | null;
+}
+/**
+ * What the requests of one hour came to.
+ */
+export interface UsageHour {
+  /**
+   * Its beginning, in UTC.
+   */
+  hour: string;
+  /**
+   * Created in this hour.
+   */
+  requests: number;
+  completed: number;
+  failed: number;
+  cancelled: number;
+  expired: number;
+  prompt_tokens: number;
+  completion_tokens: number;
+}
+/**
+ * Requests by the hour in which they were created, oldest first; every hour is there.
+ */
+export interface Usage {
+  /**
+   * The beginning of the first hour.
+   */
+  since: string;
+  until: string;
+  /**
+   * Whose they are; null = of all keys.
+   */
+  key: string | null;
+  hours: UsageHour[];
+  total: {
+    /**
+     * Created in this hour.
+     */
+    requests: number;
+    completed: number;
+    failed: number;
+    cancelled: number;
+    expired: number;
+    prompt_tokens: number;
+    completion_tokens: number;
+  };
 }
 export interface UserList {
   items: User[];

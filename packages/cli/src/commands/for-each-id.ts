@@ -49,7 +49,7 @@ export async function forEachId<T>(
       changed.push(item);
       if (out.format === 'jsonl') out.print(jsonLine(item));
       else if (out.format === 'name') out.print(oneLine(id));
-      else if (out.format === 'table' || out.format === 'wide')
+      else if (out.format === 'table' || out.format === 'wide' || out.format === 'csv')
         out.print(`${noun}/${oneLine(id)} ${typeof done === 'string' ? done : oneLine(done(item))}`);
     } catch (error) {
       failures.push(sayFailure(context, `${noun}/${id}`, error));

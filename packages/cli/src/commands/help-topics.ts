@@ -16,6 +16,7 @@ const TOPICS: Readonly<Record<string, () => string>> = {
   json    one document; a list is {"items": [...], "next_cursor": ...}. Errors are JSON on stderr too.
   jsonl   one object a line, written as it comes
   yaml    as json
+  csv     a line of titles, then one line a row, as RFC 4180 has it
   name    ids only, for xargs and for:  fila keys suspend -
 
 Text of others (prompts, answers, names) cannot move your cursor or change your colours: control characters are shown

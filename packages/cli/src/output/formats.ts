@@ -1,4 +1,5 @@
 /** Prints things in the format that was asked for; `json` and `jsonl` are exact, the rest is made safe for terminals. */
+import { csvLine } from './csv.ts';
 import type { Out } from './out.ts';
 import { escapeUnsafe, isSafe, oneLine } from './plain-text.ts';
 import { fieldLines, tabbedLines, tableLines, type Cell, type Column } from './table.ts';
@@ -30,7 +31,11 @@ export async function printData(out: Out, value: unknown): Promise<boolean> {
 export async function printOne<T>(out: Out, item: T, view: View<T>): Promise<void> {
   if (await printData(out, item)) return;
   if (out.format === 'name') out.print(oneLine(view.name(item)));
-  else for (const line of fieldLines(view.fields(item), out)) out.print(line);
+  else if (out.format === 'csv') {
+    const fields = view.fields(item);
+    out.print(csvLine(fields.map(([label]) => label)));
+    out.print(csvLine(fields.map(([, { exact }]) => exact)));
+  } else for (const line of fieldLines(view.fields(item), out)) out.print(line);
 }
 
 export interface ListPrinter<T> {
@@ -44,16 +49,20 @@ export function listPrinter<T>(
   out: Out,
   { columns, name }: { columns: readonly Column<T>[]; name: (item: T) => string },
 ): ListPrinter<T> {
-  const chosen = out.format === 'wide' ? columns : columns.filter((column) => !column.wide);
+  const chosen =
+    out.format === 'wide' || out.format === 'csv' ? columns : columns.filter((column) => !column.wide);
   const kept: T[] = [];
   const linesOfPage: ((items: readonly T[]) => string[]) | undefined =
     out.format === 'jsonl'
       ? (items) => items.map(jsonLine)
       : out.format === 'name'
         ? (items) => items.map((item) => oneLine(name(item)))
-        : isTabbed(out)
-          ? (items) => tabbedLines(chosen, items)
-          : undefined;
+        : out.format === 'csv'
+          ? (items) => items.map((item) => csvLine(chosen.map(({ cell }) => cell(item).exact)))
+          : isTabbed(out)
+            ? (items) => tabbedLines(chosen, items)
+            : undefined;
+  if (out.format === 'csv') out.print(csvLine(chosen.map(({ header }) => header.toLowerCase())));
   return {
     page: (items) => {
       if (!linesOfPage) kept.push(...items);

@@ -1,7 +1,7 @@
 /** A real HTTP server that answers as a test says, and remembers what it was asked; for tests. */
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { ApiKey, DeadLetterDetails, Operation, Request } from '@fila/sdk';
+import type { ApiKey, DeadLetterDetails, Operation, Request, RequestEntry } from '@fila/sdk';
 
 export interface SeenCall {
   /** "POST /api/v1/requests", without the query. */
@@ -112,6 +112,33 @@ export function someRequest(changes: Partial<Request> = {}): Request {
     created_at: '2026-11-20T08:00:00.000Z',
     started_at: null,
     completed_at: null,
+    run_at: null,
+    deadline: null,
+    retry_of: null,
+    retried_as: null,
+    ...changes,
+  };
+}
+
+export function someEntry(changes: Partial<RequestEntry> = {}): RequestEntry {
+  return {
+    id: 'req_0000000000000000000000000a',
+    key_id: 'key_0000000000000000000000000a',
+    key_name: 'shop',
+    status: 'completed',
+    model: 'llama3:8b',
+    queue: 'default',
+    priority: 5,
+    degraded: false,
+    attempts: 1,
+    upstream: 'http://gpu1:11434',
+    error_code: null,
+    prompt_tokens: 5,
+    completion_tokens: 7,
+    processing_time: 1200,
+    created_at: '2026-11-20T08:00:00.000Z',
+    started_at: '2026-11-20T08:00:01.000Z',
+    completed_at: '2026-11-20T08:00:02.000Z',
     run_at: null,
     deadline: null,
     retry_of: null,

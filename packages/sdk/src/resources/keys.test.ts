@@ -34,6 +34,18 @@ describe('fila.keys', () => {
     for (const { headers } of server.calls) expect(headers.authorization).toBe(`Bearer ${ADMIN_TOKEN}`);
   });
 
+  it('rotates once, whatever comes back: a second time would end the overlap of the first', async () => {
+    const json = { ...aKey(), key: 'fila_live_new', previous_secret_until: '2026-11-21T08:00:00.000Z' };
+    const server = await scriptedServer([{ json }, aProblem(503, 'unavailable')]);
+    const { keys } = aClient(server.url).fila;
+    expect(await keys.rotate(KEY_ID, { overlap_seconds: 60 })).toEqual(json);
+    await expect(keys.rotate(KEY_ID)).rejects.toMatchObject({ code: 'unavailable' });
+    expect(server.calls.map(({ method, url }) => `${method} ${url}`)).toEqual([
+      `POST ${KEYS}/${KEY_ID}/rotate?overlap_seconds=60`,
+      `POST ${KEYS}/${KEY_ID}/rotate`,
+    ]);
+  });
+
   it('lists page by page', async () => {
     const server = await scriptedServer([
       { json: { items: [aKey({ name: 'a' })], next_cursor: 'c1' } },

@@ -8,6 +8,8 @@ import type {
   CreateApiKey,
   CreatedApiKey,
   ListApiKeysQuery,
+  RotateApiKeyQuery,
+  RotatedApiKey,
   UpdateApiKey,
 } from '../types.generated.ts';
 
@@ -41,6 +43,12 @@ export interface Keys {
    */
   update(id: string, body: UpdateApiKey, options?: CallOptions): FilaPromise<ApiKey>;
   /**
+   * Gives a key a new secret, which is shown this once; the one before is accepted as well until the overlap is over.
+   * Not repeated by itself: a second rotation would end the overlap of the first.
+   * @example const { key } = await fila.keys.rotate('key_…', { overlap_seconds: 3600 });
+   */
+  rotate(id: string, query?: RotateApiKeyQuery, options?: CallOptions): FilaPromise<RotatedApiKey>;
+  /**
    * The key is refused until it is resumed.
    * @example await fila.keys.suspend('key_…');
    */
@@ -67,6 +75,8 @@ export function createKeys(send: Send): Keys {
       ),
     get: (id, options) => send({ method: 'GET', path: KEY, id, as: 'admin' }, options),
     update: (id, body, options) => send({ method: 'PUT', path: KEY, id, as: 'admin', body }, options),
+    rotate: (id, query, options) =>
+      send({ method: 'POST', path: `${KEY}/rotate`, id, as: 'admin', query }, { maxRetries: 0, ...options }),
     suspend: (id, options) => send({ method: 'POST', path: `${KEY}/suspend`, id, as: 'admin' }, options),
     resume: (id, options) => send({ method: 'POST', path: `${KEY}/resume`, id, as: 'admin' }, options),
     revoke: (id, options) => send({ method: 'DELETE', path: KEY, id, as: 'admin' }, options),

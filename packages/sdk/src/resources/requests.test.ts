@@ -63,6 +63,21 @@ describe('fila.requests', () => {
     expect(asked(server.calls)).toEqual(['GET /api/v1/requests?status=failed&model=a%20b%26c&limit=2']);
   });
 
+  it('lists those of all keys with the admin token, page by page', async () => {
+    const server = await scriptedServer([
+      { json: { items: [{ id: 'req_b' }], next_cursor: 'req_b' } },
+      { json: { items: [{ id: 'req_a' }], next_cursor: null } },
+    ]);
+    const ids: string[] = [];
+    for await (const { id } of aClient(server.url).fila.requests.listAll({ key: 'key_a' })) ids.push(id);
+    expect(ids).toEqual(['req_b', 'req_a']);
+    expect(asked(server.calls)).toEqual([
+      'GET /api/v1/admin/requests?key=key_a',
+      'GET /api/v1/admin/requests?key=key_a&cursor=req_b',
+    ]);
+    for (const { headers } of server.calls) expect(headers.authorization).toBe(`Bearer ${ADMIN_TOKEN}`);
+  });
+
   it('goes through all pages, asking only for what the loop reaches, and again from the start', async () => {
     const pages: Record<string, unknown> = {
       '/api/v1/requests?limit=2': {

@@ -7,10 +7,10 @@ import type {
   ListAllRequestsQuery,
   ListRequestsQuery,
   Request,
+  RequestEntry,
+  RequestEntryList,
   RequestExplanation,
   RequestList,
-  RequestSummary,
-  RequestSummaryList,
 } from '../types.generated.ts';
 import { streamRequest, type StreamEvent, type Streaming, type StreamOptions } from './stream.ts';
 import { waitDeadlineMs, waitUntilFinal, type WaitOptions } from './wait.ts';
@@ -52,20 +52,20 @@ export interface Requests {
    */
   list(query?: ListRequestsQuery, options?: CallOptions): Listing<Request, RequestList>;
   /**
+   * Those of all keys, newest first, without what was asked and answered, for an operator. Needs the admin token.
+   * @example for await (const { key_id, model } of fila.requests.listAll({ status: 'failed' })) console.log(key_id, model);
+   */
+  listAll(query?: ListAllRequestsQuery, options?: CallOptions): Listing<RequestEntry, RequestEntryList>;
+  /**
    * Stops a request that is not final.
    * @example await fila.requests.cancel('req_…');
    */
   cancel(id: string, options?: CallOptions): FilaPromise<Request>;
   /**
-   * Requests of all keys without their content, newest first; needs the admin token.
-   * @example for await (const { id, key_name } of fila.requests.listAll({ status: 'processing' })) console.log(id, key_name);
-   */
-  listAll(query?: ListAllRequestsQuery, options?: CallOptions): Listing<RequestSummary, RequestSummaryList>;
-  /**
    * Cancels a request of any key; needs the admin token.
    * @example await fila.requests.cancelAny('req_…');
    */
-  cancelAny(id: string, options?: CallOptions): FilaPromise<RequestSummary>;
+  cancelAny(id: string, options?: CallOptions): FilaPromise<RequestEntry>;
   /**
    * Waits until a request is completed, failed, cancelled or expired: look at `status`. A broker that restarts
    * meanwhile is waited for.
@@ -121,14 +121,14 @@ export function createRequests(send: Send, streaming: Streaming): Requests {
           options,
         ),
       ),
-    cancel: (id, options) => send({ method: 'POST', path: `${REQUEST}/cancel`, id, as: 'client' }, options),
     listAll: (query, options) =>
       listing((cursor = query?.cursor) =>
-        send<RequestSummaryList>(
-          { method: 'GET', path: ALL, as: 'admin', query: { ...query, cursor } },
+        send<RequestEntryList>(
+          { method: 'GET', path: '/api/v1/admin/requests', as: 'admin', query: { ...query, cursor } },
           options,
         ),
       ),
+    cancel: (id, options) => send({ method: 'POST', path: `${REQUEST}/cancel`, id, as: 'client' }, options),
     cancelAny: (id, options) =>
       send({ method: 'POST', path: `${ALL}/{id}/cancel`, id, as: 'admin' }, options),
     explain: (id, options) =>

@@ -1,4 +1,5 @@
 /** Reads rows: by id, many ids in one statement, and lists of one key. */
+import { setImmediate as othersTurn } from 'node:timers/promises';
 import { failpoint } from '../../kernel/failpoints.ts';
 import {
   STATE,
@@ -7,13 +8,15 @@ import {
   type FactsRow,
   type ListFilter,
   type RequestRow,
+  type StateUsage,
+  type UsageRange,
 } from './ledger.ts';
 import type { SqlRunner, SqlValue } from './sql-runner.ts';
 
-const COLUMNS =
+const BARE_COLUMNS =
   'id, lane_id, first_lane_id, key_id, state, priority, attempts, created_at, started_at, completed_at, run_at, deadline_at, ' +
-  'processing_ms, prompt_tokens, completion_tokens, upstream, error_code, metadata, result, error, ' +
-  'callback, retry_of, retried_as, retry_note, discarded_at, discard_reason, deliveries, fence';
+  'processing_ms, prompt_tokens, completion_tokens, upstream, error_code, retry_of, retried_as, discarded_at, deliveries, fence';
+const COLUMNS = `${BARE_COLUMNS}, metadata, result, error, callback, retry_note, discard_reason`;
 
 const FACTS =
   'id, lane_id, key_id, state, attempts, created_at, completed_at, error_code, metadata, callback';
@@ -52,32 +55,50 @@ export function ledgerReads(sql: SqlRunner) {
     }
   }
 
-  /**
-   * Few among many: from the newest back, all of the table would be read for a page of them. Their ids come from an
-   * index, a window at a time, and only these rows are looked at.
-   */
-  async function listFailed({ keyId, model, ...filter }: ListFilter): Promise<RequestRow[]> {
+  type NextIds = (before: string | undefined) => Promise<string[]>;
+
+  /** A window of ids at a time, of which only the rows that match are read; others get their turn between windows. */
+  async function inWindows(filter: ListFilter, nextIds: NextIds): Promise<RequestRow[]> {
     const found: RequestRow[] = [];
     for (let { before } = filter; ;) {
-      const lanes = conditions({ limit: WINDOW, before, model });
+      const ids = await nextIds(before);
+      if (ids.length > 0) found.push(...(await listThese(ids, { ...filter, before: undefined })));
+      if (found.length >= filter.limit) return found.slice(0, filter.limit);
+      if (ids.length < WINDOW) return found;
+      before = ids.at(-1);
+      await othersTurn();
+    }
+  }
+
+  /** Few among many: from the newest back, all of the table would be read for a page of them. Their ids come from an index. */
+  const listFailed = ({ keyId, model, ...filter }: ListFilter): Promise<RequestRow[]> =>
+    inWindows(filter, async (before) => {
+      const lanes = conditions({ limit: WINDOW, before, model, from: filter.from });
       add(lanes, 'lane_id IN (SELECT id FROM lanes WHERE key_id = ?)', keyId);
       const failed = `lane_id IN (SELECT id FROM lanes) AND state = ${STATE.failed}`;
       const window = await sql.all<{ id: string }>(
         `SELECT id FROM requests ${sql.byLaneAndState} WHERE ${failed} AND ${lanes.where.join(' AND ')} ORDER BY id DESC LIMIT ${WINDOW}`,
         lanes.values,
       );
-      const ids = window.map((row) => row.id);
-      if (ids.length > 0) found.push(...(await listThese(ids, { ...filter, before: undefined })));
-      if (found.length >= filter.limit) return found.slice(0, filter.limit);
-      if (ids.length < WINDOW) return found;
-      before = ids.at(-1);
-    }
-  }
+      return window.map((row) => row.id);
+    });
+
+  /** Of all keys, which may be millions: no statement looks at more than a window of them. */
+  const listBare = (filter: ListFilter): Promise<RequestRow[]> =>
+    inWindows(filter, async (before) => {
+      const { keyId, from } = filter;
+      const { where, values } = conditions({ limit: WINDOW, before, from, keyId });
+      const window = await sql.all<{ id: string }>(
+        `SELECT id FROM requests WHERE ${where.join(' AND ')} ORDER BY id DESC LIMIT ${WINDOW}`,
+        values,
+      );
+      return window.map((row) => row.id);
+    });
 
   async function listThese(ids: readonly string[], filter: ListFilter): Promise<RequestRow[]> {
     const { where, values } = conditions(filter);
     const rows = await sql.all<StoredRow>(
-      `SELECT ${COLUMNS} FROM requests WHERE id IN (${ids.map(() => '?').join(',')}) AND ${where.join(' AND ')}
+      `SELECT ${columnsOf(filter)} FROM requests WHERE id IN (${ids.map(() => '?').join(',')}) AND ${where.join(' AND ')}
        ORDER BY id DESC LIMIT ${Math.trunc(filter.limit)}`,
       [...ids, ...values],
     );
@@ -108,12 +129,28 @@ export function ledgerReads(sql: SqlRunner) {
 
     async list(filter: ListFilter): Promise<RequestRow[]> {
       if (isOfFailed(filter)) return listFailed(filter);
+      if (filter.isBare) return listBare(filter);
       const { where, values } = conditions(filter);
       const rows = await sql.all<StoredRow>(
         `SELECT ${COLUMNS} FROM requests WHERE ${where.join(' AND ')} ORDER BY id DESC LIMIT ${Math.trunc(filter.limit)}`,
         values,
       );
       return rows.map(toRow);
+    },
+
+    async usage({ keyId, from, before }: UsageRange): Promise<StateUsage[]> {
+      const { where, values } = conditions({ keyId, from, before, limit: 0 });
+      const rows = await sql.all<StoredRow>(
+        `SELECT state, COUNT(*) AS n, COALESCE(SUM(prompt_tokens), 0) AS p, COALESCE(SUM(completion_tokens), 0) AS c
+         FROM requests WHERE ${where.join(' AND ')} GROUP BY state`,
+        values,
+      );
+      return rows.map(({ state, n, p, c }) => ({
+        state: stateOf(Number(state)),
+        count: Number(n),
+        promptTokens: Number(p),
+        completionTokens: Number(c),
+      }));
     },
 
     async body(id: string): Promise<Buffer | null> {
@@ -174,6 +211,7 @@ function conditions(filter: ListFilter): Conditions {
   const all: Conditions = { where: ['1 = 1'], values: [] };
   add(all, 'key_id = ?', filter.keyId);
   add(all, 'id < ?', filter.before);
+  add(all, 'id >= ?', filter.from);
   add(all, 'error_code = ?', filter.errorCode);
   add(all, 'created_at >= ?', filter.createdAfter);
   add(all, 'created_at < ?', filter.createdBefore);
@@ -183,6 +221,10 @@ function conditions(filter: ListFilter): Conditions {
   if (filter.isDeadLetter)
     all.where.push(`state = ${STATE.failed} AND discarded_at IS NULL AND retried_as IS NULL`);
   return all;
+}
+
+function columnsOf({ isBare }: ListFilter): string {
+  return isBare === true ? BARE_COLUMNS : COLUMNS;
 }
 
 function isOfFailed({ isDeadLetter, states }: ListFilter): boolean {
@@ -203,7 +245,7 @@ function toFacts(row: StoredRow): FactsRow {
 function toRow(row: StoredRow): RequestRow {
   const number = (name: string): number | null => (row[name] === null ? null : Number(row[name]));
   const text = (name: string): string | null => (row[name] === null ? null : String(row[name]));
-  const blob = (name: string): Buffer | null => row[name] as Buffer | null;
+  const blob = (name: string): Buffer | null => (row[name] ?? null) as Buffer | null;
   return {
     id: String(row['id']),
     laneId: Number(row['lane_id']),

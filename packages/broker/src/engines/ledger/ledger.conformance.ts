@@ -348,6 +348,40 @@ export function describeLedger(name: string, make: () => Promise<Ledger>): void 
       expect(await list({ states: ['pending', 'delayed'], model: 'listed' })).toHaveLength(6);
     });
 
+    it('lists from an id on, and bare without anything that is sealed', async () => {
+      const keyId = newId('key');
+      const laneId = await ledger.lanes.idOf({ queue: 'default', keyId, band: 2, model: 'bare' });
+      const ids: string[] = [];
+      for (let i = 0; i < 3; i++)
+        ids.push(await insert(laneId, { keyId, metadata: Buffer.from('sealed'), createdAt: 1_000 + i }));
+      const [one] = await claim(laneId, 1);
+      await ledger.settle(completed(one!, { promptTokens: 5, completionTokens: 7 }));
+      const [whole] = await ledger.list({ keyId, limit: 9, states: ['completed'] });
+      const [bare] = await ledger.list({ keyId, limit: 9, states: ['completed'], isBare: true });
+      expect(whole!.result).not.toBeNull();
+      expect(bare).toEqual({ ...whole, metadata: null, result: null });
+      const listed = await ledger.list({ keyId, limit: 9, from: ids[1] });
+      expect(listed.map(({ id }) => id)).toEqual([ids[2], ids[1]]);
+    });
+
+    it('counts what the requests of a range of ids came to, by state', async () => {
+      const keyId = newId('key');
+      const laneId = await ledger.lanes.idOf({ queue: 'default', keyId, band: 2, model: 'used' });
+      const ids: string[] = [];
+      for (let i = 0; i < 4; i++) ids.push(await insert(laneId, { keyId }));
+      const [one] = await claim(laneId, 1);
+      await ledger.settle(completed(one!, { promptTokens: 5, completionTokens: 7 }));
+      const usage = async (from: string, before: string) =>
+        (await ledger.usage({ keyId, from, before })).sort((a, b) => a.count - b.count);
+      expect(await usage(ids[0]!, ids[3]!)).toEqual([
+        { state: 'completed', count: 1, promptTokens: 5, completionTokens: 7 },
+        { state: 'pending', count: 2, promptTokens: 0, completionTokens: 0 },
+      ]);
+      expect(await usage(ids[3]!, 'req_z')).toMatchObject([{ state: 'pending', count: 1 }]);
+      const all = await ledger.usage({ from: ids[0]!, before: ids[3]! });
+      expect(all.reduce((sum, { count }) => sum + count, 0)).toBeGreaterThanOrEqual(3);
+    });
+
     it('rejects one bad write and commits its neighbours', async () => {
       const laneId = await lane();
       const good = [row(laneId), row(laneId)];

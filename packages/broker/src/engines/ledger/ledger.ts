@@ -36,6 +36,8 @@ export interface Ledger {
   body(id: string): Promise<Buffer | null>;
   /** Newest first. */
   list(filter: ListFilter): Promise<RequestRow[]>;
+  /** What the requests of these ids came to, by state; an indexed range. */
+  usage(range: UsageRange): Promise<StateUsage[]>;
   /** Failed attempts of a request, oldest first. */
   attempts(id: string): Promise<AttemptRow[]>;
   /** How many rows are pending in each of these lanes; no more than `most` are counted. */
@@ -301,7 +303,24 @@ export interface AttemptRow {
   readonly endedAt: number;
 }
 
+export interface UsageRange {
+  /** Absent: of every key. */
+  readonly keyId?: string;
+  /** Ids from this one on, and below that one. */
+  readonly from: string;
+  readonly before: string;
+}
+
+export interface StateUsage {
+  readonly state: State;
+  readonly count: number;
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+}
+
 export interface ListFilter {
+  /** Without what is sealed: these parts are null in the rows. */
+  readonly isBare?: boolean;
   /** Absent: of every key. */
   readonly keyId?: string;
   readonly errorCode?: string;
@@ -310,6 +329,8 @@ export interface ListFilter {
   readonly limit: number;
   /** Only ids below this one: where the page before ended. */
   readonly before?: string;
+  /** Only ids from this one on. */
+  readonly from?: string;
   readonly states?: readonly State[];
   readonly model?: string;
   readonly queue?: string;

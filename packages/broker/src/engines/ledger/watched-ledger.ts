@@ -38,7 +38,9 @@ export function watchedLedger(
     find: (id) => soon(() => ledger.find(id)),
     facts: (ids) => watched(() => ledger.facts(ids)),
     body: (id) => soon(() => ledger.body(id)),
-    list: (filter) => soon(() => ledger.list(filter)),
+    // Through all that is stored, in small steps, is no sign of a database that hangs.
+    list: (filter) => (filter.isBare ? watched : soon)(() => ledger.list(filter)),
+    usage: (range) => watched(() => ledger.usage(range)),
     attempts: (id) => soon(() => ledger.attempts(id)),
     waiting: (laneIds, most) => soon(() => ledger.waiting(laneIds, most)),
     line: (laneId, most) => soon(() => ledger.line(laneId, most)),

@@ -1,5 +1,6 @@
 /** Whether the daemon lives, and whether it may be given work. */
 import type { FastifyInstance } from 'fastify';
+import manifest from '../../../package.json' with { type: 'json' };
 import type { Readiness } from '../../kernel/contract.generated.ts';
 import type { Health } from './health.ts';
 
@@ -37,7 +38,9 @@ export function healthRoutes(health: Health) {
       handler: async (request, reply): Promise<Readiness> => {
         const { status, checks } = await health.check();
         if (status === 'down') void reply.code(503).header('retry-after', 1);
-        return request.query.verbose === undefined ? { status } : { status, checks };
+        return request.query.verbose === undefined
+          ? { status }
+          : { status, version: manifest.version, checks };
       },
     });
   };

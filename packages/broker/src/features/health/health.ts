@@ -18,7 +18,7 @@ export interface HealthCheck {
 }
 
 export interface Health {
-  check(): Promise<Required<Readiness>>;
+  check(): Promise<Required<Pick<Readiness, 'status' | 'checks'>>>;
   /** From now on: not ready. */
   stopping(): void;
 }

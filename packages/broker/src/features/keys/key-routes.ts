@@ -5,6 +5,7 @@ import type {
   Authentication,
   CreateApiKey,
   ListApiKeysQuery,
+  RotateApiKeyQuery,
   UpdateApiKey,
 } from '../../kernel/contract.generated.ts';
 import { fail } from '../../kernel/errors.ts';
@@ -132,6 +133,25 @@ export function keyRoutes({ keys, keyOf }: KeyRouteDeps) {
         response: key('The revoked key.'),
       },
       handler: (request) => keys.revoke(request.params.id),
+    });
+    app.post<WithId & { Querystring: RotateApiKeyQuery }>(`${PATH}/:id/rotate`, {
+      config: acting('rotate'),
+      schema: {
+        tags,
+        operationId: 'rotateApiKey',
+        summary: 'Give a key a new secret',
+        description:
+          'The secret before is accepted as well until the overlap is over; one before that no more. The webhook secret stays.',
+        params: ID,
+        querystring: { $ref: 'RotateApiKeyQuery#' },
+        response: {
+          200: {
+            description: 'The key and its new secret, which is shown this once.',
+            $ref: 'RotatedApiKey#',
+          },
+        },
+      },
+      handler: (request) => keys.rotate(request.params.id, request.query.overlap_seconds),
     });
     app.post<WithId>(`${PATH}/:id/suspend`, {
       config: acting('suspend'),

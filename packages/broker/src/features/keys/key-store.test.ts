@@ -13,7 +13,8 @@ const NOW = 1_800_000_000_123;
 function newKey(more: Partial<StoredKey> = {}): StoredKey {
   return {
     ...{ id: newId('key'), name: 'Intranet ção 🔑', prefix: 'fila_live_abcdefgh', status: 'active' },
-    ...{ secretHash: randomBytes(32), webhookSecret: randomBytes(80), pepperVersion: 1, flags: 0 },
+    ...{ secretHash: randomBytes(32), previousHash: null, previousUntil: null },
+    ...{ webhookSecret: randomBytes(80), pepperVersion: 1, flags: 0 },
     ...{ limitMinute: 1, limitHour: 0, limitDay: 1_000_000_000, limitBurst: 0, limitTokensDay: null },
     ...{ plan: 'gold', maxQueued: null, maxConcurrent: 3, weight: null },
     ...{ expiresAt: NOW + 1, lastUsedAt: null, createdAt: NOW, revokedAt: null },
@@ -37,7 +38,7 @@ function describeKeyStore(name: string, open: () => Promise<Database>): void {
     it('come back exactly as they were stored, by hash and by id', async () => {
       const key = await inserted();
       const bare = await inserted({ expiresAt: null });
-      expect(await store.byHash(key.secretHash)).toEqual(key);
+      expect(await store.byHash(key.secretHash, NOW)).toEqual(key);
       expect(await store.byId(key.id)).toEqual(key);
       expect(await store.byId(bare.id)).toEqual(bare);
     });
@@ -67,7 +68,7 @@ function describeKeyStore(name: string, open: () => Promise<Database>): void {
       const { secretHash } = await inserted();
       const almost = Buffer.from(secretHash);
       almost[31]! ^= 1;
-      expect(await store.byHash(almost)).toBeNull();
+      expect(await store.byHash(almost, NOW)).toBeNull();
       expect(await store.byId(newId('key'))).toBeNull();
     });
 
@@ -100,6 +101,34 @@ function describeKeyStore(name: string, open: () => Promise<Database>): void {
         store.change(id, { status: 'suspended' }, ['active']),
       ]);
       expect(changes.filter(Boolean)).toHaveLength(1);
+    });
+
+    it('are found by the secret before the last rotation until that is over', async () => {
+      const key = await inserted();
+      const secret = {
+        ...{ secretHash: randomBytes(32), prefix: 'fila_live_rotated', pepperVersion: 1 },
+        ...{ previousHash: key.secretHash, previousUntil: NOW + 1_000 },
+      };
+      expect(await store.rotate(key.id, key.secretHash, secret)).toBe(true);
+      const rotated = { ...key, ...secret };
+      expect(await store.byHash(secret.secretHash, NOW + 5_000)).toEqual(rotated);
+      expect(await store.byHash(key.secretHash, NOW + 999)).toEqual(rotated);
+      expect(await store.byHash(key.secretHash, NOW + 1_000)).toBeNull();
+    });
+
+    it('are rotated by one of two at the same moment, and by nobody once they are revoked', async () => {
+      const { id, secretHash } = await inserted();
+      const secret = (): Parameters<KeyStore['rotate']>[2] => ({
+        ...{ secretHash: randomBytes(32), prefix: 'fila_live_rotated', pepperVersion: 1 },
+        ...{ previousHash: null, previousUntil: null },
+      });
+      const both = await Promise.all([
+        store.rotate(id, secretHash, secret()),
+        store.rotate(id, secretHash, secret()),
+      ]);
+      expect(both.filter(Boolean)).toHaveLength(1);
+      const revoked = await inserted({ status: 'revoked' });
+      expect(await store.rotate(revoked.id, revoked.secretHash, secret())).toBe(false);
     });
 
     it('are listed newest first, page by page, by state', async () => {

@@ -10,6 +10,9 @@ export interface StoredKey extends OwnLimits {
   readonly name: string;
   readonly prefix: string;
   readonly secretHash: Buffer;
+  /** The secret before the last rotation, and until when it is accepted as well. */
+  readonly previousHash: Buffer | null;
+  readonly previousUntil: number | null;
   readonly pepperVersion: number;
   readonly webhookSecret: Buffer;
   readonly status: KeyStatus;
@@ -26,12 +29,20 @@ export type KeyChange = Partial<
   Pick<StoredKey, 'name' | 'status' | 'plan' | 'expiresAt' | 'revokedAt' | keyof OwnLimits>
 >;
 
+export type NewSecret = Pick<
+  StoredKey,
+  'secretHash' | 'prefix' | 'pepperVersion' | 'previousHash' | 'previousUntil'
+>;
+
 export interface KeyStore {
   insert(key: StoredKey): Promise<void>;
-  byHash(hash: Buffer): Promise<StoredKey | null>;
+  /** By the hash of its secret, or of the one before while that is accepted as well. */
+  byHash(hash: Buffer, nowMs: number): Promise<StoredKey | null>;
   byId(id: string): Promise<StoredKey | null>;
   /** Changes a key that still has one of these states; false when there is none. */
   change(id: string, change: KeyChange, from: readonly KeyStatus[]): Promise<boolean>;
+  /** Changes the secret of a key that still has this one; false when there is none. */
+  rotate(id: string, from: Buffer, to: NewSecret): Promise<boolean>;
   list(filter: { limit: number; before?: string; status?: KeyStatus }): Promise<StoredKey[]>;
   /** Those that set it themselves, or have a plan. */
   maybeLimitedInQueue(): Promise<StoredKey[]>;
@@ -52,6 +63,8 @@ export function keyStore(sequelize: Sequelize): KeyStore {
       name: { type: DataTypes.STRING(100), allowNull: false },
       prefix: { type: DataTypes.STRING(24), allowNull: false },
       secretHash: { type: DataTypes.BLOB, allowNull: false, field: 'secret_hash' },
+      previousHash: { type: DataTypes.BLOB, allowNull: true, field: 'previous_hash' },
+      previousUntil: { ...time, field: 'previous_until' },
       pepperVersion: { ...count, field: 'pepper_version' },
       webhookSecret: { type: DataTypes.BLOB, allowNull: false, field: 'webhook_secret' },
       status: { type: DataTypes.STRING(10), allowNull: false },
@@ -77,7 +90,13 @@ export function keyStore(sequelize: Sequelize): KeyStore {
     insert: async (key) => {
       await model.create({ ...asRow(key) });
     },
-    byHash: async (hash) => asKey(await model.findOne({ raw: true, where: { secretHash: hash } })),
+    byHash: async (hash, nowMs) => {
+      const previous = { previousHash: hash, previousUntil: { [Op.gt]: nowMs } };
+      return (
+        asKey(await model.findOne({ raw: true, where: { secretHash: hash } })) ??
+        asKey(await model.findOne({ raw: true, where: previous }))
+      );
+    },
     byId: async (id) => asKey(await model.findOne({ raw: true, where: { id } })),
     change: async (id, what, from) => {
       const change = asRow(what);
@@ -85,6 +104,10 @@ export function keyStore(sequelize: Sequelize): KeyStore {
       const [changed] = await model.update(change, { where });
       // MySQL does not count a row in which everything was so before.
       return changed === 1 || (await model.count({ where: { [Op.and]: [where, change] } })) === 1;
+    },
+    rotate: async (id, from, to) => {
+      const where = { id, secretHash: from, status: ['active', 'suspended'] };
+      return (await model.update(to, { where }))[0] === 1;
     },
     list: async ({ limit, before, status }) => {
       const where = { ...(before ? { id: { [Op.lt]: before } } : {}), ...(status ? { status } : {}) };
@@ -132,6 +155,7 @@ function asKey(row: unknown): StoredKey | null {
     limitMinute: ownLimit(key.limitMinute),
     limitHour: ownLimit(key.limitHour),
     limitDay: ownLimit(key.limitDay),
+    previousUntil: number(key.previousUntil),
     expiresAt: number(key.expiresAt),
     lastUsedAt: number(key.lastUsedAt),
     createdAt: Number(key.createdAt),

@@ -28,9 +28,9 @@ function watched(store: KeyStore) {
   const before = { byHash: async (): Promise<void> => {}, noteUse: async (): Promise<void> => {} };
   const watching: KeyStore = {
     ...store,
-    byHash: async (hash) => {
+    byHash: async (hash, nowMs) => {
       asked.byHash += 1;
-      const found = await store.byHash(hash);
+      const found = await store.byHash(hash, nowMs);
       await before.byHash();
       return found;
     },
@@ -76,6 +76,55 @@ describe('a key', () => {
     const { here } = open();
     const bare = await here.create({ name: 'bare' });
     expect(bare).toMatchObject({ limit_minute: 0, limit_hour: 0, limit_day: 0, expires_at: null });
+  });
+
+  it('is accepted with either secret while a rotation overlaps, and then with the new one alone', async () => {
+    const { here, there, clock, lines } = open();
+    const { id, key: old, webhook_secret } = await here.create({ name: 'a' });
+    await there.accept(old);
+    const { key, ...rotated } = await here.rotate(id, 60);
+    expect(key).not.toBe(old);
+    expect(rotated).toEqual({
+      ...(await here.get(id)),
+      prefix: key.slice(0, 18),
+      previous_secret_until: new Date(START + 60_000).toISOString(),
+    });
+    for (const broker of [here, there])
+      for (const secret of [old, key]) expect(await broker.accept(secret)).toMatchObject({ id });
+    clock.nowMs = START + 59_999;
+    expect(await there.accept(old)).toMatchObject({ id });
+    clock.nowMs = START + 60_000;
+    for (const broker of [here, there]) {
+      expect(await broker.accept(old)).toBeNull();
+      expect(await broker.accept(key)).toMatchObject({ id });
+    }
+    expect((await here.get(id)).previous_secret_until).toBeNull();
+    expect(await here.webhookSecretOf(id)).toBe(webhook_secret);
+    expect(lines.join()).not.toContain(key.slice(18));
+  });
+
+  it('without an overlap is refused with its old secret at once here, and within a second elsewhere', async () => {
+    const { here, there, clock } = open();
+    const { id, key: old } = await here.create({ name: 'a' });
+    await there.accept(old);
+    const { key } = await here.rotate(id, 0);
+    expect(await here.accept(old)).toBeNull();
+    clock.nowMs += 1_000;
+    expect(await there.accept(old)).toBeNull();
+    expect(await there.accept(key)).toMatchObject({ id });
+  });
+
+  it('that is rotated twice keeps only the last secret but one; revoked, it has none and is not rotated', async () => {
+    const { here } = open();
+    const { id, key: first } = await here.create({ name: 'a' });
+    const { key: second } = await here.rotate(id);
+    const { key: third } = await here.rotate(id);
+    expect(await here.accept(first)).toBeNull();
+    expect(await here.accept(second)).toMatchObject({ id });
+    await here.revoke(id);
+    for (const secret of [second, third]) expect(await here.accept(secret)).toBeNull();
+    await expect(here.rotate(id)).rejects.toMatchObject({ code: 'conflict' });
+    await expect(here.rotate(newId('key'))).rejects.toMatchObject({ code: 'not_found' });
   });
 
   it('is known once it was accepted, until the end of the run: who asks again is told by accept', async () => {

@@ -1,7 +1,13 @@
 /** API keys: making, checking and changing them. */
 import { createSecretKey, hash, randomBytes } from 'node:crypto';
 import type { Place, Vault } from '../../engines/vault/vault.ts';
-import type { ApiKey, CreateApiKey, CreatedApiKey, UpdateApiKey } from '../../kernel/contract.generated.ts';
+import type {
+  ApiKey,
+  CreateApiKey,
+  CreatedApiKey,
+  RotatedApiKey,
+  UpdateApiKey,
+} from '../../kernel/contract.generated.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import {
   inheritedNames,
@@ -49,6 +55,8 @@ export interface Keys extends Service {
   update(id: string, input: UpdateApiKey): Promise<ApiKey>;
   suspend(id: string): Promise<ApiKey>;
   resume(id: string): Promise<ApiKey>;
+  /** A new secret; the one before is accepted as well until the overlap is over, and one before that no more. */
+  rotate(id: string, overlapSeconds?: number): Promise<RotatedApiKey>;
   /** Final. Revoking twice is no error. */
   revoke(id: string): Promise<ApiKey>;
 }
@@ -66,6 +74,8 @@ interface KeysDeps {
 const REMEMBERED_MS = 1_000;
 const REMEMBERED_KEYS = 10_000;
 const PEPPER_VERSION = 1;
+/** As the contract promises. */
+const DEFAULT_OVERLAP_S = 86_400;
 const NOTE_USE_EVERY_MS = 10_000;
 /** Written with less precision than it is known, so that a busy key is one write a minute. */
 const USE_PRECISION_MS = 60_000;
@@ -136,7 +146,8 @@ export function createKeys({ store, vault, planLimits, clock, logger }: KeysDeps
         if (lookups.get(name) !== lookup) return key;
         if (remembered.size >= REMEMBERED_KEYS) remembered.clear();
         const until = clock.now() + REMEMBERED_MS;
-        remembered.set(name, { key, until });
+        const isPrevious = key !== null && !key.secretHash.equals(secretHash);
+        remembered.set(name, { key, until: isPrevious ? Math.min(until, key.previousUntil ?? 0) : until });
         if (key && rememberedIds.size < REMEMBERED_KEYS) rememberedIds.set(key.id, { key, until });
         return key;
       })
@@ -149,7 +160,7 @@ export function createKeys({ store, vault, planLimits, clock, logger }: KeysDeps
 
   async function readHash(secretHash: Buffer): Promise<StoredKey | null> {
     await failpoint('authenticate.lookup');
-    return store.byHash(secretHash);
+    return store.byHash(secretHash, clock.now());
   }
 
   /** What is being read now may be older than a change: nobody who comes later may be given it. */
@@ -186,6 +197,7 @@ export function createKeys({ store, vault, planLimits, clock, logger }: KeysDeps
       name: input.name,
       prefix: keyPrefix(secret),
       secretHash: hashKeySecret(pepper, secret),
+      ...{ previousHash: null, previousUntil: null },
       pepperVersion: PEPPER_VERSION,
       webhookSecret: vault.seal(webhookSecretPlace(id), Buffer.from(webhookSecret)),
       status: 'active',
@@ -201,6 +213,29 @@ export function createKeys({ store, vault, planLimits, clock, logger }: KeysDeps
     await store.insert(key);
     logger.info({ keyId: id, name: key.name }, 'key created');
     return { ...(await toWire(key)), key: secret, webhook_secret: webhookSecret };
+  }
+
+  async function rotate(id: string, overlapSeconds = DEFAULT_OVERLAP_S): Promise<RotatedApiKey> {
+    const key = await stored(id);
+    const secret = newKeySecret();
+    const isDone = await store.rotate(id, key.secretHash, {
+      secretHash: hashKeySecret(pepper, secret),
+      prefix: keyPrefix(secret),
+      pepperVersion: PEPPER_VERSION,
+      ...(overlapSeconds > 0
+        ? { previousHash: key.secretHash, previousUntil: clock.now() + overlapSeconds * 1000 }
+        : { previousHash: null, previousUntil: null }),
+    });
+    if (!isDone)
+      throw fail('conflict', {
+        detail:
+          key.status === 'revoked'
+            ? 'The key is revoked; this is not possible any more.'
+            : 'The key was changed meanwhile.',
+      });
+    forget();
+    logger.info({ keyId: id, overlapSeconds }, 'key rotated');
+    return { ...(await toWire(await stored(id))), key: secret };
   }
 
   async function checkedPlan(plan: string | null): Promise<string | null> {
@@ -253,7 +288,12 @@ export function createKeys({ store, vault, planLimits, clock, logger }: KeysDeps
   }
 
   async function toWire(key: StoredKey): Promise<ApiKey> {
-    return wireOf(key, limitsInForce(key, await planOf(key)));
+    const { previousUntil } = key;
+    const isPreviousGood = previousUntil !== null && previousUntil > clock.now();
+    return {
+      ...wireOf(key, limitsInForce(key, await planOf(key))),
+      previous_secret_until: isPreviousGood ? new Date(previousUntil).toISOString() : null,
+    };
   }
 
   return {
@@ -285,6 +325,7 @@ export function createKeys({ store, vault, planLimits, clock, logger }: KeysDeps
         },
         ['active', 'suspended'],
       ),
+    rotate,
     suspend: (id) => change(id, { status: 'suspended' }, ['active', 'suspended']),
     resume: (id) => change(id, { status: 'active' }, ['active', 'suspended']),
     revoke: async (id) => {

@@ -7,7 +7,7 @@ import { temporaryLedger } from '../../engines/ledger/testing/temporary-database
 import { ledgerHands, KEY } from '../../engines/ledger/testing/ledger-hands.ts';
 import { createServer, type Server } from '../../http/server.ts';
 import { systemClock } from '../../kernel/clock.ts';
-import type { Event, Overview, RequestSummaryList } from '../../kernel/contract.generated.ts';
+import type { Event, Overview } from '../../kernel/contract.generated.ts';
 import { newId } from '../../kernel/ids.ts';
 import { silentLogger } from '../../kernel/logger.ts';
 import { createOverview, type OverviewRoom } from './overview.ts';
@@ -19,25 +19,16 @@ const LANE: LaneName = { queue: 'default', keyId: KEY, band: 2, model: 'model-a'
 let ledger: Ledger;
 let overview: OverviewRoom;
 let server: Server;
-let cancelledWith: string[];
 let stopping: AbortController;
 const hands = ledgerHands(() => ledger);
 
 beforeEach(async () => {
   ledger = await temporaryLedger();
-  cancelledWith = [];
   stopping = new AbortController();
   overview = createOverview({
     ...{ ledger, bus: silentEventBus, clock: systemClock, run: newId('run'), eventsKept: 100 },
     limiter: { brokers: () => ({ count: 1, isFirst: true }) },
     upstreams: () => ({ states: () => [] }),
-    requests: () => ({
-      cancel: async (keyId, id) => {
-        cancelledWith.push(keyId);
-        await ledger.cancel(id, keyId);
-        return {} as never;
-      },
-    }),
   });
   await overview.start();
   server = createServer({
@@ -104,20 +95,6 @@ describe('the overview', () => {
     expect(found.models).toMatchObject([{ model: 'model-a', pending: 1 }]);
     expect(found).toMatchObject({ lanes_total: 1, broker: { brokers: 1 }, webhooks: { due: 0 } });
     expect(found.flow.seconds.accepted).toHaveLength(60);
-  });
-
-  it('lists requests of all keys without content, and cancels one in the name of its key', async () => {
-    const id = await hands.insert(await ledger.lanes.idOf(LANE));
-    const { items } = await get<RequestSummaryList>('requests?status=pending');
-    expect(items).toMatchObject([{ id, status: 'pending', key_id: KEY, model: 'model-a' }]);
-    expect(JSON.stringify(items)).not.toContain('body of');
-    const answer = await fetch(url(`requests/${id}/cancel`), { method: 'POST', headers: { authorization } });
-    expect(await answer.json()).toMatchObject({ id, status: 'cancelled' });
-    expect(cancelledWith).toEqual([KEY]);
-    const unknown = await fetch(url('requests/req_none/cancel'), {
-      ...{ method: 'POST', headers: { authorization } },
-    });
-    expect(unknown.status).toBe(404);
   });
 });
 

@@ -1,29 +1,17 @@
-/** Routes of the overview, for an operator: the picture of now, the stream of events, and requests of all keys. */
+/** Routes of the overview, for an operator: the picture of now and the stream of events. */
 import type { FastifyInstance } from 'fastify';
-import type { EventsQuery, ListAllRequestsQuery, OverviewQuery } from '../../kernel/contract.generated.ts';
+import type { EventsQuery, OverviewQuery } from '../../kernel/contract.generated.ts';
 import { fail } from '../../kernel/errors.ts';
-import type { Act } from '../audit/audit.ts';
 import { eventStream } from './event-stream.ts';
 import type { OverviewRoom } from './overview.ts';
 
 const config = { access: 'admin', permission: 'overview.read' } as const;
-const requests = { access: 'admin', permission: 'requests.read' } as const;
-const cancelling = {
-  access: 'admin',
-  permission: 'requests.cancel',
-  act: { name: 'requests.cancel', kind: 'request' } satisfies Act,
-} as const;
 const tags = ['admin'];
 const BUSIEST = 20;
 const OVERVIEW_MS = 1_000;
 const UNLIMITED = 10_000;
 /** Each has a socket and a timer. */
 const MOST_LISTENERS = 100;
-const REQUEST_ID = {
-  type: 'object',
-  required: ['id'],
-  properties: { id: { type: 'string', description: 'Id of the request.' } },
-};
 
 /** `stopping` fires when the broker stops: streams end then. */
 export function overviewRoutes({ overview, stopping }: { overview: OverviewRoom; stopping: AbortSignal }) {
@@ -85,32 +73,6 @@ export function overviewRoutes({ overview, stopping }: { overview: OverviewRoom;
           .header('x-accel-buffering', 'no')
           .send(stream);
       },
-    });
-
-    app.get<{ Querystring: ListAllRequestsQuery }>('/api/v1/admin/requests', {
-      config: requests,
-      schema: {
-        tags,
-        operationId: 'listAllRequests',
-        summary: 'List requests of all keys without their content, newest first',
-        description:
-          'A filter without an index looks at 5,000 requests a page: a page may have few items, and more after it.',
-        querystring: { $ref: 'ListAllRequestsQuery#' },
-        response: { 200: { description: 'One page.', $ref: 'RequestSummaryList#' } },
-      },
-      handler: ({ query }) => overview.requests(query),
-    });
-
-    app.post<{ Params: { id: string } }>('/api/v1/admin/requests/:id/cancel', {
-      config: cancelling,
-      schema: {
-        tags,
-        operationId: 'cancelAnyRequest',
-        summary: 'Cancel a request of any key',
-        params: REQUEST_ID,
-        response: { 200: { description: 'The request is cancelled.', $ref: 'RequestSummary#' } },
-      },
-      handler: ({ params }) => overview.cancel(params.id),
     });
   };
 }

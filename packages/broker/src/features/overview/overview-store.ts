@@ -1,5 +1,5 @@
-/** Counts what the overview shows from the database, by its indexes, and lists requests of all keys without their content. */
-import { STATE, stateOf, type SqlRunner, type SqlValue, type State } from '../../engines/ledger/ledger.ts';
+/** Counts what the overview shows from the database, by its indexes. */
+import { STATE, type SqlRunner } from '../../engines/ledger/ledger.ts';
 
 export interface LaneCount {
   pending: number;
@@ -29,53 +29,16 @@ export interface TroubledEndpoint {
   readonly disabledReason: string | null;
 }
 
-/** Times are milliseconds since 1970. */
-export interface SummaryRow {
-  readonly id: string;
-  readonly keyId: string;
-  readonly model: string;
-  readonly state: State;
-  readonly priority: number;
-  readonly attempts: number;
-  readonly upstream: string | null;
-  readonly errorCode: string | null;
-  readonly tokens: number | null;
-  readonly processingMs: number | null;
-  readonly createdAt: number;
-  readonly startedAt: number | null;
-  readonly completedAt: number | null;
-  readonly runAt: number | null;
-  readonly deadlineAt: number | null;
-}
-
-export interface SummaryFilter {
-  readonly limit: number;
-  readonly before?: string;
-  readonly states?: readonly State[];
-  readonly keyId?: string;
-  readonly model?: string;
-}
-
 export interface OverviewStore {
   lanes(): Promise<Map<number, LaneCount>>;
   /** `most` at most. */
   deadLetters(most: number): Promise<number>;
   webhooks(): Promise<WebhookCounts>;
   keyNames(ids: readonly string[]): Promise<Map<string, string>>;
-  /** Newest first; `reached` is where a next page goes on, null after the last. */
-  requests(filter: SummaryFilter): Promise<{ rows: SummaryRow[]; reached: string | null }>;
 }
 
-/** What a list without an index of its own looks at in one page. */
-const WINDOW = 5_000;
 const MOST_TROUBLED = 50;
 const NAMES_TOGETHER = 200;
-/** States with an index by lane or of their own: few among many. */
-const INDEXED: ReadonlySet<State> = new Set(['pending', 'processing', 'delayed', 'failed']);
-const SUMMARY =
-  'id, lane_id, key_id, state, priority, attempts, upstream, error_code, prompt_tokens, completion_tokens, ' +
-  'processing_ms, created_at, started_at, completed_at, run_at, deadline_at';
-
 export function overviewStore(sql: SqlRunner): OverviewStore {
   const inLanes = 'lane_id IN (SELECT id FROM lanes)';
 
@@ -126,82 +89,9 @@ export function overviewStore(sql: SqlRunner): OverviewStore {
     };
   }
 
-  async function requests(filter: SummaryFilter): Promise<{ rows: SummaryRow[]; reached: string | null }> {
-    const { states, keyId, model, before, limit } = filter;
-    const where = before === undefined ? ['1 = 1'] : ['id < ?'];
-    const values: SqlValue[] = before === undefined ? [] : [before];
-    const narrow: string[] = [];
-    const narrowed: SqlValue[] = [];
-    if (model !== undefined) {
-      narrow.push('lane_id IN (SELECT id FROM lanes WHERE model = ?)');
-      narrowed.push(model);
-    }
-    const isIndexed = states?.every((state) => INDEXED.has(state)) ?? false;
-    if (keyId !== undefined) {
-      (isIndexed ? narrow : where).push('key_id = ?');
-      (isIndexed ? narrowed : values).push(keyId);
-    }
-    const isState = states && `state IN (${states.map((state) => STATE[state]).join()})`;
-    if (isIndexed) return page(await byState(states!, { where, values, narrow, narrowed, limit }), limit);
-    if (isState) narrow.push(isState);
-    // Without an index a list looks at a window of the newest, however many match in it.
-    const newest = `SELECT ${SUMMARY} FROM requests WHERE ${where.join(' AND ')} ORDER BY id DESC LIMIT ${narrow.length > 0 ? WINDOW : limit}`;
-    const text = `SELECT * FROM (${newest}) w WHERE ${['1 = 1', ...narrow].join(' AND ')} ORDER BY id DESC LIMIT ${limit}`;
-    const rows = await sql.all<StoredRow>(text, [...values, ...narrowed]);
-    if (rows.length >= limit || narrow.length === 0) return page(rows, limit);
-    const [end] = await sql.all<{ id: string }>(
-      `SELECT id FROM requests WHERE ${where.join(' AND ')} ORDER BY id DESC LIMIT 1 OFFSET ${WINDOW - 1}`,
-      values,
-    );
-    return { ...(await page(rows, limit)), reached: end?.id ?? null };
-  }
-
-  interface Conditions {
-    readonly where: readonly string[];
-    readonly values: readonly SqlValue[];
-    readonly narrow: readonly string[];
-    readonly narrowed: readonly SqlValue[];
-    readonly limit: number;
-  }
-
-  /** One state a statement, because each has its own index on SQLite; only the newest of them are read. */
-  async function byState(states: readonly State[], asked: Conditions): Promise<StoredRow[]> {
-    const all: StoredRow[] = [];
-    for (const state of states) {
-      const conditions = [inLanes, `state = ${STATE[state]}`, ...asked.where, ...asked.narrow];
-      if (state === 'delayed') conditions.push('wake_at IS NOT NULL');
-      const ids = await sql.all<{ id: string }>(
-        `SELECT id FROM requests ${sql.byLaneAndState} WHERE ${conditions.join(' AND ')} ORDER BY id DESC LIMIT ${asked.limit}`,
-        [...asked.values, ...asked.narrowed],
-      );
-      if (ids.length === 0) continue;
-      const marks = ids.map(() => '?').join();
-      all.push(
-        ...(await sql.all<StoredRow>(
-          `SELECT ${SUMMARY} FROM requests WHERE id IN (${marks})`,
-          ids.map(({ id }) => id),
-        )),
-      );
-    }
-    return all.sort((a, b) => (a.id < b.id ? 1 : -1)).slice(0, asked.limit);
-  }
-
-  async function page(rows: readonly StoredRow[], limit: number) {
-    const models = new Map<number, string>();
-    const lanes = [...new Set(rows.map((row) => Number(row.lane_id)))];
-    if (lanes.length > 0)
-      for (const { id, model } of await sql.all<{ id: number; model: string }>(
-        `SELECT id, model FROM lanes WHERE id IN (${lanes.join()})`,
-      ))
-        models.set(Number(id), model);
-    const reached = rows.length >= limit ? rows.at(-1)!.id : null;
-    return { rows: rows.map((row) => summaryOf(row, models.get(Number(row.lane_id)) ?? '')), reached };
-  }
-
   return {
     lanes,
     webhooks,
-    requests,
     deadLetters: async (most) => {
       const [row] = await sql.all<{ n: number }>(
         `SELECT COUNT(*) AS n FROM (
@@ -226,29 +116,6 @@ export function overviewStore(sql: SqlRunner): OverviewStore {
   };
 }
 
-type StoredRow = Record<string, number | string | null> & { id: string };
-
 function numberOf(value: number | string | null | undefined): number | null {
   return value === null || value === undefined ? null : Number(value);
-}
-
-function summaryOf(row: StoredRow, model: string): SummaryRow {
-  const tokens = [numberOf(row['prompt_tokens']), numberOf(row['completion_tokens'])];
-  return {
-    id: row.id,
-    keyId: String(row['key_id']),
-    model,
-    state: stateOf(Number(row['state'])),
-    priority: Number(row['priority']),
-    attempts: Number(row['attempts']),
-    upstream: row['upstream'] as string | null,
-    errorCode: row['error_code'] as string | null,
-    tokens: tokens.every((one) => one === null) ? null : (tokens[0] ?? 0) + (tokens[1] ?? 0),
-    processingMs: numberOf(row['processing_ms']),
-    createdAt: Number(row['created_at']),
-    startedAt: numberOf(row['started_at']),
-    completedAt: numberOf(row['completed_at']),
-    runAt: numberOf(row['run_at']),
-    deadlineAt: numberOf(row['deadline_at']),
-  };
 }

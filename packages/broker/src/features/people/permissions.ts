@@ -34,6 +34,7 @@ export const PERMISSIONS = rules({
   'queues.write': { least: 'admin' },
   'overview.read': { least: 'viewer' },
   'requests.read': { least: 'viewer' },
+  'usage.read': { least: 'viewer' },
   'requests.cancel': { least: 'operator' },
   'models.read': { least: 'viewer' },
   'models.preload': { least: 'operator' },

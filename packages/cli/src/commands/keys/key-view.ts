@@ -40,6 +40,7 @@ export function keyView(nowMs: number): View<ApiKey> {
       ['limits', limitsCell(key)],
       ['expires', time(key.expires_at)],
       ['last used', time(key.last_used_at)],
+      ['old secret until', time(key.previous_secret_until ?? null)],
       ['created', time(key.created_at)],
       ['revoked', time(key.revoked_at)],
     ],

@@ -10,7 +10,7 @@ const IDS = 'ids of keys; - reads them from stdin';
 export function addKeys(program: Command, run: Run): void {
   const keys = program
     .command('keys')
-    .description('create, list, show, set, suspend, resume, revoke: API keys of client systems');
+    .description('create, list, show, set, rotate, suspend, resume, revoke: API keys of client systems');
 
   addCreate(keys, run);
   keys
@@ -41,6 +41,15 @@ export function addKeys(program: Command, run: Run): void {
   ).action((id, options, command) =>
     run(command, async (context) => (await import('./set.ts')).setKey(context, id, options)),
   );
+  keys
+    .command('rotate')
+    .description('give a key a new secret, shown this once; the one before works on until the overlap ends')
+    .argument('<id>', 'id of the key')
+    .option('--overlap <duration>', 'how long both are accepted: 0s, 12h, at most 30d', '24h')
+    .option('--out <file>', 'write the secret to a new file that only you can read, instead of stdout')
+    .action((id, options, command) =>
+      run(command, async (context) => (await import('./rotate.ts')).rotateKey(context, id, options)),
+    );
   keys
     .command('suspend')
     .description('refuse keys until they are resumed')

@@ -6,12 +6,12 @@ import { forEachId } from '../for-each-id.ts';
 export async function cancelRequests(
   context: CliContext,
   ids: readonly string[],
-  { everyKey = false }: { readonly everyKey?: boolean },
+  { allKeys = false }: { readonly allKeys?: boolean },
 ): Promise<ExitCode> {
-  const fila = await context.sdk(everyKey ? 'admin' : 'client');
+  const fila = await context.sdk(allKeys ? 'admin' : 'client');
   return forEachId(context, ids, {
     noun: 'request',
     done: 'cancelled',
-    change: async (id) => void (await (everyKey ? fila.requests.cancelAny(id) : fila.requests.cancel(id))),
+    change: async (id) => void (await (allKeys ? fila.requests.cancelAny(id) : fila.requests.cancel(id))),
   });
 }

@@ -4,11 +4,12 @@ import { keyValue, numberFrom, oneOf, wholeNumber } from '../../options.ts';
 import type { Run } from '../../program.ts';
 
 const STATUSES = ['pending', 'processing', 'completed', 'failed', 'cancelled', 'expired'] as const;
+const EXPORT_FORMATS = ['jsonl', 'json', 'csv'] as const;
 
 export function addRequests(program: Command, run: Run): void {
   const requests = program
     .command('requests')
-    .description('send, get, list, watch, cancel, explain: prompts and their answers');
+    .description('send, get, list, export, watch, cancel, explain: prompts and their answers');
 
   addSend(requests, run);
   requests
@@ -18,25 +19,26 @@ export function addRequests(program: Command, run: Run): void {
     .action((id, _options, command) =>
       run(command, async (context) => (await import('./get.ts')).getRequest(context, id)),
     );
-  requests
-    .command('list')
-    .description('list own requests, newest first')
-    .option('--status <status>', `only ${STATUSES.join(', ')}`, oneOf(STATUSES))
-    .option('--model <model>', 'only those of one model')
-    .option('--queue <name>', 'only those of one queue')
-    .option('--since <when>', 'made after: 1h, 2d, 2027-01-01 or 2027-01-01T14:00Z')
-    .option('--until <when>', 'made before, in the same forms')
+  addFilters(requests.command('list').description('list own requests, or those of all keys, newest first'))
     .option('--limit <n>', 'requests of one page', wholeNumber(1, 100), 50)
     .option('--cursor <cursor>', 'start where the page before ended')
     .option('--all', 'every page')
-    .option('--every-key', 'requests of all keys, without their content; needs the admin token')
-    .option('--key <id>', 'with --every-key: only those of one key')
     .action((options, command) =>
-      run(command, async (context) =>
-        options.everyKey
-          ? (await import('./list-every-key.ts')).listEveryKey(context, options)
-          : (await import('./list.ts')).listRequests(context, options),
-      ),
+      run(command, async (context) => (await import('./list.ts')).listRequests(context, options)),
+    );
+  addFilters(
+    requests
+      .command('export')
+      .description('write all own requests, or the rows of all keys, to a file or stdout'),
+  )
+    .option('--format <format>', EXPORT_FORMATS.join(', '), oneOf(EXPORT_FORMATS), 'jsonl')
+    .option('--file <path>', 'a new file that only you can read; - is stdout', '-')
+    .addHelpText(
+      'after',
+      '\nOwn requests come with their answers; those of all keys without anything that was asked or answered.',
+    )
+    .action((options, command) =>
+      run(command, async (context) => (await import('./export.ts')).exportRequests(context, options)),
     );
   requests
     .command('watch')
@@ -54,7 +56,7 @@ export function addRequests(program: Command, run: Run): void {
     .command('cancel')
     .description('stop requests that are not final')
     .argument('<id...>', 'ids of requests; - reads them from stdin')
-    .option('--every-key', 'also of other keys; needs the admin token')
+    .option('--all-keys', 'also of other keys; needs the admin token')
     .action((ids, options, command) =>
       run(command, async (context) => (await import('./cancel.ts')).cancelRequests(context, ids, options)),
     );
@@ -65,6 +67,18 @@ export function addRequests(program: Command, run: Run): void {
     .action((id, _options, command) =>
       run(command, async (context) => (await import('./explain.ts')).explainRequest(context, id)),
     );
+}
+
+/** What `list` and `export` choose by. */
+function addFilters(command: Command): Command {
+  return command
+    .option('--all-keys', 'those of all keys (admin token)')
+    .option('--key <id>', 'those of one key (admin token)')
+    .option('--status <status>', `only ${STATUSES.join(', ')}`, oneOf(STATUSES))
+    .option('--model <model>', 'only those of one model')
+    .option('--queue <name>', 'only those of one queue')
+    .option('--since <when>', 'made after: 1h, 2d, 2027-01-01 or 2027-01-01T14:00Z')
+    .option('--until <when>', 'made before, in the same forms');
 }
 
 function addSend(requests: Command, run: Run): void {

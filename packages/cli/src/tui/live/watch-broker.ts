@@ -1,5 +1,5 @@
 /** Brings news of the broker to the store: the stream of events, questions where there is no stream, and the list in view. */
-import type { Event, Fila } from '@fila/sdk';
+import type { Event, Fila, RequestEntry } from '@fila/sdk';
 import type { EventLine } from '../state/data.ts';
 import type { Lists } from '../state/top-state.ts';
 import type { TopStore } from './store.ts';
@@ -106,8 +106,16 @@ export function watchBroker(deps: WatchDeps): BrokerWatch {
     const { query } = store.now();
     const narrowed = { limit: PAGE, key_id: query.keyId, model: query.model };
     if (view === 'requests') {
-      const page = await fila.requests.listAll(narrowed, options).page();
-      return { requests: { items: page.items, at: now(), hasMore: page.next_cursor !== null, error: null } };
+      const { key_id: key, ...rest } = narrowed;
+      const page = await fila.requests.listAll({ ...rest, key }, options).page();
+      return {
+        requests: {
+          items: page.items.map(withTokens),
+          at: now(),
+          hasMore: page.next_cursor !== null,
+          error: null,
+        },
+      };
     }
     if (view === 'dead') {
       const page = await fila.deadLetters.list(narrowed, options).page();
@@ -153,4 +161,9 @@ export function watchBroker(deps: WatchDeps): BrokerWatch {
       await listening;
     },
   };
+}
+
+function withTokens(entry: RequestEntry): RequestEntry & { readonly tokens: number | null } {
+  const { prompt_tokens: prompt, completion_tokens: completion } = entry;
+  return { ...entry, tokens: prompt === null ? null : prompt + (completion ?? 0) };
 }

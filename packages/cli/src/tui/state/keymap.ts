@@ -25,7 +25,7 @@ export interface ActRow {
 
 /** UPPERCASE: they change something. Each is confirmed first. */
 export const ACTS: Partial<Record<ViewName, readonly ActRow[]>> = {
-  requests: [{ key: 'C', act: 'cancel', label: 'act.cancel', command: 'fila requests cancel --every-key' }],
+  requests: [{ key: 'C', act: 'cancel', label: 'act.cancel', command: 'fila requests cancel --all-keys' }],
   dead: [
     { key: 'R', act: 'retry', label: 'act.retry', command: 'fila dlq retry' },
     { key: 'X', act: 'discard', label: 'act.discard', command: 'fila dlq discard', needsReason: true },
