@@ -69,8 +69,9 @@ const KEPT: PerEngines = {
 export const POINTS: Record<FailpointName, PerEngines> = {
   'accept.before_insert': {},
   'accept.after_insert': {},
-  'accept.before_activate': {},
-  'accept.after_activate': {},
+  // Most requests find room at once, and need no lane.
+  'accept.before_activate': { hit: 1 },
+  'accept.after_activate': { hit: 1 },
   'http.before_answer': { hit: 8 },
   'authenticate.lookup': { hit: 1 },
   'cancel.before_write': { hit: 1 },
@@ -96,8 +97,8 @@ export const POINTS: Record<FailpointName, PerEngines> = {
   'lanes.between_mark_and_token': { embedded: { not: NOT_WITHOUT_REDIS } },
   'lanes.next': { embedded: { hit: 1 } },
   'lanes.give_back': { hit: 1, circumstance: 'slots are rare', embedded: { not: NOT_ALONE } },
-  'lanes.before_retire': {},
-  'lanes.after_retire': {},
+  'lanes.before_retire': { hit: 1 },
+  'lanes.after_retire': { hit: 1 },
   'dispatch.before_claim': {},
   'dispatch.after_claim': { isStalled: true },
   'job.before_unseal': {},

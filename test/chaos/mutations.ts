@@ -47,10 +47,6 @@ const TWO_FROZEN: Run = {
   ...{ ...FROZEN, engines: 'shared', brokers: 2 },
   steps: [...FROZEN.steps, step(10_500, 5_500, 'broker.freeze', 'broker2')],
 };
-const ONE_FROZEN: Run = {
-  ...{ ...FROZEN, engines: 'embedded', brokers: 1 },
-  steps: [...FROZEN.steps, step(10_500, 5_500, 'broker.freeze', 'broker1')],
-};
 const CALM: Run = {
   seed: 2,
   engines: 'embedded',
@@ -97,11 +93,6 @@ const MYSQL_ANSWER: Mutation['changes'] = [
 ];
 
 export const MUTATIONS: readonly Mutation[] = [
-  {
-    name: 'SQLite: an outcome is written under any fence',
-    changes: [[/AND fence = \?12 AND lease_owner = \?13`/, 'AND (1 OR fence = ?12) AND lease_owner = ?13`']],
-    ...{ run: ONE_FROZEN, caughtBy: ['I4'] },
-  },
   {
     name: 'MySQL: an outcome is written under any fence, by any owner',
     changes: [[MYSQL_HOLDER, ''], ...MYSQL_ANSWER],

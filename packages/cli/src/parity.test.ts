@@ -1,22 +1,81 @@
 /** Every route of the contract has a command that calls it, and every command is known here: neither grows without the other. */
-import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Host } from './cli-context.ts';
 import { completionTree } from './commands/completion/completion-tree.ts';
+import { writeSession } from './contexts.ts';
 import { buildProgram } from './program.ts';
-import { runCli } from './testing/run-cli.ts';
-import { startScriptedBroker, type ScriptedBroker } from './testing/scripted-broker.ts';
+import { runCli, type CliSetup } from './testing/run-cli.ts';
+import {
+  problem,
+  someRequest,
+  startScriptedBroker,
+  type ScriptedAnswer,
+  type ScriptedBroker,
+} from './testing/scripted-broker.ts';
+
+/** A command line that needs more than words to get as far as its route. */
+interface Scene extends Pick<CliSetup, 'stdin' | 'typed'> {
+  readonly line: string;
+  /** Route → what the broker says to it; the rest gets an empty list. */
+  readonly answers?: Readonly<Record<string, ScriptedAnswer>>;
+  /** All that it calls to change something, in this order, when that is more than its route. */
+  readonly changes?: readonly string[];
+}
+
+const LATER = '2100-01-01T00:00:00.000Z';
+const USER = 'usr_0000000000000000000000000a';
+const PASSWORD = 'quiet river lantern';
+const TOTP = '/api/v1/admin/me/totp';
+const ENROLLING = {
+  body: { secret: 'JBSWY3DPEHPK3PXP', uri: 'otpauth://totp/Fila:ana?secret=JBSWY3DPEHPK3PXP' },
+};
+const STEP_UP = 'POST /api/v1/admin/sessions/step-up';
+const SIGNED_IN = {
+  body: { token: 'fila_sess_a', user: { name: 'ana', role: 'admin' }, session: { expires_at: LATER } },
+};
+const whoami = (...permissions: readonly string[]) => ({
+  'GET /api/v1/admin/me': { body: { name: 'ana', totp: false, permissions } },
+});
 
 /** Route → a whole command line that calls it. */
-const COMMANDS: Readonly<Record<string, string>> = {
+const COMMANDS: Readonly<Record<string, string | Scene>> = {
   'GET /readyz': 'doctor',
   'POST /api/v1/requests': 'requests send Hello',
   'GET /api/v1/requests': 'requests list',
   'GET /api/v1/requests/{id}': 'requests get a1',
   'POST /api/v1/requests/{id}/cancel': 'requests cancel a1',
+  'GET /api/v1/requests/{id}/stream': {
+    line: 'requests watch a1 --stream',
+    answers: {
+      'GET /api/v1/requests/a1/stream': {
+        body: null,
+        events: [{ event: 'done', data: someRequest({ status: 'completed' }) }],
+      },
+    },
+  },
   'GET /api/v1/admin/requests': 'requests list --all-keys',
+  'POST /api/v1/admin/requests/{id}/cancel': 'requests cancel a1 --all-keys',
   'GET /api/v1/admin/requests/{id}/explain': 'requests explain a1',
   'GET /api/v1/admin/usage': 'usage',
+  'GET /api/v1/admin/overview': 'stats --count 1',
+  'GET /api/v1/admin/events': {
+    line: 'events tail',
+    answers: {
+      'GET /api/v1/admin/events': {
+        body: null,
+        events: [{ event: 'message', data: { id: 'a-1', type: 'upstream.up', at: LATER } }],
+      },
+    },
+  },
+  'GET /api/v1/admin/logs': 'logs search',
+  'GET /api/v1/admin/audit': 'audit search',
+  'GET /api/v1/admin/audit/rows/{seq}': 'audit show 1',
+  'GET /api/v1/admin/audit/verify': 'audit verify',
+  'GET /api/v1/admin/audit/checkpoints': 'audit checkpoint --all',
+  'POST /api/v1/admin/audit/checkpoints': 'audit checkpoint',
   'GET /api/v1/admin/api-keys': 'keys list',
   'POST /api/v1/admin/api-keys': 'keys create --name shop',
   'GET /api/v1/admin/api-keys/{id}': 'keys show a1',
@@ -75,16 +134,86 @@ const COMMANDS: Readonly<Record<string, string>> = {
   'GET /api/v1/webhooks/deliveries': 'webhooks deliveries',
   'GET /api/v1/webhooks/deliveries/{id}': 'webhooks show dlv_a1',
   'POST /api/v1/webhooks/deliveries/{id}/redeliver': 'webhooks redeliver dlv_a1',
+  'POST /api/v1/admin/setup': { line: 'setup --name ana --password-stdin', stdin: PASSWORD },
+  'POST /api/v1/sessions': {
+    line: 'login ana --password-stdin',
+    stdin: PASSWORD,
+    answers: { 'POST /api/v1/sessions': SIGNED_IN },
+  },
+  'POST /api/v1/sessions/set-password': {
+    line: 'passwd --reset',
+    typed: ['fila_reset_a', PASSWORD, PASSWORD],
+  },
+  'GET /api/v1/admin/me': 'whoami',
+  'POST /api/v1/admin/me/password': { line: 'passwd --password-stdin', stdin: `old\n${PASSWORD}` },
+  'POST /api/v1/admin/me/sign-out': 'logout',
+  'POST /api/v1/admin/me/totp': { line: 'totp enable', typed: [], answers: { [`POST ${TOTP}`]: ENROLLING } },
+  'POST /api/v1/admin/me/totp/confirm': {
+    line: 'totp enable',
+    typed: ['123456'],
+    answers: { [`POST ${TOTP}`]: ENROLLING, [`POST ${TOTP}/confirm`]: { body: { codes: ['a'] } } },
+    changes: [`POST ${TOTP}`, `POST ${TOTP}/confirm`],
+  },
+  'DELETE /api/v1/admin/me/totp': 'totp disable',
+  'POST /api/v1/admin/me/recovery-codes': 'totp codes',
+  'POST /api/v1/admin/sessions/step-up': {
+    line: 'totp disable',
+    typed: [PASSWORD],
+    answers: { ...whoami(), [`DELETE ${TOTP}`]: problem(403, 'step_up_required') },
+    changes: [`DELETE ${TOTP}`, STEP_UP, `DELETE ${TOTP}`],
+  },
+  'GET /api/v1/admin/me/sessions': 'sessions list',
+  'DELETE /api/v1/admin/me/sessions/{id}': { line: 'sessions revoke a1', answers: whoami() },
+  'POST /api/v1/admin/me/sessions/revoke': 'sessions revoke --others',
+  'GET /api/v1/admin/sessions': 'sessions list --all',
+  'DELETE /api/v1/admin/sessions/{id}': { line: 'sessions revoke a1', answers: whoami('sessions.revoke') },
+  'POST /api/v1/admin/sessions/revoke': 'sessions revoke --all',
+  'GET /api/v1/admin/users': 'users list',
+  'POST /api/v1/admin/users': 'users create ben --role viewer',
+  'GET /api/v1/admin/users/{id}': `users show ${USER}`,
+  'PUT /api/v1/admin/users/{id}': `users set ${USER} --role viewer`,
+  'DELETE /api/v1/admin/users/{id}': `users remove ${USER} --yes`,
+  'POST /api/v1/admin/users/{id}/reset-password': `users reset-password ${USER}`,
+  'POST /api/v1/admin/users/{id}/reset-totp': `users reset-totp ${USER}`,
+  'GET /api/v1/admin/service-tokens': 'service-tokens list',
+  'POST /api/v1/admin/service-tokens': 'service-tokens create ci --scope keys.read --expires 90d',
+  'GET /api/v1/admin/service-tokens/{id}': 'service-tokens show a1',
+  'DELETE /api/v1/admin/service-tokens/{id}': 'service-tokens revoke a1',
 };
 
-/** For supervisors, and for a client about itself: no operator has a use for them. */
-const WITHOUT_COMMAND = ['GET /livez', 'POST /api/v1/authenticate'];
-
-/** Commands that change nothing at the daemon and call no route of their own. */
-const WITHOUT_ROUTE = [
-  ...['dev', 'serve', 'migrate', 'simulate-ollama', 'config show', 'config validate'],
-  ...['completion', 'version', 'help', 'requests watch', 'requests export'],
+/** Commands that call a route which stands above with another one. */
+const OTHERS: readonly (readonly [route: string, line: string])[] = [
+  ['GET /api/v1/requests', 'requests export'],
+  ['GET /api/v1/admin/audit', 'audit tail'],
+  ['GET /api/v1/admin/audit', 'audit export'],
+  ['GET /api/v1/admin/logs', 'logs tail'],
+  ['PUT /api/v1/admin/users/{id}', `users suspend ${USER}`],
+  ['PUT /api/v1/admin/users/{id}', `users resume ${USER}`],
 ];
+
+/** Routes that no operator has a use for, and why. */
+const WITHOUT_COMMAND: Readonly<Record<string, string>> = {
+  'GET /livez': 'asked by supervisors',
+  'POST /api/v1/authenticate': 'asked by a client about itself',
+};
+
+/** Commands that are not seen calling a route here, and why. */
+const WITHOUT_ROUTE: Readonly<Record<string, string>> = {
+  dev: 'is a daemon itself',
+  serve: 'is a daemon itself',
+  'simulate-ollama': 'is a server of its own',
+  migrate: 'opens the database, without a daemon',
+  'config show': 'reads settings of this machine',
+  'config validate': 'reads settings of this machine',
+  'context list': 'reads a file of this person',
+  'context use': 'writes a file of this person',
+  'context add': 'writes a file of this person',
+  'context remove': 'writes a file of this person',
+  completion: 'prints what the program knows itself',
+  version: 'prints what the program knows itself',
+  help: 'prints what the program knows itself',
+  top: 'draws on a terminal until a key ends it',
+};
 
 interface OpenApi {
   readonly paths: Readonly<Record<string, Readonly<Record<string, object>>>>;
@@ -100,37 +229,64 @@ const routes = Object.entries(contract.paths).flatMap(([path, operations]) =>
 const leaves = completionTree(buildProgram({} as Host, () => undefined))
   .filter(({ path, commands }) => path !== '' && commands.length === 0)
   .map(({ path }) => path);
+const runs = [...Object.entries(COMMANDS), ...OTHERS].map(([route, given]) => {
+  const scene: Scene = typeof given === 'string' ? { line: given } : given;
+  return [route, scene.line, scene] as const;
+});
 const leafOf = (line: string): string | undefined =>
   leaves.find((leaf) => line === leaf || line.startsWith(`${leaf} `));
 
 describe('the contract and the commands', () => {
   it('name each route here: with its command, or among the few that have none', () => {
-    expect([...routes].sort()).toEqual([...Object.keys(COMMANDS), ...WITHOUT_COMMAND].sort());
+    const named = [...Object.keys(COMMANDS), ...Object.keys(WITHOUT_COMMAND)];
+    expect(named.sort()).toEqual([...routes].sort());
   });
 
   it('name each command here: with its route, or among those that have none', () => {
-    const named = new Set([...Object.values(COMMANDS).map(leafOf), ...WITHOUT_ROUTE]);
-    expect([...named].sort()).toEqual([...leaves].sort());
+    const withRoute = new Set(runs.map(([, line]) => leafOf(line)));
+    expect([...withRoute, ...Object.keys(WITHOUT_ROUTE)].sort()).toEqual([...leaves].sort());
   });
 });
 
 describe('a command', () => {
   let broker: ScriptedBroker;
+  let answers: Scene['answers'];
+  let configDir: string;
   beforeAll(async () => {
-    // Enough for a list; what other commands make of it does not matter here.
-    broker = await startScriptedBroker(() => ({ body: { items: [], next_cursor: null } }));
+    configDir = mkdtempSync(join(tmpdir(), 'fila-parity-'));
+    // Enough for a list; what most commands make of it does not matter here.
+    broker = await startScriptedBroker(
+      ({ route }) => answers?.[route] ?? { body: { items: [], next_cursor: null } },
+    );
   });
-  afterAll(() => broker.stop());
+  beforeEach(() => {
+    const session = { url: broker.url, token: 'fila_sess_a', user: 'ana', expires_at: LATER };
+    writeSession({ FILA_CONFIG_DIR: configDir }, session);
+  });
+  afterAll(async () => {
+    rmSync(configDir, { recursive: true });
+    await broker.stop();
+  });
 
-  it.each(Object.entries(COMMANDS))('of %s calls it: fila %s', async (route, line) => {
+  it.each(runs)('of %s calls it: fila %s', async (route, line, scene) => {
     const before = broker.calls.length;
-    const env = { FILA_URL: broker.url, FILA_TOKEN: 'admin-token', FILA_API_KEY: 'fila_live_x' };
-    await runCli([...line.split(' '), '-o', 'json'], { env });
+    answers = scene.answers;
+    await runCli([...line.split(' '), '-o', 'json'], {
+      ...{ stdin: scene.stdin, typed: scene.typed },
+      env: {
+        ...{ FILA_URL: broker.url, FILA_CONFIG_DIR: configDir },
+        ...{ FILA_TOKEN: 'admin-token', FILA_API_KEY: 'fila_live_x' },
+      },
+      // What would go on and on ends at its first words.
+      onStdout: (_text, signals) => signals.emit('SIGINT'),
+    });
     const form = new RegExp(`^${route.replaceAll(/\{\w+\}/g, '[^/]+')}$`);
     const called = broker.calls.slice(before).map((call) => call.route);
     expect(called.filter((one) => form.test(one))).not.toEqual([]);
-    // What changes something changes nothing else on the way.
-    if (!route.startsWith('GET')) expect(called.filter((one) => !one.startsWith('GET'))).toHaveLength(1);
+    // Nothing else is changed on the way.
+    const changed = called.filter((one) => !one.startsWith('GET'));
+    if (scene.changes) expect(changed).toEqual(scene.changes);
+    else expect(changed).toHaveLength(route.startsWith('GET') ? 0 : 1);
   });
 
   it.each(leaves)('%s has help that says what it does', async (leaf) => {

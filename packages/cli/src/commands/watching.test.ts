@@ -135,19 +135,6 @@ describe('fila top', () => {
 describe('fila requests --all-keys', () => {
   const line = { ...aRequestLine({ status: 'failed', error_code: 'x_error', processing_time: 1234 }) };
 
-  it('lists requests of all keys with the admin token', async () => {
-    const { urls, env } = await brokerOf((response) => json(response, { items: [line], next_cursor: null }));
-    const run = await runCli(['requests', 'list', '--all-keys', '--status', 'failed', '--key', 'key_1'], {
-      env,
-    });
-    expect(run).toMatchObject({ code: 0 });
-    expect(run.stdout.split('\t').slice(0, 4)).toEqual([line.id, 'failed', 'shop', 'llama3:8b']);
-    expect(urls).toEqual(['/api/v1/admin/requests?limit=50&status=failed&key_id=key_1']);
-    expect(await runCli(['requests', 'list', '--all-keys', '--since', '1h'], { env })).toMatchObject({
-      code: 2,
-    });
-  });
-
   it('cancels one of another key', async () => {
     const { urls, env } = await brokerOf((response) => json(response, { ...line, status: 'cancelled' }));
     const run = await runCli(['requests', 'cancel', '--all-keys', line.id], { env });

@@ -167,8 +167,12 @@ describe.each(DATABASES)('queues on $name', ({ isAvailable, open }) => {
       await queues.create({ name });
       await expect(queues.create({ name })).rejects.toMatchObject({ code: 'conflict' });
       await expect(queues.remove('default')).rejects.toMatchObject({ code: 'conflict' });
-      for (const call of [queues.get('none'), queues.update('none', {}), queues.remove('none')])
-        await expect(call).rejects.toMatchObject({ code: 'not_found' });
+      for (const call of [
+        () => queues.get('none'),
+        () => queues.update('none', {}),
+        () => queues.remove('none'),
+      ])
+        await expect(call()).rejects.toMatchObject({ code: 'not_found' });
     });
 
     it('leave in the log what they were and what they are', async () => {

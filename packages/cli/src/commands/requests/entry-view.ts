@@ -8,7 +8,7 @@ export function entryColumns(nowMs: number): Column<RequestEntry>[] {
   const time = timeCell(nowMs);
   return [
     { header: 'ID', cell: ({ id }) => ({ exact: id }) },
-    { header: 'KEY', cell: ({ key_id }) => ({ exact: key_id }) },
+    { header: 'KEY', cell: ({ key_id, key_name }) => ({ exact: key_id, shown: key_name ?? key_id }) },
     { header: 'STATUS', cell: statusCell },
     { header: 'MODEL', yields: true, cell: ({ model }) => ({ exact: model }) },
     { header: 'QUEUE', yields: true, cell: ({ queue }) => ({ exact: queue }) },

@@ -56,7 +56,7 @@ describe('fila requests list --all-keys', () => {
       query: { key: 'key_a', status: 'failed', queue: 'q', model: 'm', limit: '50' },
     });
     expect(broker.calls[0]!.query['created_after']).toBe('2026-11-20T08:00:00.000Z');
-    expect(stdout).toContain('key_0000000000000000000000000a');
+    expect(stdout).toContain('shop');
     expect(stdout).toContain('upstream_timeout');
   });
 

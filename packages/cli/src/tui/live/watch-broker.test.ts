@@ -125,7 +125,7 @@ describe('the watch on a broker', () => {
     const query = { keyId: 'key_1', model: 'llama3:8b' };
     const { store } = watch(broker, inView('requests', { query }));
     await vi.advanceTimersByTimeAsync(500);
-    expect(broker.asked).toContain('requests {"limit":100,"key_id":"key_1","model":"llama3:8b"}');
+    expect(broker.asked).toContain('requests {"limit":100,"model":"llama3:8b","key":"key_1"}');
     expect(store.shown().lists.requests.hasMore).toBe(true);
     store.act({ type: 'key', name: 'z' });
     const before = broker.asked.length;
