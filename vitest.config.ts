@@ -1,4 +1,4 @@
-/** Two projects: unit (beside the code) and whole (what crosses rooms: contract, e2e, examples). */
+/** Three projects: unit (beside the code), whole (what crosses rooms: contract, e2e, examples), and chaos, one file at a time. */
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -13,6 +13,8 @@ export default defineConfig({
   },
   test: {
     allowOnly: false,
+    // Of two cores it would use one.
+    maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 60_000,
     // On a shared machine a test that waits for real servers may lose once; the reporter names it. Twice is broken.
@@ -24,7 +26,21 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'whole', include: ['test/**/*.test.ts'], testTimeout: 120_000, fileParallelism: false },
+        test: {
+          name: 'whole',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/chaos/**'],
+          testTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'chaos',
+          include: ['test/chaos/**/*.test.ts'],
+          testTimeout: 120_000,
+          fileParallelism: false,
+        },
       },
     ],
   },

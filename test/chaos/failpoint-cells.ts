@@ -56,6 +56,7 @@ type PerEngines = PointPlan & Partial<Record<EngineSet, PointPlan>>;
 const NOT_WITHOUT_REDIS = 'lanes are kept in memory: there is no mark beside a token';
 const NOT_ALONE = 'one broker is alone: there is nobody whom a lane could be given back for';
 const NOT_WITHOUT_NETWORK = 'the database is a file of this process: no packet is sent';
+const IN_LINE = 'requests wait in line';
 const LONG_CALLS = 'calls are longer than the time to renew a lease';
 
 /** An outcome that cannot be written: the database is away, or, where it cannot be, refuses. */
@@ -69,9 +70,8 @@ const KEPT: PerEngines = {
 export const POINTS: Record<FailpointName, PerEngines> = {
   'accept.before_insert': {},
   'accept.after_insert': {},
-  // Most requests find room at once, and need no lane.
-  'accept.before_activate': { hit: 1 },
-  'accept.after_activate': { hit: 1 },
+  'accept.before_activate': { circumstance: IN_LINE },
+  'accept.after_activate': { circumstance: IN_LINE },
   'http.before_answer': { hit: 8 },
   'authenticate.lookup': { hit: 1 },
   'cancel.before_write': { hit: 1 },
@@ -93,14 +93,17 @@ export const POINTS: Record<FailpointName, PerEngines> = {
   },
   'ledger.read_group': {},
   // A broker that is alone comes to the line only for what the sweep has found.
-  'lanes.activate': { embedded: { hit: 1 } },
-  'lanes.between_mark_and_token': { embedded: { not: NOT_WITHOUT_REDIS } },
-  'lanes.next': { embedded: { hit: 1 } },
+  'lanes.activate': { hit: 1, circumstance: IN_LINE },
+  'lanes.between_mark_and_token': {
+    ...{ hit: 1, circumstance: IN_LINE },
+    embedded: { not: NOT_WITHOUT_REDIS },
+  },
+  'lanes.next': { hit: 1, circumstance: IN_LINE },
   'lanes.give_back': { hit: 1, circumstance: 'slots are rare', embedded: { not: NOT_ALONE } },
-  'lanes.before_retire': { hit: 1 },
-  'lanes.after_retire': { hit: 1 },
-  'dispatch.before_claim': {},
-  'dispatch.after_claim': { isStalled: true },
+  'lanes.before_retire': { hit: 1, circumstance: IN_LINE },
+  'lanes.after_retire': { hit: 1, circumstance: IN_LINE },
+  'dispatch.before_claim': { circumstance: IN_LINE },
+  'dispatch.after_claim': { isStalled: true, circumstance: IN_LINE },
   'job.before_unseal': {},
   'job.before_call': { isStalled: true },
   'upstream.after_dispatch': {},

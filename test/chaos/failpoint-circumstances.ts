@@ -52,6 +52,8 @@ export async function untilCalled({ ollamas }: Cluster): Promise<void> {
 
 export const CIRCUMSTANCES = {
   'work goes on': {},
+  // With more slots most requests start at once, and no lane is needed.
+  'requests wait in line': { slots: 1 },
   'calls are longer than the time to renew a lease': { pace: SLOW, environment: PATIENT },
   'slots are rare': { slots: 1, pace: SLOW },
   'the database is away while calls end': {

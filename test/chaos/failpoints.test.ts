@@ -8,7 +8,7 @@ import { runTrial, type TrialResult } from './failpoint-run.ts';
 import { turnstile } from './load.ts';
 import { copyBuild } from './mutations.ts';
 
-/** Another seed draws other actions: FILA_CHAOS_SEED=7 npx vitest run --project whole test/chaos/failpoints.test.ts */
+/** Another seed draws other actions: FILA_CHAOS_SEED=7 npx vitest run --project chaos test/chaos/failpoints.test.ts */
 const seed = Number(process.env['FILA_CHAOS_SEED'] ?? 20_261_120);
 const AT_ONCE = 2;
 const LIMIT_MS = 180_000;

