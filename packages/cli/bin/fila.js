@@ -13,5 +13,7 @@ if (major < 22 || (major === 22 && minor < 19)) {
   console.error('fila is not built yet. Run:  npm run build');
   process.exitCode = 1;
 } else {
+  // What was compiled once is not compiled again, where the folder for temporary files can keep it.
+  process.getBuiltinModule('node:module').enableCompileCache?.();
   await import(main.href);
 }

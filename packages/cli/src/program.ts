@@ -33,7 +33,12 @@ export type Run = (
   verb: (context: CliContext) => Promise<ExitCode | void>,
 ) => Promise<void>;
 
-export function buildProgram(host: Host, onExit: (code: ExitCode) => void): Command {
+/** `isOutline`: the first words alone, as `fila --help` shows them; making all verbs takes longer than starting Node. */
+export function buildProgram(
+  host: Host,
+  onExit: (code: ExitCode) => void,
+  { isOutline = false } = {},
+): Command {
   const run: Run = async (command, verb) => {
     const { createContext } = await import('./cli-context.ts');
     onExit((await verb(createContext(host, command.optsWithGlobals<GlobalOptions>()))) ?? 0);
@@ -60,6 +65,7 @@ export function buildProgram(host: Host, onExit: (code: ExitCode) => void): Comm
         'More help:    fila <command> --help, fila help exit-codes, fila help output, fila help environment',
     );
   addGlobalOptions(program);
+  if (isOutline) leaveOutVerbs(program);
   program.commandsGroup('Run:');
   addDaemon(program, run);
   program.commandsGroup('Use:');
@@ -89,6 +95,17 @@ export function buildProgram(host: Host, onExit: (code: ExitCode) => void): Comm
   addCompletion(program, run);
   addMeta(program, run, host);
   return program;
+}
+
+/** What a noun is given after its description goes nowhere. */
+function leaveOutVerbs(program: Command): void {
+  const nowhere: Command = new Proxy({} as Command, { get: () => () => nowhere });
+  const add = program.command.bind(program) as (name: string) => Command;
+  program.command = ((name: string) => {
+    const noun = add(name);
+    noun.command = (() => nowhere) as unknown as Command['command'];
+    return noun;
+  }) as Command['command'];
 }
 
 function addGlobalOptions(program: Command): void {

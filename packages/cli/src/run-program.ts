@@ -9,7 +9,8 @@ import { buildProgram } from './program.ts';
 export async function runProgram(words: readonly string[], host: Host): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.ok;
   try {
-    const program = buildProgram(host, (code) => (exitCode = code));
+    const isOutline = words.length === 0 || (words.length === 1 && /^(-h|--help)$/.test(words[0]!));
+    const program = buildProgram(host, (code) => (exitCode = code), { isOutline });
     if (words.length === 0) program.outputHelp();
     else await program.parseAsync(words, { from: 'user' });
     return exitCode;
