@@ -20,7 +20,10 @@ interface House {
   add(): Promise<BrokerNode>;
 }
 
-/** Brokers that share everything. The simulated servers would carry more than is allowed. */
+/**
+ * Brokers that share everything. The simulated servers would carry more than is allowed. A call shorter than 100 ms is
+ * hardly counted among the callers: see `maxCallers`.
+ */
 async function house(servers: number, firstTokenMs = 60): Promise<House> {
   const [mariadb, redis] = await Promise.all([needMariadb(), needRedis()]);
   const ollamas = await Promise.all(
@@ -137,10 +140,10 @@ describe.skipIf(!mariadbAvailable || !redisAvailable)('several brokers', () => {
   });
 
   it('lose nothing when the one that dispatches is killed: another takes over when its lease is over', async () => {
-    const { ollamas, add } = await house(1);
+    const { ollamas, add } = await house(1, 150);
     const [holder, other] = [await add(), await add()];
     const client = await newKey(holder);
-    const accepted = await inParallel(16, prompts(200, 'Killed'), async (prompt) =>
+    const accepted = await inParallel(16, prompts(120, 'Killed'), async (prompt) =>
       client(Math.random() < 0.5 ? holder : other).requests.create({ prompt }),
     );
     await holder.kill();
@@ -151,7 +154,7 @@ describe.skipIf(!mariadbAvailable || !redisAvailable)('several brokers', () => {
       client(other).requests.wait(id, { timeoutMs: 60_000 }),
     );
     expect(done.filter(({ status }) => status !== 'completed')).toEqual([]);
-    expect(peaksOf(ollamas)[0]).toBeLessThanOrEqual(SLOTS);
+    expect(peaksOf(ollamas)).toEqual([SLOTS]);
     expect(repeats(ollamas)).toBeLessThanOrEqual(SLOTS);
   });
 
@@ -169,7 +172,7 @@ describe.skipIf(!mariadbAvailable || !redisAvailable)('several brokers', () => {
     await stopped;
     const done = await inParallel(32, sent, ({ id }) => client(other).requests.wait(id));
     expect(done.filter(({ status, attempts }) => status !== 'completed' || attempts !== 1)).toEqual([]);
-    expect(peaksOf(ollamas)[0]).toBeLessThanOrEqual(SLOTS);
+    expect(peaksOf(ollamas)).toEqual([SLOTS]);
 
     await other.kill();
     await other.start();

@@ -25,6 +25,8 @@ export interface SweepsDeps {
   /** Writes what could not be written before, also by earlier runs. */
   readonly writeKeptOutcomes: () => Promise<void>;
   readonly giveBackLostClaims: () => Promise<void>;
+  /** Between two sweeps, when nothing is due sooner. */
+  readonly everyMs?: number;
 }
 
 export interface Sweeps extends Service {
@@ -41,13 +43,14 @@ const DOUBT_MS = 15_000;
 /** All of them are idempotent, and every broker runs them. */
 export function createSweeps(deps: SweepsDeps): Sweeps {
   const { ledger, activeLanes, requests, upstreams, dispatcher, logger, leaseMs } = deps;
+  const { everyMs = SWEEP_EVERY_MS } = deps;
   let oldestBefore = new Map<number, string>();
   let ownDeadAreBack = deps.earlierRuns.length === 0;
   let timer: NodeJS.Timeout | undefined;
   let current: Promise<void> | null = null;
   let stopped = true;
   let dueAt = 0;
-  let next = SWEEP_EVERY_MS;
+  let next = everyMs;
   let awayAt = Number.NEGATIVE_INFINITY;
   let doubtUntil = Number.NEGATIVE_INFINITY;
 
@@ -132,7 +135,7 @@ export function createSweeps(deps: SweepsDeps): Sweeps {
       current ??= sweep().finally(() => {
         current = null;
         if (!stopped) schedule(next);
-        next = SWEEP_EVERY_MS;
+        next = everyMs;
       });
     }, ms);
   }
@@ -150,7 +153,7 @@ export function createSweeps(deps: SweepsDeps): Sweeps {
     },
     start: async () => {
       stopped = false;
-      schedule(SWEEP_EVERY_MS);
+      schedule(everyMs);
     },
     stop: async () => {
       stopped = true;
