@@ -118,7 +118,14 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   });
   const stopping = new AbortController();
   const overview: OverviewRoom = createOverview({
-    ...{ ledger, limiter: engines.limiter, bus: engines.bus, clock, run, eventsKept: settings.eventsKept },
+    ...{
+      ledger,
+      limiter: engines.limiter,
+      relay: engines.relay,
+      clock,
+      run,
+      eventsKept: settings.eventsKept,
+    },
     upstreams: () => upstreams,
   });
   const { told } = overview;

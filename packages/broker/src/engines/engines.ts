@@ -12,8 +12,6 @@ import { rsmqActiveLanes } from './active-lanes/rsmq-active-lanes.ts';
 import { createCircuit, type Circuit, type EngineState } from './circuit/circuit.ts';
 import { explainDatabase, explainRedis } from './circuit/explain.ts';
 import { openRedis, probeRedis } from './connections/redis.ts';
-import { silentEventBus, type EventBus } from './event-bus/event-bus.ts';
-import { redisEventBus } from './event-bus/redis-event-bus.ts';
 import { openDatabase, type Database } from './database/database.ts';
 import { migrateDatabase } from './database/migrate.ts';
 import { fallbackLimiter } from './limiter/fallback-limiter.ts';
@@ -46,7 +44,6 @@ export interface Engines extends Service {
   readonly ledger: Ledger;
   readonly activeLanes: ActiveLanes;
   readonly limiter: Limiter;
-  readonly bus: EventBus;
   readonly relay: Relay;
   readonly vault: Vault;
   /** Resolves when the database was brought to its present form and its data keys are known. */
@@ -89,7 +86,6 @@ export function createEngines(settings: EngineSettings, clock: Clock, logger: Lo
     ledger: watchedLedger(ledger, circuit),
     activeLanes: shared.activeLanes,
     limiter: shared.limiter,
-    bus: shared.bus,
     relay: shared.relay,
     opened,
     states: () => circuits.map((one) => one.state()),
@@ -162,7 +158,6 @@ async function migrate(settings: EngineSettings, database: Database): Promise<vo
 interface Shared {
   readonly activeLanes: ActiveLanes;
   readonly limiter: Limiter;
-  readonly bus: EventBus;
   readonly relay: Relay;
   readonly circuit: Circuit | null;
   start(): Promise<void>;
@@ -173,7 +168,7 @@ function openShared(redisUrl: string | null, { clock, logger }: OpenDeps): Share
   const [lanesHere, limiterHere] = [memoryActiveLanes({ clock }), memoryLimiter({ clock })];
   if (redisUrl === null)
     return {
-      ...{ activeLanes: lanesHere, limiter: limiterHere, bus: silentEventBus, relay: noRelay() },
+      ...{ activeLanes: lanesHere, limiter: limiterHere, relay: noRelay() },
       circuit: null,
       start: async () => undefined,
       close: () => lanesHere.close(),
@@ -190,15 +185,13 @@ function openShared(redisUrl: string | null, { clock, logger }: OpenDeps): Share
   const limiter = fallbackLimiter({
     ...{ primary: redisLimiter(redis), secondary: limiterHere, circuit, broker: newId('run'), logger },
   });
-  const bus = redisEventBus(redis, newId('run'));
   return {
-    ...{ activeLanes, limiter, bus, relay, circuit },
+    ...{ activeLanes, limiter, relay, circuit },
     start: () => limiter.start(),
     close: async () => {
       await limiter.stop();
       await relay.close();
       await activeLanes.close();
-      bus.close();
       subscriber.disconnect();
       redis.disconnect();
     },

@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { silentEventBus } from '../../engines/event-bus/event-bus.ts';
+import { noRelay } from '../../engines/relay/relay.ts';
 import type { LaneName, Ledger } from '../../engines/ledger/ledger.ts';
 import { temporaryLedger } from '../../engines/ledger/testing/temporary-database.ts';
 import { ledgerHands, KEY } from '../../engines/ledger/testing/ledger-hands.ts';
@@ -26,7 +26,7 @@ beforeEach(async () => {
   ledger = await temporaryLedger();
   stopping = new AbortController();
   overview = createOverview({
-    ...{ ledger, bus: silentEventBus, clock: systemClock, run: newId('run'), eventsKept: 100 },
+    ...{ ledger, relay: noRelay(), clock: systemClock, run: newId('run'), eventsKept: 100 },
     limiter: { brokers: () => ({ count: 1, isFirst: true }) },
     upstreams: () => ({ states: () => [] }),
   });

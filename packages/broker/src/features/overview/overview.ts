@@ -1,17 +1,17 @@
 /** The overview: how everything is in one cheap answer, and what happens as it happens, for those who watch. */
-import type { EventBus } from '../../engines/event-bus/event-bus.ts';
 import type { Ledger } from '../../engines/ledger/ledger.ts';
 import type { Limiter } from '../../engines/limiter/limiter.ts';
+import type { Relay } from '../../engines/relay/relay.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Overview } from '../../kernel/contract.generated.ts';
 import { every } from '../../kernel/every.ts';
 import { services, type Service } from '../../kernel/service.ts';
 import type { Upstreams } from '../upstreams/upstreams.ts';
 import { createEventFeed, type EventFeed } from './event-feed.ts';
-import { createEventRelay } from './event-relay.ts';
 import { createFlow } from './flow.ts';
 import { overviewStore } from './overview-store.ts';
 import { createPicture } from './picture.ts';
+import { createRelayedEvents } from './relayed-events.ts';
 import { createTold, type Told } from './told.ts';
 import { createChanges } from './upstream-changes.ts';
 
@@ -29,7 +29,7 @@ export interface OverviewRoom extends Service {
 export interface OverviewDeps {
   readonly ledger: Ledger;
   readonly limiter: Pick<Limiter, 'brokers'>;
-  readonly bus: EventBus;
+  readonly relay: Relay;
   /** Handed over when they are made: they tell of themselves here. */
   readonly upstreams: () => Pick<Upstreams, 'states'>;
   readonly clock: Clock;
@@ -46,12 +46,12 @@ export function createOverview(deps: OverviewDeps): OverviewRoom {
   const flow = createFlow(clock);
   const feed = createEventFeed({
     ...{ run, clock, capacity: deps.eventsKept },
-    isWantedElsewhere: () => relay.isWanted(),
-    carry: (telling) => relay.carry(telling),
-    onListen: () => relay.want(),
+    isWantedElsewhere: () => relayed.isWanted(),
+    carry: (telling) => relayed.carry(telling),
+    onListen: () => relayed.want(),
   });
-  const relay = createEventRelay({
-    bus: deps.bus,
+  const relayed = createRelayedEvents({
+    ...{ relay: deps.relay, run },
     hear: feed.hear,
     hasListeners: () => feed.listeners > 0,
   });
@@ -71,7 +71,7 @@ export function createOverview(deps: OverviewDeps): OverviewRoom {
   );
 
   return {
-    ...services([relay, looking]),
+    ...services([relayed, looking]),
     name: 'overview',
     told,
     feed,

@@ -1,10 +1,10 @@
 /** Events between brokers: who has a listener says so, and only then do the others send theirs. */
-import type { EventBus } from '../../engines/event-bus/event-bus.ts';
+import type { Relay } from '../../engines/relay/relay.ts';
 import { every } from '../../kernel/every.ts';
 import type { Service } from '../../kernel/service.ts';
 import type { Telling } from './event-feed.ts';
 
-export interface EventRelay extends Service {
+export interface RelayedEvents extends Service {
   /** Whether another broker has somebody who listens. */
   isWanted(): boolean;
   /** Sends an event with those of the next moment. */
@@ -13,8 +13,10 @@ export interface EventRelay extends Service {
   want(): void;
 }
 
-export interface EventRelayDeps {
-  readonly bus: EventBus;
+export interface RelayedEventsDeps {
+  readonly relay: Relay;
+  /** This run of the broker; what it published itself it does not hear. */
+  readonly run: string;
   readonly hear: (telling: Telling) => void;
   /** Whether somebody listens here. */
   readonly hasListeners: () => boolean;
@@ -24,19 +26,34 @@ const WANT_EVERY_MS = 2_000;
 /** Three words of "wanted" may be lost. */
 const WANTED_FOR_MS = 3 * WANT_EVERY_MS;
 const SEND_EVERY_MS = 100;
-/** Of one message; what is more is lost to the others, as the bus loses messages anyway. */
+/** Of one message; what is more is lost to the others, as a relay loses messages anyway. */
 const MOST_TOGETHER = 1_000;
 
-export function createEventRelay({ bus, hear, hasListeners }: EventRelayDeps): EventRelay {
+/** Channels. A message is the run that sent it, a space, and what it says. */
+const EVENTS = 'events';
+const WANTED = 'events-wanted';
+
+export function createRelayedEvents({ relay, run, hear, hasListeners }: RelayedEventsDeps): RelayedEvents {
   let wantedUntil = 0;
   let waiting: Telling[] = [];
   let timer: NodeJS.Timeout | null = null;
+  let ends: (() => void)[] = [];
+
+  const publish = (channel: string, text: string): void => relay.publish(channel, `${run} ${text}`);
+
+  const subscribe = (channel: string, received: (text: string) => void): void => {
+    const end = relay.subscribe(channel, (message) => {
+      const at = message.indexOf(' ');
+      if (message.slice(0, at) !== run) received(message.slice(at + 1));
+    });
+    ends.push(end);
+  };
 
   function send(): void {
     timer = null;
     const events = waiting;
     waiting = [];
-    if (events.length > 0) bus.publish('events', JSON.stringify(events));
+    if (events.length > 0) publish(EVENTS, JSON.stringify(events));
   }
 
   function received(text: string): void {
@@ -45,7 +62,7 @@ export function createEventRelay({ bus, hear, hasListeners }: EventRelayDeps): E
   }
 
   const want = (): void => {
-    if (hasListeners()) bus.publish('wanted', '');
+    if (hasListeners()) publish(WANTED, '');
   };
   const ticker = every(
     'say that events are wanted',
@@ -55,7 +72,7 @@ export function createEventRelay({ bus, hear, hasListeners }: EventRelayDeps): E
   );
 
   return {
-    name: 'event relay',
+    name: 'relayed events',
     isWanted: () => performance.now() < wantedUntil,
     carry: (telling) => {
       if (waiting.length < MOST_TOGETHER) waiting.push(telling);
@@ -63,16 +80,18 @@ export function createEventRelay({ bus, hear, hasListeners }: EventRelayDeps): E
     },
     want,
     start: async () => {
-      bus.subscribe('wanted', () => {
+      subscribe(WANTED, () => {
         wantedUntil = performance.now() + WANTED_FOR_MS;
       });
-      bus.subscribe('events', received);
+      subscribe(EVENTS, received);
       await ticker.start();
     },
     stop: async () => {
       await ticker.stop();
       if (timer) clearTimeout(timer);
       send();
+      for (const end of ends) end();
+      ends = [];
     },
   };
 }

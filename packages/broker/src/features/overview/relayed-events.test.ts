@@ -1,20 +1,23 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { Channel, EventBus } from '../../engines/event-bus/event-bus.ts';
+import type { Relay } from '../../engines/relay/relay.ts';
 import type { Telling } from './event-feed.ts';
-import { createEventRelay, type EventRelay } from './event-relay.ts';
+import { createRelayedEvents, type RelayedEvents } from './relayed-events.ts';
 
-/** Two ends of one bus. */
-function busOf(): [EventBus, EventBus] {
-  const listeners: Map<Channel, (text: string) => void>[] = [new Map(), new Map()];
-  const end = (own: number): EventBus => ({
-    publish: (channel, text) => listeners[1 - own]!.get(channel)?.(text),
-    subscribe: (channel, listener) => void listeners[own]!.set(channel, listener),
-    close: () => undefined,
-  });
-  return [end(0), end(1)];
+/** All that is published reaches all who listen, the sender too. */
+function relayOfAll(): Relay {
+  const listeners = new Map<string, Set<(message: string) => void>>();
+  return {
+    publish: (channel, message) => listeners.get(channel)?.forEach((hear) => hear(message)),
+    subscribe: (channel, hear) => {
+      const all = listeners.get(channel) ?? new Set();
+      listeners.set(channel, all.add(hear));
+      return () => void all.delete(hear);
+    },
+    close: async () => undefined,
+  };
 }
 
-const running: EventRelay[] = [];
+const running: RelayedEvents[] = [];
 afterEach(async () => {
   for (const relay of running.splice(0)) await relay.stop();
   vi.useRealTimers();
@@ -24,18 +27,20 @@ async function pair() {
   vi.useFakeTimers();
   const heard: Telling[] = [];
   const listens = { here: false };
-  const [ours, theirs] = busOf();
-  const here = createEventRelay({
-    ...{ bus: ours, hear: (telling) => heard.push(telling), hasListeners: () => listens.here },
+  const relay = relayOfAll();
+  const here = createRelayedEvents({
+    ...{ relay, run: 'run_here', hear: (telling) => heard.push(telling), hasListeners: () => listens.here },
   });
-  const there = createEventRelay({ bus: theirs, hear: () => undefined, hasListeners: () => false });
+  const there = createRelayedEvents({
+    ...{ relay, run: 'run_there', hear: () => undefined, hasListeners: () => false },
+  });
   running.push(here, there);
   await here.start();
   await there.start();
-  return { here, there, heard, listens, raw: theirs };
+  return { here, there, heard, listens, relay };
 }
 
-describe('the relay of events between brokers', () => {
+describe('events between brokers', () => {
   it('wants nothing while nobody listens, and says so at once when somebody does', async () => {
     const { here, there, listens } = await pair();
     await vi.advanceTimersByTimeAsync(10_000);
@@ -67,10 +72,22 @@ describe('the relay of events between brokers', () => {
     expect(heard.map((one) => one.request_id)).toEqual(['req_1', 'req_2']);
   });
 
-  it('makes nothing of what is no event', async () => {
-    const { heard, listens, raw } = await pair();
+  it('hears nothing of its own, and nothing any more after it stopped', async () => {
+    const { here, there, heard, listens } = await pair();
     listens.here = true;
-    for (const text of ['{', '7', '[null, 3, {"type": 1}]']) raw.publish('events', text);
+    here.carry({ type: 'request.accepted', request_id: 'req_own' });
+    await vi.advanceTimersByTimeAsync(100);
+    await here.stop();
+    there.carry({ type: 'request.accepted', request_id: 'req_late' });
+    await vi.advanceTimersByTimeAsync(100);
+    expect(heard).toEqual([]);
+  });
+
+  it('makes nothing of what is no event', async () => {
+    const { heard, listens, relay } = await pair();
+    listens.here = true;
+    for (const text of ['{', '7', '[null, 3, {"type": 1}]', '']) relay.publish('events', `run_there ${text}`);
+    relay.publish('events', 'nonsense');
     expect(heard).toEqual([]);
   });
 });
