@@ -3,7 +3,6 @@ import { invalidArgument, RequestFailed } from './errors.ts';
 import type { FilaPromise } from './fila-promise.ts';
 import {
   createOpen,
-  createOpenStream,
   createSend,
   type Attempt,
   type CallOptions,
@@ -120,9 +119,10 @@ export class Fila {
       random: internal.random ?? Math.random,
     };
     this.#send = createSend(settings);
-    this.#events = createEvents(createOpenStream(settings), { sleep: wait, random: settings.random });
+    const streaming = { open: createOpen(settings), sleep: wait, random: settings.random };
+    this.#events = createEvents(streaming);
     this.requests = createRequests(this.#send, {
-      ...{ open: createOpen(settings), sleep: wait, random: settings.random },
+      ...streaming,
       reconnects: options.maxRetries ?? DEFAULT_RECONNECTS,
     });
     this.keys = createKeys(this.#send);

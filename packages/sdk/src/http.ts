@@ -146,29 +146,6 @@ export function createSend(settings: HttpSettings): Send {
   return (call, options = {}) => filaPromise(exchange(call, options));
 }
 
-/** An answer that goes on: its pieces as text. */
-export type OpenStream = (call: Call, options: CallOptions) => Promise<ReadableStream<Uint8Array>>;
-
-/** One attempt; resolves when the answer has begun, and throws as a call does. The signal also ends what has begun. */
-export function createOpenStream(settings: HttpSettings): OpenStream {
-  return async (call, options) => {
-    const prepared = prepare(settings, call, options);
-    const { url, init, signal, redact } = prepared;
-    init.headers = new Headers(init.headers);
-    init.headers.set('accept', 'text/event-stream, application/problem+json');
-    try {
-      const response = await settings.fetch(url, { ...init, signal });
-      const { status, headers, body } = response;
-      if (status === 200 && body && headers.get('content-type')?.startsWith('text/event-stream')) return body;
-      const result = readAnswer<never>({ status, headers, text: await response.text() }, redact);
-      throw result instanceof FilaError ? result : noStream(status);
-    } catch (error) {
-      if (error instanceof FilaError) throw error;
-      throw signal?.aborted ? aborted(signal) : connectionFailed(settings.url, error, redact);
-    }
-  };
-}
-
 export function createOpen(settings: HttpSettings): Open {
   return async function* (call, options = {}) {
     const prepared = prepare(settings, call, options);
@@ -206,11 +183,6 @@ export function createOpen(settings: HttpSettings): Open {
       tell(settings, { method: init.method, path, attempt: 1, status, durationMs, error: code });
     }
   };
-}
-
-function noStream(status: number): FilaError {
-  const detail = `The answer (${status}) is not a stream of events: is this address a Fila broker?`;
-  return new FilaError({ code: 'invalid_answer', detail, retryable: false, status });
 }
 
 function notAStream(answer: FilaResponse<unknown> | FilaError): FilaError {

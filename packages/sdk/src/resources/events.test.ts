@@ -81,7 +81,7 @@ describe('fila.events', () => {
       expect(id).toBe('a-1');
       break;
     }
-    expect(errors).toEqual(['aborted', undefined]);
+    expect(errors).toEqual(['timed_out', undefined]);
   });
 
   it('fails when the token is refused, and when this is no broker', async () => {

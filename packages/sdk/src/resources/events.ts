@@ -1,10 +1,10 @@
 /** The stream of events, read through lost connections and restarts of the broker. */
-import { readEvents, type ServerSentEvent } from '../event-source.ts';
 import type { FilaError } from '../errors.ts';
 import { ConnectionFailed, isFilaError } from '../errors.ts';
-import type { CallOptions, OpenStream } from '../http.ts';
+import type { CallOptions, Open } from '../http.ts';
 import { retryDelayMs } from '../retry.ts';
 import type { Sleep } from '../sleep.ts';
+import { createSseReader, type ServerSentEvent } from '../sse.ts';
 import type { Event } from '../types.generated.ts';
 
 export type EventKind = 'request' | 'upstream' | 'limit' | 'webhook' | 'broker' | 'overview';
@@ -39,42 +39,40 @@ const DEFAULT_SILENCE_MS = 45_000;
 const MOST_DOUBLINGS = 4;
 
 interface EventsDeps {
+  open: Open;
   sleep: Sleep;
   /** In [0, 1). */
   random: () => number;
 }
 
-export function createEvents(open: OpenStream, { sleep, random }: EventsDeps) {
+export function createEvents({ open, sleep, random }: EventsDeps) {
   return async function* events(options: EventsOptions): AsyncGenerator<Event, void, undefined> {
     const { signal, silenceMs = DEFAULT_SILENCE_MS, onConnection } = options;
     let { lastEventId } = options;
     for (let failures = 0; !signal?.aborted; failures++) {
-      const silence = watchSilence(silenceMs, signal);
       try {
-        const stream = await open(callOf(options), {
-          signal: silence.signal,
-          headers: { ...options.headers, ...(lastEventId ? { 'last-event-id': lastEventId } : {}) },
-        });
-        onConnection?.({ isConnected: true });
-        for await (const message of readEvents(stream)) {
-          silence.heard();
+        const resume: Record<string, string> = lastEventId ? { 'last-event-id': lastEventId } : {};
+        const headers = { accept: 'text/event-stream', ...resume, ...options.headers };
+        const read = createSseReader();
+        let isConnected = false;
+        for await (const part of open(callOf(options), { signal, headers, timeoutMs: silenceMs })) {
+          if (!isConnected) onConnection?.({ isConnected: true });
+          isConnected = true;
           failures = 0;
-          const event = message && eventIn(message);
-          if (!event) continue;
-          if (event.id) lastEventId = event.id;
-          yield event;
+          for (const message of read(part)) {
+            const event = eventIn(message);
+            if (!event) continue;
+            if (event.id) lastEventId = event.id;
+            yield event;
+          }
         }
-        throw lost('The broker ended the stream.');
-      } catch (thrown) {
+        throw ended();
+      } catch (error) {
         if (signal?.aborted) return;
-        const error = isFilaError(thrown) ? thrown : lost('The connection broke.', thrown);
-        const isSilence = error.code === 'aborted';
-        if (!error.retryable && !isSilence) throw error;
+        if (!isFilaError(error) || !error.retryable) throw error;
         const retryInMs = retryDelayMs(Math.min(failures, MOST_DOUBLINGS), error.retryAfterMs, random());
         onConnection?.({ isConnected: false, error, retryInMs });
         await sleep(retryInMs, signal);
-      } finally {
-        silence.stop();
       }
     }
   };
@@ -97,26 +95,7 @@ function eventIn({ data }: ServerSentEvent): Event | undefined {
   }
 }
 
-function lost(detail: string, cause?: unknown): FilaError {
-  return new ConnectionFailed({ code: 'connection_failed', detail, retryable: true, cause });
-}
-
-/** A signal that fires when the caller's does, or when nothing was heard for so long. */
-function watchSilence(silenceMs: number, outer: AbortSignal | undefined) {
-  const controller = new AbortController();
-  const stop = (): void => controller.abort();
-  outer?.addEventListener('abort', stop);
-  let timer = setTimeout(stop, silenceMs);
-  return {
-    signal: controller.signal,
-    heard: () => {
-      clearTimeout(timer);
-      timer = setTimeout(stop, silenceMs);
-    },
-    stop: () => {
-      clearTimeout(timer);
-      outer?.removeEventListener('abort', stop);
-      controller.abort();
-    },
-  };
+function ended(): FilaError {
+  const detail = 'The broker ended the stream.';
+  return new ConnectionFailed({ code: 'connection_failed', detail, retryable: true });
 }
