@@ -11,10 +11,11 @@ import { failpoint } from '../../kernel/failpoints.ts';
 import { idTime } from '../../kernel/ids.ts';
 import { listOf } from '../../kernel/lanes.ts';
 import type { Logger } from '../../kernel/logger.ts';
-import { HIGH_BAND, isBefore, pickTurns, rankOf } from './pick-turns.ts';
+import { HIGH_BAND, pickTurns, rankOf } from './pick-turns.ts';
 import { Hands } from './hands.ts';
+import { Paces } from './paces.ts';
 import { type ClaimedAhead, type HeldLane, Pool } from './pool.ts';
-import { SlotUse } from './slot-use.ts';
+import { UnderWay, type Caps } from './under-way.ts';
 import type { KnownLine, Pace } from './waits.ts';
 
 export interface DispatcherDeps {
@@ -36,7 +37,7 @@ export interface DispatcherDeps {
   /** Writes at no cost that rows wait again which never started. */
   readonly handBack: (rows: readonly ClaimedRow[]) => Promise<void>;
   /** What the key and the queue of a lane may have under way at once. A queue of 0 is paused: what waits here does not start either. */
-  readonly caps?: (lane: LaneName) => { readonly ofKey: number; readonly ofQueue: number };
+  readonly caps?: (lane: LaneName) => Caps;
   readonly weightOf?: (keyId: string) => number;
   /** Whether no other broker claims from these lanes: then tokens need not go around. */
   readonly isAlone?: () => boolean;
@@ -68,10 +69,7 @@ interface Turn {
 const REST_MS = 1_000;
 /** Rows that may wait here, as a multiple of those that were meant to: each key that is entitled to be first adds some. */
 const MOST_WAITING = 4;
-const UNLIMITED = { ofKey: Number.POSITIVE_INFINITY, ofQueue: Number.POSITIVE_INFINITY };
 const NEWEST = 0.2;
-/** Keys whose use of the slots is told; the others have too little to matter. */
-const MOST_TOLD = 64;
 
 /**
  * Claiming happens in `round`, one at a time: fill the hands with tokens, decide who is next, claim from all their lanes
@@ -82,9 +80,9 @@ export class Dispatcher {
   readonly #deps: DispatcherDeps;
   readonly #pools = new Map<string, Pool>();
   readonly #lists = new Map<string, Pool>();
-  readonly #underWay = { keys: new Map<string, number>(), queues: new Map<string, number>() };
+  readonly #underWay: UnderWay;
   readonly #hands: Hands;
-  readonly #slotUse = new SlotUse();
+  readonly #paces: Paces;
   #claimMs = 5;
   #running: Promise<void> | null = null;
   #again = false;
@@ -93,6 +91,8 @@ export class Dispatcher {
 
   constructor(deps: DispatcherDeps) {
     this.#deps = deps;
+    this.#underWay = new UnderWay(deps.caps);
+    this.#paces = new Paces(deps.slots, this.#pools);
     this.#hands = new Hands({
       ...deps,
       isAlone: () => this.#isAlone(),
@@ -126,13 +126,13 @@ export class Dispatcher {
     const free = slots.free(lane.model) - pool.coming;
     if (pool.ready.length > 0 || free <= 0) return null;
     if (lane.band < HIGH_BAND && this.#left(pool, free) <= this.#keptFree(pool)) return null;
-    const { ofKey, ofQueue } = this.#roomOf(lane);
+    const { ofKey, ofQueue } = this.#underWay.roomOf(lane);
     if (ofKey <= 0 || ofQueue <= 0) return null;
     pool.coming += 1;
-    this.#count(lane, 1);
+    this.#underWay.count(lane, 1);
     const leave = (): void => {
       pool.coming -= 1;
-      this.#count(lane, -1);
+      this.#underWay.count(lane, -1);
     };
     return {
       claimed: { owner, leaseMs },
@@ -180,33 +180,12 @@ export class Dispatcher {
 
   /** What is known here of a model's line. */
   lineOf(model: string): KnownLine {
-    const pool = this.#pools.get(model);
-    const account = pool?.account;
-    return {
-      pace: this.#paceOf(model),
-      claimedBefore: (rank, hadMs) =>
-        pool?.ready.filter((one) => !isBefore({ rank, hadMs }, one)).length ?? 0,
-      hadMs: (keyId) => account?.hadMs(keyId) ?? 0,
-      costMs: (keyId) => account?.costMs(keyId) ?? 0,
-    };
+    return this.#paces.lineOf(model);
   }
 
   /** How fast each model goes that can start here. */
   paces(): Record<string, Pace> {
-    const all = [...this.#pools.keys()].flatMap((model) => {
-      const pace = this.#paceOf(model);
-      return pace ? [[model, pace] as const] : [];
-    });
-    return Object.fromEntries(all);
-  }
-
-  #paceOf(model: string): Pace | undefined {
-    const { slots } = this.#deps;
-    const pool = this.#pools.get(model);
-    const [capacity, meanMs] = [slots.capacity(model), pool?.account.meanMs];
-    if (!pool || capacity <= 0 || meanMs === undefined) return undefined;
-    const uses = this.#slotUse.most(model, MOST_TOLD);
-    return { slots: capacity, free: slots.free(model), claimed: pool.ready.length, meanMs, uses };
+    return this.#paces.all();
   }
 
   isHeld(laneId: number): boolean {
@@ -225,8 +204,8 @@ export class Dispatcher {
 
   /** A row that started here has left its slot after so long. To be called before the slot is free for others. */
   ended(row: ClaimedRow, lane: LaneName, slotMs: number): void {
-    this.#slotUse.add(lane.model, lane.keyId, slotMs);
-    if (this.#pools.get(lane.model)?.ended(row, slotMs)) this.#count(lane, -1);
+    this.#paces.ended(lane, slotMs);
+    if (this.#pools.get(lane.model)?.ended(row, slotMs)) this.#underWay.count(lane, -1);
   }
 
   /** Something changed: a slot is free, a lane became active. */
@@ -242,7 +221,7 @@ export class Dispatcher {
       const isUseful = this.#isAlone() || this.#deps.slots.free(pool.model) > 0;
       await (isUseful ? this.#hands.renew(pool) : this.#hands.giveBack(pool, pool.held));
       // What cannot start here for now may start elsewhere, and is to stand in line with the others.
-      const stays = pool.ready.filter(({ lane }) => this.#isHeldBack(pool) || this.#isPaused(lane));
+      const stays = pool.ready.filter(({ lane }) => this.#isHeldBack(pool) || this.#underWay.isPaused(lane));
       if (stays.length > 0) await this.#handBack(stays);
     }
     if (this.#pools.size > 1) this.wake();
@@ -323,7 +302,8 @@ export class Dispatcher {
     const { slots } = this.#deps;
     if (!slots.demand || pools.length < 2) return;
     const nowMs = Date.now();
-    const hasRoom = ({ name }: HeldLane): boolean => Math.min(...Object.values(this.#roomOf(name))) > 0;
+    const hasRoom = ({ name }: HeldLane): boolean =>
+      Math.min(...Object.values(this.#underWay.roomOf(name))) > 0;
     const since = pools.map((pool) => [pool.model, pool.waitsSince(nowMs, hasRoom)] as const);
     slots.demand(new Map(since.filter((one): one is readonly [string, number] => one[1] !== undefined)));
     for (const pool of pools) this.#startReady(pool);
@@ -333,14 +313,6 @@ export class Dispatcher {
   #isHeldBack({ model, running }: Pool): boolean {
     const { slots } = this.#deps;
     return slots.capacity(model) === 0 || (running === 0 && slots.free(model) <= 0);
-  }
-
-  #roomOf(name: LaneName): { readonly ofKey: number; readonly ofQueue: number } {
-    const { ofKey, ofQueue } = this.#deps.caps?.(name) ?? UNLIMITED;
-    return {
-      ofKey: ofKey - (this.#underWay.keys.get(name.keyId) ?? 0),
-      ofQueue: ofQueue - (this.#underWay.queues.get(name.queue) ?? 0),
-    };
   }
 
   async #turnsOf(pool: Pool): Promise<Turn[]> {
@@ -360,7 +332,7 @@ export class Dispatcher {
         nowMs,
         ageingMs,
       },
-      room: ({ name }) => this.#roomOf(name),
+      room: ({ name }) => this.#underWay.roomOf(name),
       hadMs: (keyId) => pool.account.hadMs(keyId),
       costMs: (keyId) => pool.account.costMs(keyId),
     });
@@ -386,7 +358,7 @@ export class Dispatcher {
     // Claimed again here: what waits under an older fence has lost its lease.
     this.drop(row.id);
     pool.add(row, { lane, rank });
-    this.#count(lane, 1);
+    this.#underWay.count(lane, 1);
   }
 
   #startReady(pool: Pool): void {
@@ -397,7 +369,7 @@ export class Dispatcher {
       const free = slots.free(pool.model) - pool.coming;
       if (free <= 0) return;
       if (!one.isHigh && this.#left(pool, free) <= keptFree) continue;
-      one.isRefused = this.#isPaused(one.lane) || !start(one.row, one.lane);
+      one.isRefused = this.#underWay.isPaused(one.lane) || !start(one.row, one.lane);
       if (!one.isRefused) pool.started(one);
     }
   }
@@ -412,24 +384,8 @@ export class Dispatcher {
     for (const pool of this.#pools.values()) {
       const gone = pool.ready.filter(isMeant);
       pool.drop(gone);
-      for (const { lane } of gone) this.#count(lane, -1);
+      for (const { lane } of gone) this.#underWay.count(lane, -1);
     }
-  }
-
-  #count({ keyId, queue }: LaneName, change: number): void {
-    const { keys, queues } = this.#underWay;
-    for (const [counts, name] of [
-      [keys, keyId],
-      [queues, queue],
-    ] as const) {
-      const count = (counts.get(name) ?? 0) + change;
-      if (count > 0) counts.set(name, count);
-      else counts.delete(name);
-    }
-  }
-
-  #isPaused(lane: LaneName): boolean {
-    return this.#deps.caps?.(lane).ofQueue === 0;
   }
 
   #isAlone(): boolean {
