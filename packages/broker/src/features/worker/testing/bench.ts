@@ -1,4 +1,5 @@
 /** What the tests of the worker stand on: a real ledger, real lanes, and brokers whose slots are freed by hand. */
+import { onTestFinished } from 'vitest';
 import { PLAIN } from '../../../engines/ledger/testing/ledger-hands.ts';
 import { temporaryLedger } from '../../../engines/ledger/testing/temporary-database.ts';
 import {
@@ -194,6 +195,8 @@ export async function openBench(): Promise<Bench> {
       },
     });
     brokers.push(dispatcher);
+    // One that rests would wake in a later test, and run into what that has prepared.
+    onTestFinished(() => dispatcher.stop().catch(() => undefined));
     lanes.watch((list) => void (dispatcher.heard(list) || onUnknown?.(list)));
     return {
       ...{ dispatcher, owner, running, starts, free, finish },
