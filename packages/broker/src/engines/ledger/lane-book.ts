@@ -1,4 +1,4 @@
-/** Numbers for lanes, remembered: a lane is looked up in the database once a process. */
+/** Numbers for lanes: looked up in the database, and remembered. */
 import type { LaneBook, LaneName } from './ledger.ts';
 import type { SqlRunner } from './sql-runner.ts';
 
@@ -11,53 +11,57 @@ interface StoredLane {
 }
 
 export function laneBook(sql: SqlRunner): LaneBook {
-  const ids = new Map<string, number>();
-  const names = new Map<number, LaneName>();
-
-  function remember(row: StoredLane): LaneName {
-    const name = { queue: row.queue, keyId: row.key_id, band: Number(row.band), model: row.model };
-    ids.set(textOf(name), Number(row.id));
-    names.set(Number(row.id), name);
-    return name;
-  }
-
-  async function findRow({ queue, keyId, band, model }: LaneName): Promise<StoredLane | undefined> {
-    const rows = await sql.all<StoredLane>(
-      'SELECT id, queue, key_id, band, model FROM lanes WHERE queue = ? AND key_id = ? AND band = ? AND model = ?',
+  async function findId({ queue, keyId, band, model }: LaneName): Promise<number | undefined> {
+    const rows = await sql.all<{ id: number }>(
+      'SELECT id FROM lanes WHERE queue = ? AND key_id = ? AND band = ? AND model = ?',
       [queue, keyId, band, model],
     );
-    return rows[0];
+    return rows[0] && Number(rows[0].id);
   }
 
   return {
     async idOf(lane) {
-      const known = ids.get(textOf(lane));
+      const { queue, keyId, band, model } = lane;
+      const known = await findId(lane);
       if (known !== undefined) return known;
-      let row = await findRow(lane);
-      if (!row) {
-        await sql.run(`${sql.insertIgnore} INTO lanes (queue, key_id, band, model) VALUES (?, ?, ?, ?)`, [
-          lane.queue,
-          lane.keyId,
-          lane.band,
-          lane.model,
-        ]);
-        row = await findRow(lane);
-      }
-      remember(row!);
-      return Number(row!.id);
+      await sql.run(`${sql.insertIgnore} INTO lanes (queue, key_id, band, model) VALUES (?, ?, ?, ?)`, [
+        ...[queue, keyId, band, model],
+      ]);
+      return (await findId(lane))!;
     },
 
     async nameOf(id) {
-      const known = names.get(id);
-      if (known) return known;
-      const rows = await sql.all<StoredLane>(
+      const [row] = await sql.all<StoredLane>(
         'SELECT id, queue, key_id, band, model FROM lanes WHERE id = ?',
         [id],
       );
-      if (!rows[0]) throw new Error(`There is no lane ${id}`);
-      return remember(rows[0]);
+      if (!row) throw new Error(`There is no lane ${id}`);
+      return { queue: row.queue, keyId: row.key_id, band: Number(row.band), model: row.model };
     },
   };
+}
+
+/** Asks once a process: neither ever changes. The same promise for all who ask costs them nothing more. */
+export function rememberLanes({ idOf, nameOf }: LaneBook): LaneBook {
+  const ids = new Map<string, Promise<number>>();
+  const names = new Map<number, Promise<LaneName>>();
+  return {
+    idOf: (lane) => once(ids, textOf(lane), () => idOf(lane)),
+    nameOf: (id) => once(names, id, () => nameOf(id)),
+  };
+}
+
+function once<Key, Value>(
+  known: Map<Key, Promise<Value>>,
+  key: Key,
+  ask: () => Promise<Value>,
+): Promise<Value> {
+  const before = known.get(key);
+  if (before) return before;
+  const asked = ask();
+  known.set(key, asked);
+  asked.catch(() => known.delete(key));
+  return asked;
 }
 
 function textOf({ queue, keyId, band, model }: LaneName): string {

@@ -125,9 +125,12 @@ function asLedgerError(error: unknown): unknown {
   return outOfReach ? new LedgerUnavailable((error as Error).message, { cause: error }) : error;
 }
 
+/** In place: a copy with all columns would cost more than the read. */
 function withBuffers(row: object): object {
-  const copy: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(row))
-    copy[name] = value instanceof Uint8Array ? asBuffer(value) : value;
-  return copy;
+  const values = row as Record<string, unknown>;
+  for (const name in values) {
+    const value = values[name];
+    if (value instanceof Uint8Array) values[name] = asBuffer(value);
+  }
+  return row;
 }

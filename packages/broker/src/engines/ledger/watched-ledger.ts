@@ -1,6 +1,7 @@
 /** The ledger behind its circuit: refuses at once while the database is away, and keeps no caller waiting for long. */
 import { inTime } from '../../kernel/in-time.ts';
 import type { Circuit } from '../circuit/circuit.ts';
+import { rememberLanes } from './lane-book.ts';
 import { LedgerUnavailable, type Ledger } from './ledger.ts';
 
 const ANSWER_MS = 1_500;
@@ -44,10 +45,11 @@ export function watchedLedger(
     attempts: (id) => soon(() => ledger.attempts(id)),
     waiting: (laneIds, most) => soon(() => ledger.waiting(laneIds, most)),
     line: (laneId, most) => soon(() => ledger.line(laneId, most)),
-    lanes: {
+    // Remembered here and not behind the circuit: what is known needs no database.
+    lanes: rememberLanes({
       idOf: (lane) => soon(() => lanes.idOf(lane)),
       nameOf: (id) => soon(() => lanes.nameOf(id)),
-    },
+    }),
     claim: (claim) => watched(() => ledger.claim(claim)),
     settle: (settlement) => watched(() => ledger.settle(settlement)),
     renew: (owner, leaseMs, held) => watched(() => ledger.renew(owner, leaseMs, held)),
