@@ -20,11 +20,19 @@ final class Client
         string $url,
         #[\SensitiveParameter] private readonly string $key,
         private readonly float $timeoutSeconds = 30.0,
-        private readonly int $maxRetries = 2,
+        private int $maxRetries = 2,
         ?Transport $transport = null,
     ) {
         $this->codes = Codes::ofContract();
         $this->transport = $transport ?? new PlainTransport(rtrim($url, '/'));
+    }
+
+    /** For callers that come back by themselves, as jobs of a queue do. */
+    public function withMaxRetries(int $maxRetries): self
+    {
+        $other = clone $this;
+        $other->maxRetries = $maxRetries;
+        return $other;
     }
 
     /**
