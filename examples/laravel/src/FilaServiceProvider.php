@@ -8,7 +8,6 @@ namespace Fila\Laravel;
 
 use Fila\Client;
 use Illuminate\Contracts\Foundation\Application;
-use Illuminate\Http\Client\Factory;
 use Illuminate\Support\ServiceProvider;
 
 final class FilaServiceProvider extends ServiceProvider
@@ -19,7 +18,7 @@ final class FilaServiceProvider extends ServiceProvider
 
         $this->app->singleton(Client::class, static function (Application $app): Client {
             $config = $app['config']['fila'];
-            $transport = new HttpTransport($app->make(Factory::class), rtrim($config['url'], '/'));
+            $transport = new HttpTransport(rtrim($config['url'], '/'));
 
             return new Client($config['url'], (string) $config['key'], $config['timeout'], $config['retries'], $transport);
         });

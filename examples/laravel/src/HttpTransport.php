@@ -13,8 +13,8 @@ use Fila\Transport;
 use Generator;
 use GuzzleHttp\Exception\TransferException;
 use Illuminate\Http\Client\ConnectionException;
-use Illuminate\Http\Client\Factory;
 use Illuminate\Support\Arr;
+use Illuminate\Support\Facades\Http;
 use Psr\Http\Message\StreamInterface;
 use RuntimeException;
 
@@ -22,14 +22,14 @@ final class HttpTransport implements Transport
 {
     private const PART_BYTES = 8192;
 
-    public function __construct(private readonly Factory $http, private readonly string $url)
+    public function __construct(private readonly string $url)
     {
     }
 
     public function open(Call $call, float $timeoutSeconds): Incoming
     {
         // The content type comes with the body; twice it would be another one.
-        $pending = $this->http->withHeaders(Arr::except($call->headers, 'content-type'))->withOptions([
+        $pending = Http::withHeaders(Arr::except($call->headers, 'content-type'))->withOptions([
             'allow_redirects' => false,
             'stream' => $call->isStream(),
             'timeout' => $call->isStream() ? 0 : $timeoutSeconds,
