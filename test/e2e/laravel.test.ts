@@ -111,16 +111,26 @@ describe.skipIf(!laravelAvailable)('an application with Laravel', () => {
   it('tries again after the time that it was asked to stay away, and gives up on what cannot succeed', async () => {
     const script = `require '${LARAVEL}/app/bootstrap.php';
       use Illuminate\\Support\\Facades\\Http;
-      [$keys, $waited] = [[], microtime(true)];
-      Http::fake(function ($request) use (&$keys) {
+      [$keys, $types, $waited] = [[], [], microtime(true)];
+      Http::fake(function ($request) use (&$keys, &$types) {
         $keys[] = $request->header('Idempotency-Key')[0];
+        $types = $request->header('Content-Type');
         return count($keys) === 1 ? Http::response(['code' => 'overloaded'], 503, ['Retry-After' => '1']) : Http::response(['code' => 'invalid_request'], 422);
       });
       try { Fila\\Laravel\\Facades\\Fila::create(['prompt' => 'x']); } catch (Fila\\FilaError $error) {
-        echo json_encode([count($keys), count(array_unique($keys)), $error->errorCode, microtime(true) - $waited >= 1]);
+        echo json_encode([count($keys), count(array_unique($keys)), $types, $error->errorCode, microtime(true) - $waited >= 1]);
       }`;
     const { stdout } = await run(needLaravel().cli, ['-r', script]);
-    expect(JSON.parse(stdout)).toEqual([2, 1, 'invalid_request', true]);
+    expect(JSON.parse(stdout)).toEqual([2, 1, ['application/json'], 'invalid_request', true]);
+  });
+
+  it('waits through answers that may be better later, for as long as it was told to', async () => {
+    const script = `require '${LARAVEL}/app/bootstrap.php';
+      use Illuminate\\Support\\Facades\\Http;
+      Http::fakeSequence()->push(['code' => 'overloaded'], 503)->push('from a proxy', 502)->push(['status' => 'processing'])->push(['status' => 'completed']);
+      echo Fila\\Laravel\\Facades\\Fila::wait('req_1', timeoutSeconds: 30)['status'];`;
+    const env = { ...process.env, FILA_RETRIES: '0' };
+    expect((await run(needLaravel().cli, ['-r', script], { env })).stdout).toBe('completed');
   });
 
   it('queues a job that ends before the model has begun, and hears of the answer once, also when it is told twice', async () => {

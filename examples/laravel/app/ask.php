@@ -11,7 +11,7 @@ require __DIR__.'/bootstrap.php';
 
 try {
     $sent = Fila::create(['prompt' => $argv[1] ?? 'Why is the sky blue?']);
-    $request = Fila::wait($sent['id'], 60);
+    $request = Fila::wait($sent['id'], timeoutSeconds: 60);
     echo $request['result']['text'] ?? "{$request['status']}: {$request['error']['message']}", "\n";
 } catch (FilaError $error) {
     fwrite(STDERR, "{$error->errorCode}: {$error->getMessage()} (call {$error->requestId})\n");
