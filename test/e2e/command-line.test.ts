@@ -190,26 +190,3 @@ describe('fila dev', () => {
     expect(children).toBe('');
   });
 });
-
-describe('the example', () => {
-  it('first-request.ts prints an answer', async () => {
-    const ollama = await startSimulatedOllama();
-    const daemon = await startDaemon({ FILA_OLLAMA_URLS: ollama.url });
-    const { Fila } = await import('@fila/sdk');
-    const { key } = await new Fila({ url: daemon.url, adminToken: daemon.adminToken }).keys.create({
-      name: 'example',
-    });
-    const env = { ...process.env, FILA_URL: daemon.url, FILA_API_KEY: key };
-    const printed = await new Promise<string>((resolve, reject) => {
-      execFile(
-        process.execPath,
-        ['examples/first-request.ts', 'From the example'],
-        { env },
-        (error, stdout) => (error ? reject(error) : resolve(stdout)),
-      );
-    });
-    expect(printed).toBe(`${simulatedAnswer('llama3:8b', 'From the example')}\n`);
-    await daemon.stop();
-    await ollama.stop();
-  });
-});

@@ -1,8 +1,5 @@
 /** The reference client in PHP against a real broker: it asks, waits, and is told by a webhook that it believes once. */
-import { execFile, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Fila } from '@fila/sdk';
@@ -11,7 +8,9 @@ import {
   startSimulatedOllama,
   type SimulatedOllama,
 } from '../../packages/cli/src/simulate-ollama/simulate-ollama.ts';
+import { cuttingProxy } from '../helpers/cutting-proxy.ts';
 import { startDaemon, type Daemon } from '../helpers/daemon.ts';
+import { startPhpServer } from '../helpers/php-server.ts';
 import { needPhp, phpAvailable } from '../services/need.ts';
 
 const run = promisify(execFile);
@@ -21,18 +20,15 @@ describe.skipIf(!phpAvailable)('a client in PHP', () => {
   let ollama: SimulatedOllama;
   let daemon: Daemon;
   let admin: Fila;
-  let folder: string;
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'fila-php-'));
-    ollama = await startSimulatedOllama();
+    ollama = await startSimulatedOllama({ answerTokens: 120, tokensPerSecond: 400 });
     daemon = await startDaemon({ FILA_OLLAMA_URLS: ollama.url, FILA_WEBHOOK_ALLOW_CIDRS: '127.0.0.0/8' });
     admin = new Fila({ url: daemon.url, adminToken: daemon.adminToken });
   });
   afterAll(async () => {
     await daemon?.stop();
     await ollama?.stop();
-    rmSync(folder, { recursive: true, force: true });
   });
 
   it('prints the answer, and a plain sentence when its key is wrong', async () => {
@@ -50,60 +46,48 @@ describe.skipIf(!phpAvailable)('a client in PHP', () => {
 
   it('believes a webhook, ignores it the second time, and refuses one that was changed', async () => {
     const { key, webhook_secret: secret } = await admin.keys.create({ name: 'told' });
-    const port = await freePort();
-    const [log, seen] = [join(folder, 'log'), join(folder, 'seen')];
-    const receiver = spawn(
+    const { url, logged } = await startPhpServer(
       needPhp(),
-      ['-d', `error_log=${log}`, '-S', `127.0.0.1:${port}`, join(EXAMPLES, 'webhook-receiver.php')],
-      { env: { ...process.env, FILA_WEBHOOK_SECRET: secret, FILA_SEEN_FILE: seen }, stdio: 'ignore' },
+      join(EXAMPLES, 'webhook-receiver.php'),
+      (folder) => ({
+        FILA_WEBHOOK_SECRET: secret,
+        FILA_SEEN_FILE: join(folder, 'seen'),
+      }),
     );
-    try {
-      const url = `http://127.0.0.1:${port}/`;
-      await expect
-        .poll(() =>
-          fetch(url).then(
-            ({ status }) => status,
-            () => 0,
-          ),
-        )
-        .toBe(400);
-      const client = new Fila({ url: daemon.url, apiKey: key });
-      const { id } = await client.requests.createAndWait({ prompt: 'Hi', callback_url: url });
-      const told = (): string[] =>
-        readFileSync(log, 'utf8')
-          .split('\n')
-          .filter((line) => line.includes(id));
-      const deliveryOf = async () => (await client.webhooks.deliveries.list({ request_id: id }).page()).items;
-      await expect.poll(async () => (await deliveryOf()).map(({ status }) => status)).toEqual(['delivered']);
-      expect(told()).toHaveLength(1);
-      const deliveryId = (await deliveryOf())[0]!.id;
-      await client.webhooks.deliveries.redeliver(deliveryId);
-      await expect
-        .poll(async () => (await deliveryOf()).map(({ status }) => status))
-        .toEqual(['delivered', 'delivered']);
-      expect(told()).toHaveLength(1);
-      const tampered = await fetch(url, {
-        method: 'POST',
-        headers: {
-          'webhook-id': 'msg_x',
-          'webhook-timestamp': `${Math.floor(Date.now() / 1000)}`,
-          'webhook-signature': 'v1,AAAA',
-        },
-        body: JSON.stringify({ type: 'request.completed', data: { id } }),
-      });
-      expect(tampered.status).toBe(400);
-      expect(told()).toHaveLength(1);
-    } finally {
-      receiver.kill();
-    }
+    const client = new Fila({ url: daemon.url, apiKey: key });
+    const { id } = await client.requests.createAndWait({ prompt: 'Hi', callback_url: url });
+    const told = (): string[] => logged().filter((line) => line.includes(id));
+    const deliveryOf = async () => (await client.webhooks.deliveries.list({ request_id: id }).page()).items;
+    await expect.poll(async () => (await deliveryOf()).map(({ status }) => status)).toEqual(['delivered']);
+    expect(told()).toHaveLength(1);
+    const deliveryId = (await deliveryOf())[0]!.id;
+    await client.webhooks.deliveries.redeliver(deliveryId);
+    await expect
+      .poll(async () => (await deliveryOf()).map(({ status }) => status))
+      .toEqual(['delivered', 'delivered']);
+    expect(told()).toHaveLength(1);
+    const tampered = await fetch(url, {
+      method: 'POST',
+      headers: {
+        'webhook-id': 'msg_x',
+        'webhook-timestamp': `${Math.floor(Date.now() / 1000)}`,
+        'webhook-signature': 'v1,AAAA',
+      },
+      body: JSON.stringify({ type: 'request.completed', data: { id } }),
+    });
+    expect(tampered.status).toBe(400);
+    expect(told()).toHaveLength(1);
+  });
+
+  it('hears an answer while it is given, through connections that are cut anywhere', async () => {
+    const { key } = await admin.keys.create({ name: 'stream' });
+    const client = new Fila({ url: daemon.url, apiKey: key });
+    const { id } = await client.requests.create({ prompt: 'cut anywhere' });
+    const proxy = await cuttingProxy(daemon.url, (n) => 1_200 + n * 300);
+    const { stdout } = await run(needPhp(), [join(EXAMPLES, 'stream.php'), id], {
+      env: { ...process.env, FILA_URL: proxy.url, FILA_API_KEY: key },
+    });
+    expect(proxy.count()).toBeGreaterThan(2);
+    expect(stdout).toBe(`${(await client.requests.get(id)).result!.text}\ncompleted\n`);
   });
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
-}

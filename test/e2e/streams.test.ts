@@ -1,5 +1,4 @@
 /** An answer that is heard while it is given: cut anywhere and gone on with, on this broker or another, each token once. */
-import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
 import { Fila, type Request, type StreamEvent } from '@fila/sdk';
 import type { InternalOptions } from '../../packages/sdk/src/fila.ts';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -7,39 +6,11 @@ import {
   startSimulatedOllama,
   type SimulatedOllama,
 } from '../../packages/cli/src/simulate-ollama/simulate-ollama.ts';
+import { cuttingProxy } from '../helpers/cutting-proxy.ts';
 import { startDaemon, type Daemon } from '../helpers/daemon.ts';
 import { ENGINE_SETS } from '../helpers/engine-sets.ts';
 
 const TOKENS = 200;
-
-/** Passes a connection on and breaks it when the answer has given as many bytes as `cutAt` says for it. */
-async function cuttingProxy(target: string, cutAt: (connection: number) => number) {
-  let connections = 0;
-  const sockets = new Set<Socket>();
-  const { hostname, port } = new URL(target);
-  const server = createServer((client) => {
-    let left = cutAt(connections++);
-    const broker = connect(Number(port), hostname);
-    sockets.add(client).add(broker);
-    client.pipe(broker);
-    broker.on('data', (part) => {
-      client.write(part.subarray(0, left));
-      left -= part.length;
-      if (left <= 0) {
-        client.destroySoon();
-        broker.destroy();
-      }
-    });
-    for (const one of [client, broker])
-      one.on('error', () => undefined).on('close', () => (client.destroySoon(), broker.destroy()));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, count: () => connections };
-}
 
 interface Heard {
   text: string;

@@ -12,7 +12,7 @@ const suite = expect.getState().testPath ?? 'this suite';
 export const redisAvailable = isRunnable('redis');
 export const mariadbAvailable = isRunnable('mariadb');
 export const phpAvailable = isRunnable('php');
-
+export const laravelAvailable = isRunnable('laravel');
 export const tmuxAvailable = isRunnable('tmux');
 
 let redis: Promise<RedisService> | undefined;
@@ -34,6 +34,12 @@ export async function needMariadb(): Promise<MariadbService> {
 export function needPhp(): string {
   refuseIfMissing('php');
   return found.php!.cli;
+}
+
+/** The paths of php and phpunit, where Laravel's components can be loaded. */
+export function needLaravel(): Readonly<Record<'cli' | 'phpunit', string>> {
+  refuseIfMissing('laravel');
+  return found.laravel!;
 }
 
 // Nothing on disk is wanted any more, so the quickest end will do. The guard does the same if this never runs.

@@ -1,24 +1,33 @@
 /** Finds the programs that tests need beside Node, and installs those that are missing. Plain Node can import it. */
 import { spawnSync } from 'node:child_process';
 import { accessSync, chmodSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 
 const EXTRA_DIRECTORIES = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 const POLICY_FILE = '/usr/sbin/policy-rc.d';
 
-/** Each service: the Debian package that brings it and its programs, each under the names it may have. */
+/** Each service: the Debian packages that bring it and its programs, each under the names it may have; a path is a file to read. */
 const SERVICES = {
-  redis: { package: 'redis-server', programs: { server: ['redis-server'] } },
+  redis: { packages: ['redis-server'], programs: { server: ['redis-server'] } },
   mariadb: {
-    package: 'mariadb-server',
+    packages: ['mariadb-server'],
     programs: {
       server: ['mariadbd', 'mysqld'],
       install: ['mariadb-install-db', 'mysql_install_db'],
       dump: ['mariadb-dump', 'mysqldump'],
     },
   },
-  php: { package: 'php-cli', programs: { cli: ['php'] } },
-  tmux: { package: 'tmux', programs: { terminal: ['tmux'] } },
+  php: { packages: ['php-cli'], programs: { cli: ['php'] } },
+  laravel: {
+    packages: ['php-cli', 'php-curl', 'php-laravel-framework', 'php-guzzlehttp-guzzle', 'phpunit'],
+    programs: {
+      cli: ['php'],
+      framework: ['/usr/share/php/Illuminate/autoload.php'],
+      http: ['/usr/share/php/GuzzleHttp/autoload.php'],
+      phpunit: ['phpunit'],
+    },
+  },
+  tmux: { packages: ['tmux'], programs: { terminal: ['tmux'] } },
 } as const;
 
 export type ServiceName = keyof typeof SERVICES;
@@ -39,6 +48,7 @@ export function findServices(): FoundServices {
     redis: findPrograms('redis'),
     mariadb: findPrograms('mariadb'),
     php: findPrograms('php'),
+    laravel: findPrograms('laravel'),
     tmux: findPrograms('tmux'),
   };
 }
@@ -47,11 +57,11 @@ export function findServices(): FoundServices {
 export function installMissing(say: (line: string) => void = console.log): MissingService[] {
   const wanted = missingServices();
   if (wanted.length === 0) return [];
-  const packages = wanted.map((name) => SERVICES[name].package);
+  const packages = [...new Set(wanted.flatMap((name) => SERVICES[name].packages))];
   const obstacle = whyNotInstall() ?? aptInstall(packages, say);
   return missingServices().map((service) => ({
     service,
-    reason: obstacle ?? `the package ${SERVICES[service].package} did not bring all of its programs`,
+    reason: obstacle ?? `${SERVICES[service].packages.join(', ')} did not bring all that it takes`,
   }));
 }
 
@@ -71,6 +81,7 @@ function findPrograms<Name extends ServiceName>(service: Name): Programs<Name> |
 }
 
 function findProgram(name: string): string | undefined {
+  if (isAbsolute(name)) return existsSync(name) ? name : undefined;
   const directories = [...(process.env['PATH'] ?? '').split(':'), ...EXTRA_DIRECTORIES];
   return directories.map((directory) => join(directory, name)).find(isExecutable);
 }

@@ -96,7 +96,7 @@ describe.skipIf(!mariadbAvailable)('MariaDB for tests', () => {
 describe('what the tests stand on', () => {
   it('is found or reported with a reason, never silently missing', () => {
     const found = findServices();
-    expect(Object.keys(found)).toEqual(['redis', 'mariadb', 'php', 'tmux']);
+    expect(Object.keys(found)).toEqual(['redis', 'mariadb', 'php', 'laravel', 'tmux']);
     for (const programs of Object.values(found))
       for (const file of Object.values(programs ?? {})) expect(existsSync(file)).toBe(true);
     if (Object.values(found).every(Boolean)) expect(installMissing()).toEqual([]);

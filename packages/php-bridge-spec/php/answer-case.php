@@ -123,7 +123,9 @@ function streams(array $given): array
     try {
         foreach ($given['connections'] as $parts) {
             $ids[] = $listener->lastEventId;
-            if ($listener->hear(array_map(base64_decode(...), $parts))) {
+            $heard = $listener->hear(array_map(base64_decode(...), $parts));
+            iterator_to_array($heard, false);
+            if ($heard->getReturn()) {
                 break;
             }
         }

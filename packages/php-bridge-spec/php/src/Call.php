@@ -17,7 +17,7 @@ final class Call
     }
 
     /** @param array<string, mixed> $request */
-    public static function create(string $key, array $request, string $idempotencyKey, int $waitSeconds = 0): self
+    public static function create(#[\SensitiveParameter] string $key, array $request, string $idempotencyKey, int $waitSeconds = 0): self
     {
         $flags = JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_PRESERVE_ZERO_FRACTION;
         // An empty array is a list to PHP; these are objects.
@@ -30,28 +30,40 @@ final class Call
         return self::of('POST', '/api/v1/requests', $key, $headers, json_encode($request, $flags), $waitSeconds);
     }
 
-    public static function get(string $key, string $id, int $waitSeconds = 0): self
+    public static function get(#[\SensitiveParameter] string $key, string $id, int $waitSeconds = 0): self
     {
         return self::of('GET', '/api/v1/requests/' . self::checked($id), $key, [], null, $waitSeconds);
     }
 
-    public static function cancel(string $key, string $id): self
+    /** What comes after the event that was heard last; everything when there was none. */
+    public static function stream(#[\SensitiveParameter] string $key, string $id, string $lastEventId = ''): self
+    {
+        $headers = ['accept' => 'text/event-stream'] + ($lastEventId === '' ? [] : ['last-event-id' => $lastEventId]);
+        return self::of('GET', '/api/v1/requests/' . self::checked($id) . '/stream', $key, $headers);
+    }
+
+    public static function cancel(#[\SensitiveParameter] string $key, string $id): self
     {
         return self::of('POST', '/api/v1/requests/' . self::checked($id) . '/cancel', $key);
     }
 
     /** @param array<string, scalar> $query */
-    public static function list(string $key, array $query = []): self
+    public static function list(#[\SensitiveParameter] string $key, array $query = []): self
     {
         $text = http_build_query($query, '', '&', PHP_QUERY_RFC3986);
         return self::of('GET', '/api/v1/requests' . ($text === '' ? '' : "?$text"), $key);
+    }
+
+    public function isStream(): bool
+    {
+        return $this->headers['accept'] === 'text/event-stream';
     }
 
     /** @param array<string, string> $headers */
     private static function of(
         string $method,
         string $target,
-        string $key,
+        #[\SensitiveParameter] string $key,
         array $headers = [],
         ?string $body = null,
         int $waitSeconds = 0,

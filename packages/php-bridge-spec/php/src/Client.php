@@ -1,5 +1,5 @@
 <?php
-/** The client: sends calls over PHP's own HTTP streams, and makes those again that may succeed later. */
+/** The client: makes calls, and makes those again that may succeed later. */
 declare(strict_types=1);
 
 namespace Fila;
@@ -9,16 +9,30 @@ final class Client
     private const FINAL = ['completed', 'failed', 'cancelled', 'expired'];
     private const LONG_POLL_S = 20;
     private const MIN_GAP_MS = 500;
+    /** The broker says something every 15 seconds. */
+    private const MAX_SILENCE_S = 60.0;
+    private const MAX_RECONNECTS = 10;
 
     private readonly Codes $codes;
+    private readonly Transport $transport;
 
     public function __construct(
-        private readonly string $url,
+        string $url,
         #[\SensitiveParameter] private readonly string $key,
         private readonly float $timeoutSeconds = 30.0,
-        private readonly int $maxRetries = 2,
+        private int $maxRetries = 2,
+        ?Transport $transport = null,
     ) {
         $this->codes = Codes::ofContract();
+        $this->transport = $transport ?? new PlainTransport(rtrim($url, '/'));
+    }
+
+    /** For callers that come back by themselves, as jobs of a queue do. */
+    public function withMaxRetries(int $maxRetries): self
+    {
+        $other = clone $this;
+        $other->maxRetries = $maxRetries;
+        return $other;
     }
 
     /**
@@ -64,9 +78,16 @@ final class Client
         for ($deadline = microtime(true) + $timeoutSeconds; ;) {
             $startedAt = microtime(true);
             $left = (int) ceil($deadline - $startedAt);
-            $request = $this->get($id, max(0, min(self::LONG_POLL_S, $left)));
-            if (in_array($request['status'], self::FINAL, true)) {
-                return $request;
+            try {
+                $request = $this->get($id, max(0, min(self::LONG_POLL_S, $left)));
+                if (in_array($request['status'], self::FINAL, true)) {
+                    return $request;
+                }
+            } catch (FilaError $error) {
+                // A broker that restarts is waited for.
+                if (!$error->retryable) {
+                    throw $error;
+                }
             }
             if (microtime(true) >= $deadline) {
                 throw new FilaError('timed_out', "$id was not final in time. It goes on.", true);
@@ -77,51 +98,56 @@ final class Client
         }
     }
 
+    /**
+     * The events of a request as they come, through cut connections: `type` is state, token (with `text` or `thinking`),
+     * restart (forget what came before) or done (with `request`). Returns the request as it ended.
+     *
+     * @return \Generator<int, array<string, mixed>, void, array<string, mixed>>
+     */
+    public function stream(string $id): \Generator
+    {
+        $listener = new Listener();
+        for ($failures = 0; ; $failures++) {
+            $lastEventId = $listener->lastEventId;
+            try {
+                $incoming = $this->transport->open(Call::stream($this->key, $id, $lastEventId), self::MAX_SILENCE_S);
+                if ($incoming->status !== 200) {
+                    $incoming->whole()->data($this->codes);
+                }
+                foreach ($listener->hear($incoming->parts) as $event) {
+                    yield $event;
+                }
+                if ($listener->request !== null) {
+                    return $listener->request;
+                }
+                throw FilaError::lostConnection('The stream ended before the request did.');
+            } catch (FilaError $error) {
+                // Only connections in a row that brought nothing new count.
+                $failures = $listener->lastEventId === $lastEventId ? $failures : 0;
+                $this->sleepOrThrow($error, $failures, self::MAX_RECONNECTS);
+            }
+        }
+    }
+
     /** @return array<string, mixed> */
     private function send(Call $call): array
     {
         for ($retries = 0; ; $retries++) {
             try {
-                return $this->attempt($call)->data($this->codes);
+                $incoming = $this->transport->open($call, $this->timeoutSeconds + $call->waitSeconds);
+                return $incoming->whole()->data($this->codes);
             } catch (FilaError $error) {
-                $delayMs = Retry::delayMs($error, $retries, $this->maxRetries, mt_rand() / (mt_getrandmax() + 1));
-                if ($delayMs === null) {
-                    throw $error;
-                }
-                usleep($delayMs * 1000);
+                $this->sleepOrThrow($error, $retries, $this->maxRetries);
             }
         }
     }
 
-    private function attempt(Call $call): Answer
+    private function sleepOrThrow(FilaError $error, int $retriesDone, int $maxRetries): void
     {
-        $lines = array_map(static fn ($name, $value) => "$name: $value", array_keys($call->headers), $call->headers);
-        $options = [
-            'method' => $call->method,
-            'header' => [...$lines, 'connection: close'],
-            'content' => $call->body ?? '',
-            'protocol_version' => 1.1,
-            'timeout' => $this->timeoutSeconds + $call->waitSeconds,
-            'ignore_errors' => true,
-            // A redirect would turn a POST into a GET, or carry a prompt to a host that nobody named.
-            'follow_location' => 0,
-        ];
-        $http_response_header = [];
-        $body = @file_get_contents($this->url . $call->target, false, stream_context_create(['http' => $options]));
-        if ($body === false || !isset($http_response_header[0])) {
-            throw new FilaError('connection_failed', "The connection to {$this->url} failed.", true);
+        $delayMs = Retry::delayMs($error, $retriesDone, $maxRetries, mt_rand() / (mt_getrandmax() + 1));
+        if ($delayMs === null) {
+            throw $error;
         }
-        $headers = [];
-        foreach (array_slice($http_response_header, 1) as $line) {
-            [$name, $value] = explode(':', $line, 2) + [1 => ''];
-            $headers[$name] = trim($value);
-        }
-        $answer = new Answer((int) explode(' ', $http_response_header[0])[1], $headers, $body);
-        $length = $answer->headers['content-length'] ?? null;
-        // PHP takes a cut connection for the end of the body.
-        if ($length !== null && strlen($body) < (int) $length) {
-            throw new FilaError('connection_failed', 'The answer was cut off.', true);
-        }
-        return $answer;
+        usleep($delayMs * 1000);
     }
 }

@@ -18,4 +18,20 @@ final class FilaError extends \RuntimeException
     ) {
         parent::__construct($detail);
     }
+
+    /** For a transport: whether the call has arrived is not known, so it is made again. */
+    public static function lostConnection(string $detail): self
+    {
+        return new self('connection_failed', $detail, true);
+    }
+
+    /**
+     * For logs: what names the call, and nothing of its content.
+     *
+     * @return array{code: string, status: ?int, request_id: ?string}
+     */
+    public function context(): array
+    {
+        return ['code' => $this->errorCode, 'status' => $this->status, 'request_id' => $this->requestId];
+    }
 }

@@ -6,6 +6,8 @@ namespace Fila;
 
 final class Listener
 {
+    private const TOLD = ['state', 'token', 'restart', 'done'];
+
     public string $text = '';
     public string $thinking = '';
     /** For the header Last-Event-ID of the next connection; empty for the first. */
@@ -14,16 +16,21 @@ final class Listener
     public ?array $request = null;
 
     /**
-     * One connection, part by part; true when there is nothing left to hear.
+     * One connection, part by part: its events as they come; at its end true when there is nothing left to hear.
      *
      * @param iterable<string> $parts
+     * @return \Generator<int, array<string, mixed>, void, bool> `type`, and the event's data; of done: `request`
      */
-    public function hear(iterable $parts): bool
+    public function hear(iterable $parts): \Generator
     {
         $events = new Sse();
         foreach ($parts as $part) {
             foreach ($events->take($part) as $event) {
-                if ($this->take($event)) {
+                $isOver = $this->take($event);
+                if (in_array($event['event'], self::TOLD, true)) {
+                    yield self::told($event);
+                }
+                if ($isOver) {
                     return $this->request !== null;
                 }
             }
@@ -61,5 +68,12 @@ final class Listener
             throw new FilaError($problem['code'], $problem['title'] ?? 'The stream ended.', false, $problem['status'] ?? null);
         }
         return true;
+    }
+
+    /** @return array<string, mixed> */
+    private static function told(array $event): array
+    {
+        $data = json_decode($event['data'], true) ?? [];
+        return ['type' => $event['event']] + ($event['event'] === 'done' ? ['request' => $data] : $data);
     }
 }

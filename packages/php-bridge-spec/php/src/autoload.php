@@ -3,7 +3,8 @@
 declare(strict_types=1);
 
 spl_autoload_register(static function (string $class): void {
-    if (str_starts_with($class, 'Fila\\')) {
-        require __DIR__ . '/' . substr($class, 5) . '.php';
+    $file = __DIR__ . '/' . substr($class, 5) . '.php';
+    if (str_starts_with($class, 'Fila\\') && is_file($file)) {
+        require $file;
     }
 });
