@@ -1,4 +1,4 @@
-/** Hears by webhook that a request has ended, with Fastify. Beside `FILA_WEBHOOK_ALLOW_CIDRS=127.0.0.0/8 npm start`:  FILA_API_KEY=fila_live_… npx node examples/webhook-fastify.ts */
+/** Hears by webhook that a request has ended, with Fastify. Beside `npm start`:  FILA_API_KEY=fila_live_… npx node examples/webhook-fastify.ts */
 import { Fila, InvalidWebhook, type WebhookEvent } from '@fila/sdk';
 import Fastify from 'fastify';
 

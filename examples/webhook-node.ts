@@ -1,4 +1,4 @@
-/** Hears by webhook that a request has ended, with node:http. Beside `FILA_WEBHOOK_ALLOW_CIDRS=127.0.0.0/8 npm start`:  FILA_API_KEY=fila_live_… npx node examples/webhook-node.ts */
+/** Hears by webhook that a request has ended, with node:http. Beside `npm start`:  FILA_API_KEY=fila_live_… npx node examples/webhook-node.ts */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';

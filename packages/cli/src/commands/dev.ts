@@ -11,6 +11,8 @@ import { startDaemon } from './start-daemon.ts';
 /** Pleasant to watch: an answer begins at once and is written at the pace of a good machine. */
 const PACE = { slots: 4, tokensPerSecond: 60, firstTokenMs: 150, loadMs: 0 };
 
+const LOOPBACK = ['127.0.0.0/8', '::1/128'];
+
 export interface DevOllama {
   readonly url: string;
   readonly isSimulated: boolean;
@@ -68,12 +70,13 @@ async function findOllama(settings: Settings): Promise<{ ollama: DevOllama; simu
   return { ollama: { url: simulated.url, askedUrl, isSimulated: true, model: wanted }, simulated };
 }
 
-/** Quieter than `serve` unless told otherwise, so that what is printed stays in sight. */
+/** Unless told otherwise quieter than `serve`, so that what is printed stays in sight, and webhooks may stay at home. */
 export function settingsFor({ settings, origins }: LoadedSettings, ollama: DevOllama): Settings {
   return {
     ...settings,
     defaultModel: ollama.model,
     logLevel: origins.logLevel === 'default' ? 'warn' : settings.logLevel,
+    webhookAllowCidrs: origins.webhookAllowCidrs === 'default' ? LOOPBACK : settings.webhookAllowCidrs,
     ...(ollama.isSimulated ? { ollamaUrls: [{ url: ollama.url, slots: PACE.slots }] } : {}),
   };
 }
