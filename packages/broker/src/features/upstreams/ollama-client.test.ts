@@ -40,7 +40,7 @@ describe('what Ollama is asked', () => {
   });
 
   it('messages go to chat, a system text before them', async () => {
-    const messages = [{ role: 'user', content: 'hi' }];
+    const messages = [{ role: 'user' as const, content: 'hi' }];
     await client.run({ model: 'm', system: 'be brief', messages }, PATIENT);
     const [request] = ollama.requests;
     expect(request?.path).toBe('/api/chat');
