@@ -114,13 +114,7 @@ export function doorRoutes(deps: DoorRouteDeps) {
         message: 'No server that has the model answers now.',
       });
     });
-    for (const path of MANAGEMENT)
-      door.all(path, READS, () => {
-        throw new DoorFailure({
-          ...{ status: 403, code: 'not_allowed', isWorthRetrying: false },
-          message: 'Models are managed by the operators of the servers behind this broker, not through it.',
-        });
-      });
+    for (const path of MANAGEMENT) door.all(path, READS, refuseManagement);
   }
 
   function openai(door: FastifyInstance): void {
@@ -146,6 +140,13 @@ export function doorRoutes(deps: DoorRouteDeps) {
       return answer(request, reply, { input, isStream: false, shape: embeddingsShape(body) });
     });
     door.get('/v1/models', READS, async () => ({ object: 'list', data: models.list().map(openaiModel) }));
+    door.delete('/v1/models/*', READS, refuseManagement);
+    door.all('/v1/*', READS, () => {
+      throw new DoorFailure({
+        ...{ status: 404, code: 'not_found', isWorthRetrying: false },
+        message: 'This broker has no such path, or not with this method.',
+      });
+    });
     door.get<{ Params: { '*': string } }>('/v1/models/*', READS, async (request) => {
       const name = knownModel(request.params['*']);
       return openaiModel({ name, ...models.list().find((one) => one.name === name) });
@@ -156,4 +157,11 @@ export function doorRoutes(deps: DoorRouteDeps) {
     void app.register(async (door) => ollama(door));
     void app.register(async (door) => openai(door));
   };
+}
+
+function refuseManagement(): never {
+  throw new DoorFailure({
+    ...{ status: 403, code: 'not_allowed', isWorthRetrying: false },
+    message: 'Models are managed by the operators of the servers behind this broker, not through it.',
+  });
 }
