@@ -58,7 +58,12 @@ export function createKnownModels(
     show: async (model) => {
       const shown = await upstreams.show(model);
       const fields = SHOWN.map((name) => [name, shown?.[name]] as const);
-      return shown && { modelfile: '', ...Object.fromEntries(fields.filter(([, value]) => value != null)) };
+      return (
+        shown && {
+          modelfile: '',
+          ...Object.fromEntries(fields.filter(([, value]) => value !== undefined && value !== null)),
+        }
+      );
     },
     version: () => {
       const versions = up().flatMap(({ version }) => (version === undefined ? [] : [version]));
