@@ -133,8 +133,14 @@ export function readEmbeddings(line: string | null, texts: number): AnswerLine {
   return {
     ...{ kind: 'done', text: '', thinking: '', toolCalls: [], embeddings },
     ...{ finishReason: 'stop', promptTokens: count(raw.prompt_eval_count), completionTokens: 0 },
-    durations: readDurations(raw),
+    durations: durationsOfReading(raw),
   };
+}
+
+/** Ollama tells no more than the whole and the load: the rest is taken for reading, not for waiting. */
+function durationsOfReading(raw: RawLine): CallDurations {
+  const durations = readDurations(raw);
+  return { ...durations, promptMs: Math.max(0, durations.totalMs - durations.loadMs), hiddenQueueMs: 0 };
 }
 
 function isVector(value: unknown): value is number[] {

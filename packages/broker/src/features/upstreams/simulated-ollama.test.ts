@@ -155,6 +155,9 @@ describe('texts to embed', () => {
       ...{ kind: 'answered', text: '', embeddings: vectors, finishReason: 'stop' },
       ...{ promptTokens: 2, completionTokens: 0 },
     });
+    const { durations } = outcome as Extract<CallOutcome, { kind: 'answered' }>;
+    expect(durations).toMatchObject({ evalMs: 0, hiddenQueueMs: 0 });
+    expect(durations.promptMs).toBeCloseTo(durations.totalMs - durations.loadMs);
     expect(ollama.state().calls.at(-1)).toMatchObject({ route: '/api/embed', body: { truncate: false } });
     expect(await run({ input: 'one' })).toMatchObject({ embeddings: [expect.any(Array)] });
   });
