@@ -206,6 +206,9 @@ describe('the npm client of Ollama is refused as Ollama refuses', () => {
     const notChat = await both((client) => thrown(client.chat({ model: EMBEDDER, messages })));
     expect(notChat.own).toMatchObject({ status_code: 400 });
     expect(notChat.through).toMatchObject({ name: 'ResponseError', status_code: 400 });
+    const images = [Buffer.alloc(1_200_000).toString('base64')];
+    const tooLarge = await thrown(ollama.generate({ model: MODEL, prompt: 'x', images }));
+    expect(tooLarge).toMatchObject({ name: 'ResponseError', status_code: 413 });
   });
 
   it('who has no key, or has used it up', async () => {

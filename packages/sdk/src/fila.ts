@@ -175,14 +175,15 @@ export class Fila {
   }
 
   /**
-   * The next answer of a conversation, waited for. Throws RequestFailed when there is none.
+   * The next answer of a conversation, waited for. Throws RequestFailed when there is none. With tools the whole result
+   * matters: `requests.createAndWait`.
    * @example const text = await fila.chat([{ role: 'user', content: 'Say hello.' }]);
    */
   async chat(
     messages: NonNullable<CreateRequest['messages']>,
     body: Omit<
       CreateRequest,
-      'prompt' | 'messages' | 'input' | 'dimensions' | 'truncate' | 'system' | 'images'
+      'prompt' | 'messages' | 'input' | 'dimensions' | 'truncate' | 'system' | 'images' | 'tools'
     > = {},
     options?: CreateAndWaitOptions,
   ): Promise<string> {
