@@ -19,6 +19,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'BR-KEY-001': 'calls.json, and test/e2e/canary.test.ts',
   'BR-KEY-002': 'test/e2e/canary.test.ts',
   'BR-REQ-008': 'lifecycle.json against the broker',
+  'BR-REQ-010': 'test/e2e/clients.test.ts',
   'BR-WAI-002': 'packages/sdk/src/resources/wait.test.ts',
   'BR-WAI-003': 'packages/sdk/src/resources/wait.test.ts',
   'BR-WHK-011': 'test/e2e/webhooks.test.ts',

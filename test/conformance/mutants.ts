@@ -25,7 +25,8 @@ export const MUTANTS: readonly Mutant[] = [
     'json_encode($request, $flags)',
     'json_encode(array_map(static fn ($one) => is_string($one) ? trim($one) : $one, $request), $flags)',
   ),
-  mutant('BR-REQ-003', 'Call.php', '=== []', '=== [0]'),
+  mutant('BR-REQ-003', 'Call.php', '?? null) === []', '?? null) === [0]'),
+  mutant('BR-REQ-003', 'Call.php', "'arguments', ", ''),
   mutant(
     'BR-REQ-004',
     'Call.php',
@@ -35,6 +36,12 @@ export const MUTANTS: readonly Mutant[] = [
   mutant('BR-REQ-005', 'Call.php', "'/cancel'", "'/stop'"),
   mutant('BR-REQ-006', 'Call.php', 'PHP_QUERY_RFC3986', 'PHP_QUERY_RFC1738'),
   mutant('BR-REQ-007', 'Call.php', "'/^[\\w-]+$/D'", "'/^[\\w-]*$/'"),
+  mutant(
+    'BR-REQ-009',
+    'Call.php',
+    'json_encode($request, $flags)',
+    "json_encode(['input' => $request['input'][0] ?? null] + $request, $flags)",
+  ),
   mutant('BR-WAI-001', 'Call.php', '"wait=$waitSeconds"', '"wait $waitSeconds"'),
   mutant('BR-STR-001', 'Sse.php', '$this->rest .= $bytes', '$this->rest = $bytes'),
   mutant('BR-STR-002', 'Sse.php', '|\\r(?!\\z)', ''),

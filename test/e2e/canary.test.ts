@@ -13,7 +13,7 @@ const CANARY = 'canario7f3a9b';
 
 describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment }) => {
   it.skipIf(!isAvailable)(
-    'a canary in prompt, answer, metadata, error, key and reason is found in no store and no log',
+    'a canary in prompt, answer, embedding, tool, metadata, error, key and reason is found in no store and no log',
     async () => {
       const ollama = await startSimulatedOllama({ slots: 2 });
       const engines = await environment();
@@ -37,6 +37,14 @@ describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment }) => {
       await fila.requests.createAndWait({
         messages: [{ role: 'user', content: `${prompt} [[fault:mid_stream_error]]` }],
       });
+      const now = { type: 'function' as const, function: { name: CANARY } };
+      const asking = await fila.requests.createAndWait({
+        messages: [{ role: 'user', content: 'Now?' }],
+        tools: [now],
+      });
+      expect(asking.result?.tool_calls?.[0]?.function.name).toBe(CANARY);
+      const [vector = []] = await fila.embed([prompt], { model: 'nomic-embed-text', dimensions: 4 });
+      expect(vector).toHaveLength(4);
       const wrong = await fetch(`${daemon.url}/api/v1/requests?${CANARY}=1`, {
         method: 'POST',
         headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
@@ -54,7 +62,7 @@ describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment }) => {
       expect(await daemon.stop()).toBe(0);
       stores.push({ name: 'log', content: Buffer.from(daemon.log()) }, ...(await filesOf(daemon)));
       expect(stores.find((one) => one.name === 'log')!.content.length).toBeGreaterThan(500);
-      const secrets = [CANARY, key, webhookSecret];
+      const secrets = [CANARY, key, webhookSecret, vector.join()];
       const found = stores.flatMap(({ name, content }) =>
         secrets
           .filter((secret) => holds(content, secret))

@@ -133,7 +133,9 @@ describe('a client of Ollama', () => {
     expect(models.map(({ model }: Json) => model as string)).toContain(MODEL);
     expect((await json(get('/api/ps')))['models']).toContainEqual(expect.objectContaining({ name: MODEL }));
     expect((await json(get('/api/version')))['version']).toMatch(/^\d+\.\d+\.\d+/);
-    expect(await json(post('/api/show', { model: MODEL }))).toMatchObject({ capabilities: ['completion'] });
+    expect(await json(post('/api/show', { model: MODEL }))).toMatchObject({
+      capabilities: ['completion', 'tools'],
+    });
     expect(await json(post('/api/generate', { model: MODEL }))).toMatchObject({
       done: true,
       done_reason: 'load',
@@ -163,13 +165,13 @@ describe('a client of Ollama', () => {
     ).toBe(400);
     const hot = { model: MODEL, prompt, options: { temperature: 'hot' } };
     expect(await refused('/api/generate', hot)).toEqual([400, expect.stringContaining('temperature')]);
-    const image = { model: MODEL, prompt, images: ['aGk='] };
+    const image = { model: MODEL, prompt, images: ['no image'] };
     expect(await refused('/api/generate', image)).toEqual([400, expect.stringContaining('images')]);
     expect(
       (await refused('/api/generate', { model: MODEL, prompt }, { authorization: 'Bearer no' }))[0],
     ).toBe(401);
     expect((await refused('/api/pull', { model: MODEL }))[0]).toBe(403);
-    expect((await refused('/api/embed', { model: MODEL, input: 'x' }))[0]).toBe(501);
+    expect((await refused('/api/embed', { model: MODEL, input: 7 }))[0]).toBe(400);
     const deleted = await fetch(`${daemon.url}/api/delete`, {
       method: 'DELETE',
       headers: { authorization: `Bearer ${key}` },
@@ -243,7 +245,7 @@ describe('a client of OpenAI', () => {
     });
     expect(await refused('/v1/chat/completions', { model: MODEL, messages, tools: [{}] })).toMatchObject({
       status: 400,
-      param: 'tools',
+      param: 'tools.0.type',
     });
     expect(await refused('/v1/chat/completions', { model: MODEL, messages, n: 2 })).toMatchObject({
       status: 400,
@@ -257,10 +259,11 @@ describe('a client of OpenAI', () => {
     ).toMatchObject({
       ...{ status: 401, code: 'invalid_api_key' },
     });
-    expect(await refused('/v1/embeddings', { model: MODEL, input: 'x' })).toMatchObject({
-      status: 501,
-      retry: 'false',
+    expect(await refused('/v1/embeddings', { model: MODEL, input: [1, 2] })).toMatchObject({
+      status: 400,
+      param: 'input',
     });
+    expect(await refused('/v1/responses', { model: MODEL, input: 'x' })).toMatchObject({ status: 404 });
     expect((await get('/v1/models/none')).status).toBe(404);
   });
 });

@@ -238,6 +238,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       explainRoutes(
         createExplainRequest({
           ...{ ledger, vault, upstreams, clock, timers: timersOf(settings) },
+          embedTimeoutMs: settings.embedTimeoutMs,
           totalMsOf: (queue) => queues.policyOf(queue).totalTimeoutMs,
         }),
       ),

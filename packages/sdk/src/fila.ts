@@ -168,22 +168,42 @@ export class Fila {
    */
   async generate(
     prompt: string,
-    body: Omit<CreateRequest, 'prompt' | 'messages'> = {},
+    body: Omit<CreateRequest, 'prompt' | 'messages' | 'input' | 'dimensions' | 'truncate' | 'tools'> = {},
     options?: CreateAndWaitOptions,
   ): Promise<string> {
-    return textOf(await this.requests.createAndWait({ ...body, prompt }, options));
+    return resultOf(await this.requests.createAndWait({ ...body, prompt }, options)).text;
   }
 
   /**
-   * The next answer of a conversation, waited for. Throws RequestFailed when there is none.
+   * The next answer of a conversation, waited for. Throws RequestFailed when there is none. With tools the whole result
+   * matters: `requests.createAndWait`.
    * @example const text = await fila.chat([{ role: 'user', content: 'Say hello.' }]);
    */
   async chat(
     messages: NonNullable<CreateRequest['messages']>,
-    body: Omit<CreateRequest, 'prompt' | 'messages' | 'system'> = {},
+    body: Omit<
+      CreateRequest,
+      'prompt' | 'messages' | 'input' | 'dimensions' | 'truncate' | 'system' | 'images' | 'tools'
+    > = {},
     options?: CreateAndWaitOptions,
   ): Promise<string> {
-    return textOf(await this.requests.createAndWait({ ...body, messages }, options));
+    return resultOf(await this.requests.createAndWait({ ...body, messages }, options)).text;
+  }
+
+  /**
+   * A vector for each text, in the same order, waited for. Throws RequestFailed when there are none.
+   * @example const [vector] = await fila.embed('The sky is blue.', { model: 'nomic-embed-text' });
+   */
+  async embed(
+    input: string | string[],
+    body: Omit<
+      CreateRequest,
+      'input' | 'prompt' | 'messages' | 'system' | 'images' | 'tools' | 'format'
+    > = {},
+    options?: CreateAndWaitOptions,
+  ): Promise<number[][]> {
+    const { embeddings } = resultOf(await this.requests.createAndWait({ ...body, input }, options));
+    return embeddings ?? [];
   }
 
   /**
@@ -212,9 +232,9 @@ export class Fila {
   }
 }
 
-function textOf(request: Request): string {
+function resultOf(request: Request): NonNullable<Request['result']> {
   if (request.status !== 'completed' || !request.result) throw new RequestFailed(request);
-  return request.result.text;
+  return request.result;
 }
 
 /** An empty variable counts as none. */

@@ -121,6 +121,7 @@ export type {
   Upstream,
   UpstreamList,
   TimerTerm,
+  ToolCall,
   RotateApiKeyQuery,
   RotatedApiKey,
   UpdateApiKey,

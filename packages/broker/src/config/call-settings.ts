@@ -73,6 +73,13 @@ export const CALL_SETTINGS = {
     kind: integer(1, 7_200_000),
     about: 'Time until the first token, loading the model included.',
   }),
+  embedTimeoutMs: row({
+    env: 'FILA_EMBED_TIMEOUT_MS',
+    fallback: 300_000,
+    unit: 'ms',
+    kind: integer(1, 7_200_000),
+    about: 'Time until embeddings are there, loading the model included; they come all at once.',
+  }),
   gapTimeoutMs: row({
     env: 'FILA_GAP_TIMEOUT_MS',
     fallback: 60_000,
@@ -92,7 +99,7 @@ export const CALL_SETTINGS = {
     fallback: true,
     kind: toggle,
     about:
-      'Whether each call gets timers that suit it, from what calls of the model took; the four above are the most.',
+      'Whether each call gets timers that suit it, from what calls of the model took; the five above are the most.',
   }),
   ageingMs: row({
     env: 'FILA_AGEING_MS',

@@ -20,13 +20,16 @@ const placesOf = (schema: string, value: unknown, part?: string) =>
   told(schema, value, part)?.errors?.map(({ pointer, detail }) => `${pointer} ${detail}`);
 
 const prompt = { prompt: 'Why is the sky blue?' };
-const CHOICE = ' must have either prompt (with or without system) or messages';
+const CHOICE = ' must have one of prompt, messages and input, and nothing that belongs to another of them';
 
 describe('a body that is not valid', () => {
   it.each([
     { given: {}, then: [CHOICE] },
     { given: { ...prompt, messages: [{ role: 'user', content: 'a' }] }, then: [CHOICE] },
     { given: { system: 'a', messages: [{ role: 'user', content: 'a' }] }, then: [CHOICE] },
+    { given: { ...prompt, input: 'a' }, then: [CHOICE] },
+    { given: { ...prompt, tools: [], dimensions: 3 }, then: [CHOICE] },
+    { given: { input: [''] }, then: ['/input is not of any allowed form'] },
     { given: 'text', then: [' must be object'] },
     { given: null, then: [' must be object'] },
     { given: [], then: [' must be object'] },
@@ -47,7 +50,10 @@ describe('a body that is not valid', () => {
     { given: { ...prompt, parameters: { stop: [1] } }, then: ['/parameters/stop/0 must be string'] },
     {
       given: { messages: [{ role: 'user', content: 'a' }, { role: 'robot' }] },
-      then: ['/messages/1/content is missing', '/messages/1/role must be one of system, user, assistant'],
+      then: [
+        '/messages/1/content is missing',
+        '/messages/1/role must be one of system, user, assistant, tool',
+      ],
     },
   ])('is told where and why: $given', ({ given, then }) => {
     expect(placesOf('CreateRequest', given)).toEqual(then);

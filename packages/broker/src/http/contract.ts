@@ -20,6 +20,7 @@ import liveness from '@fila/php-bridge-spec/schemas/responses/liveness.json' wit
 import problem from '@fila/php-bridge-spec/schemas/responses/problem.json' with { type: 'json' };
 import readiness from '@fila/php-bridge-spec/schemas/responses/readiness.json' with { type: 'json' };
 import requestList from '@fila/php-bridge-spec/schemas/responses/request-list.json' with { type: 'json' };
+import toolCall from '@fila/php-bridge-spec/schemas/responses/tool-call.json' with { type: 'json' };
 import requestStatus from '@fila/php-bridge-spec/schemas/responses/request-status.json' with { type: 'json' };
 import request from '@fila/php-bridge-spec/schemas/responses/request.json' with { type: 'json' };
 import listAllRequestsQuery from '@fila/php-bridge-spec/schemas/requests/list-all-requests-query.json' with { type: 'json' };
@@ -122,7 +123,7 @@ import { fail, type FilaError } from '../kernel/errors.ts';
 
 /** In the order in which they may refer to each other. */
 export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
-  ...[createRequest, requestStatus, request, requestList, listRequestsQuery],
+  ...[toolCall, createRequest, requestStatus, request, requestList, listRequestsQuery],
   ...[requestEntry, requestEntryList, listAllRequestsQuery, usageHour, usage, usageQuery],
   ...[rotatedApiKey, rotateApiKeyQuery],
   ...[requestExplanation, attemptExplanation, callTimer, timerTerm],
@@ -264,7 +265,7 @@ function sentenceOf({ keyword, params, message, instancePath }: ErrorObject): st
   if (keyword === 'enum')
     return `must be one of ${(params as { allowedValues: unknown[] }).allowedValues.join(', ')}`;
   if (keyword === 'oneOf' && instancePath === '')
-    return 'must have either prompt (with or without system) or messages';
+    return 'must have one of prompt, messages and input, and nothing that belongs to another of them';
   if (keyword === 'anyOf' || keyword === 'oneOf') return 'is not of any allowed form';
   if (keyword === 'type')
     return `must be ${[(params as { type: string | string[] }).type].flat().join(' or ')}`;

@@ -167,7 +167,7 @@ export interface CreateQueue {
   default_priority?: number | null;
 }
 /**
- * A prompt for a model. Exactly one of prompt and messages.
+ * A prompt for a model, or texts to embed. Exactly one of prompt, messages and input.
  */
 export interface CreateRequest {
   /**
@@ -181,8 +181,68 @@ export interface CreateRequest {
    * @maxItems 1000
    */
   messages?: {
-    role: 'system' | 'user' | 'assistant';
+    role: 'system' | 'user' | 'assistant' | 'tool';
     content: string;
+    /**
+     * What the model had thought before it said this.
+     */
+    thinking?: string;
+    /**
+     * Images in base64, for models that see.
+     *
+     * @maxItems 16
+     */
+    images?: string[];
+    /**
+     * What the model had asked its tools for, as its result said.
+     *
+     * @maxItems 128
+     */
+    tool_calls?: ToolCall[];
+    /**
+     * With role tool: which call this answers.
+     */
+    tool_call_id?: string;
+    /**
+     * With role tool: the tool that answers.
+     */
+    tool_name?: string;
+  }[];
+  /**
+   * One text, or several, that an embedding model turns into vectors.
+   */
+  input?: string | string[];
+  /**
+   * How long each vector is. Only together with input, for models that can shorten theirs.
+   */
+  dimensions?: number;
+  /**
+   * Whether a text longer than the context is cut rather than refused. Only together with input. Absent: refused.
+   */
+  truncate?: boolean;
+  /**
+   * Images in base64, for models that see. Only together with prompt; messages carry their own.
+   *
+   * @maxItems 16
+   */
+  images?: string[];
+  /**
+   * What the model may ask for in tool_calls of its result. Only together with messages.
+   *
+   * @maxItems 128
+   */
+  tools?: {
+    type: 'function';
+    function: {
+      name: string;
+      description?: string;
+      /**
+       * A JSON Schema.
+       */
+      parameters?: {
+        [k: string]: unknown;
+      };
+    };
   }[];
   /**
    * System text. Only together with prompt; a conversation carries its own.
@@ -204,12 +264,14 @@ export interface CreateRequest {
     top_p?: number;
     top_k?: number;
     min_p?: number;
+    typical_p?: number;
     seed?: number;
     /**
      * @maxItems 16
      */
     stop?: string[];
     repeat_penalty?: number;
+    repeat_last_n?: number;
     presence_penalty?: number;
     frequency_penalty?: number;
     /**
@@ -219,7 +281,7 @@ export interface CreateRequest {
     /**
      * Whether a thinking model thinks first. Absent: it does not.
      */
-    think?: boolean | ('low' | 'medium' | 'high');
+    think?: boolean | ('low' | 'medium' | 'high' | 'max');
   };
   /**
    * "json", or a JSON Schema that the answer has to follow.
@@ -249,6 +311,19 @@ export interface CreateRequest {
    * Told of the end of the request by a webhook, signed with the key's webhook_secret.
    */
   callback_url?: string;
+}
+/**
+ * What a model asks a tool for.
+ */
+export interface ToolCall {
+  id?: string;
+  function: {
+    index?: number;
+    name: string;
+    arguments: {
+      [k: string]: unknown;
+    };
+  };
 }
 /**
  * A token for a program, which may do what its scopes name and ends by itself.
@@ -2497,7 +2572,7 @@ export interface Request {
   eta_ms?: number | null;
   result: {
     /**
-     * What the model wrote.
+     * What the model wrote. Empty for embeddings, and for a model that only asks its tools.
      */
     text: string;
     /**
@@ -2508,6 +2583,14 @@ export interface Request {
      * stop: the model ended; length: max_tokens or the context was reached.
      */
     finish_reason: string;
+    /**
+     * What the model asks of the tools it was given: call them, and send a conversation with their answers.
+     */
+    tool_calls?: ToolCall[];
+    /**
+     * A vector for each text of input, in the same order.
+     */
+    embeddings?: number[][];
   } | null;
   /**
    * Why the last attempt failed. On a pending request: what the next attempt is for.

@@ -89,6 +89,7 @@ async function stream(delivery: Delivery, course: Course, count: number): Promis
   open();
   switch (course.ending) {
     case 'done':
+      if (generation.toolCalls.length > 0) text += `${line('', '', undefined, generation.toolCalls)}\n`;
       text += `${line('', '', delivery.end())}
 `;
       if (fault === 'duplicate_done')
@@ -127,7 +128,7 @@ async function sendWhole(delivery: Delivery, course: Course, count: number): Pro
   const thinking = generation.thinking.slice(0, count).join('');
   const content = generation.tokens.slice(0, Math.max(0, count - generation.thinking.length)).join('');
   const end = course.ending === 'nothing' ? undefined : delivery.end();
-  const outcome = await sendFaulty(response, fault, line(content, thinking, end));
+  const outcome = await sendFaulty(response, fault, line(content, thinking, end, generation.toolCalls));
   return { outcome: course.ending === 'nothing' ? 'failed' : outcome, status: 200 };
 }
 

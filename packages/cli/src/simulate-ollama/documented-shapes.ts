@@ -44,7 +44,17 @@ const metrics = {
 };
 const message = closed(
   { role: { const: 'assistant' }, content: text },
-  { thinking: { type: 'string', minLength: 1 } },
+  {
+    thinking: { type: 'string', minLength: 1 },
+    tool_calls: {
+      type: 'array',
+      minItems: 1,
+      items: closed(
+        { function: closed({ name: text, arguments: { type: 'object' } }, { index: whole }) },
+        { id: text },
+      ),
+    },
+  },
 );
 const thought = { thinking: { type: 'string', minLength: 1 } };
 const over = { done: { const: true }, done_reason: { enum: ['stop', 'length'] } };

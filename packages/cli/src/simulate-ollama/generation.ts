@@ -1,6 +1,6 @@
 /** What a model says to one call, and the line in which each piece of it travels. */
 import type { PromptOrMessages } from './answers.ts';
-import { answerTokens, thinkingTokens } from './answers.ts';
+import { answerId, answerTokens, thinkingTokens } from './answers.ts';
 import type { FaultName } from './faults.ts';
 import type { Metrics } from './metrics.ts';
 import type { Settings } from './settings.ts';
@@ -9,7 +9,18 @@ import { jsonTokens, simulatedJsonAnswer } from './shaped-answers.ts';
 export interface Generation {
   thinking: string[];
   tokens: string[];
+  /** Instead of tokens. */
+  toolCalls: readonly ToolCall[];
   doneReason: 'stop' | 'length';
+}
+
+export interface ToolCall {
+  id: string;
+  function: { index: number; name: string; arguments: unknown };
+}
+
+export interface Tool {
+  function: { name: string; parameters?: Record<string, unknown> };
 }
 
 export interface Wishes {
@@ -20,6 +31,8 @@ export interface Wishes {
   /** num_predict; Infinity when the model may go on until it is done. */
   maxTokens: number;
   stop: readonly string[];
+  /** The first is asked for, unless a tool has spoken last. */
+  tools: readonly Tool[];
 }
 
 const MEBIBYTE = 1024 * 1024;
@@ -27,15 +40,29 @@ const MEBIBYTE = 1024 * 1024;
 /** Thinking counts against `maxTokens`, as it does for a real model: it can leave nothing for the answer. */
 export function generate(wishes: Wishes, settings: Settings, fault: FaultName | undefined): Generation {
   const { model, prompt, maxTokens } = wishes;
-  if (fault === 'too_large') return { thinking: [], tokens: hugeTokens(settings), doneReason: 'stop' };
+  if (fault === 'too_large')
+    return { thinking: [], tokens: hugeTokens(settings), toolCalls: [], doneReason: 'stop' };
   const isSilent = fault === 'empty_content_with_thinking';
   const thinking = wishes.thinks || isSilent ? thinkingTokens(model, prompt, settings.seed) : [];
+  const toolCalls = isSilent ? [] : toolCallsOf(wishes, settings);
+  if (toolCalls.length > 0) return { thinking, tokens: [], toolCalls, doneReason: 'stop' };
   const tokens = isSilent ? [] : untilStop(plainOrShaped(wishes, settings), wishes.stop);
   return {
     thinking: thinking.slice(0, maxTokens),
+    toolCalls,
     tokens: tokens.slice(0, Math.max(0, maxTokens - thinking.length)),
     doneReason: thinking.length + tokens.length > maxTokens ? 'length' : 'stop',
   };
+}
+
+function toolCallsOf({ model, prompt, tools }: Wishes, { seed }: Settings): ToolCall[] {
+  const [tool] = tools;
+  if (!tool || typeof prompt === 'string' || prompt.at(-1)?.role === 'tool') return [];
+  const { name, parameters = {} } = tool.function;
+  const shape = { type: 'object', ...parameters };
+  const given: unknown = JSON.parse(simulatedJsonAnswer(model, prompt, shape, seed));
+  const id = `call_${answerId(model, prompt, seed).slice(0, 8)}`;
+  return [{ id, function: { index: 0, name, arguments: given } }];
 }
 
 function plainOrShaped({ model, prompt, format }: Wishes, settings: Settings): string[] {
@@ -72,7 +99,12 @@ export interface AnswerEnd {
 }
 
 /** One JSON object of an answer, without a line end; without `end` it says done:false. */
-export type WriteLine = (content: string, thinking: string, end?: AnswerEnd) => string;
+export type WriteLine = (
+  content: string,
+  thinking: string,
+  end?: AnswerEnd,
+  toolCalls?: readonly ToolCall[],
+) => string;
 
 /** Written by hand, field by field in Ollama's order: a fast server writes tens of these for one call. */
 export function lineWriter(route: string, model: string, remoteHost: string | undefined): WriteLine {
@@ -80,8 +112,9 @@ export function lineWriter(route: string, model: string, remoteHost: string | un
     remoteHost === undefined ? '' : `,"remote_model":${quote(model)},"remote_host":${quote(remoteHost)}`;
   const head = `{"model":${quote(model)}${remote},"created_at":"`;
   const isChat = route === '/api/chat';
-  return (content, thinking, end) => {
-    const text = quote(content) + (thinking === '' ? '' : `,"thinking":${quote(thinking)}`);
+  return (content, thinking, end, toolCalls = []) => {
+    const calls = toolCalls.length === 0 ? '' : `,"tool_calls":${JSON.stringify(toolCalls)}`;
+    const text = quote(content) + (thinking === '' ? '' : `,"thinking":${quote(thinking)}`) + calls;
     const said = isChat ? `"message":{"role":"assistant","content":${text}}` : `"response":${text}`;
     return `${head}${new Date().toISOString()}",${said},${end ? ending(end) : '"done":false}'}`;
   };

@@ -369,3 +369,31 @@ describe('a caller who leaves', () => {
     expect(ollama.state().calls[1]).toMatchObject({ outcome: 'cancelled', concurrency: 0 });
   });
 });
+
+describe('a chat with tools', () => {
+  const weather = {
+    type: 'function',
+    function: {
+      name: 'weather',
+      parameters: { type: 'object', properties: { city: { type: 'string' }, days: { type: 'integer' } } },
+    },
+  };
+
+  it('asks for the first tool, and answers in words once the tool has spoken', async () => {
+    const ollama = await startForTest();
+    const lines = await linesOf(await post(ollama, '/api/chat', asked('', { messages, tools: [weather] })));
+    const last = lines.pop()!;
+    for (const line of lines) expect(differences('chatPiece', line)).toEqual([]);
+    expect(differences('chatLast', last)).toEqual([]);
+    const { tool_calls: calls } = lines[0]!.message as { tool_calls: Json[] };
+    expect(calls).toMatchObject([{ function: { name: 'weather', arguments: { days: 1 } } }]);
+    const later = [
+      ...messages,
+      { role: 'assistant', content: '', tool_calls: calls },
+      { role: 'tool', content: 'Rain.', tool_name: 'weather' },
+    ];
+    const body = asked('', { messages: later, tools: [weather], stream: false });
+    const whole = (await (await post(ollama, '/api/chat', body)).json()) as Json;
+    expect(whole.message).toEqual({ role: 'assistant', content: expect.stringMatching(/./) });
+  });
+});

@@ -120,7 +120,7 @@ async function answerOnModel(
   await hold.pass(exchange.signal);
   const firstTokenMs = performance.now();
   const generation = generate(wishesOf(asked), settings, fault);
-  const tokensSaid = generation.thinking.length + generation.tokens.length;
+  const tokensSaid = generation.thinking.length + generation.tokens.length + generation.toolCalls.length;
   const isContextWanted = exchange.route === '/api/generate' && body.raw !== true;
   return deliverAnswer({
     exchange,
@@ -162,6 +162,7 @@ function wishesOf({ model, body, prompt, settings }: Asked): Wishes {
     format: formatOf(body),
     maxTokens: predict < 0 ? limit : Math.min(Math.trunc(predict), limit),
     stop,
+    tools: (body.tools as Wishes['tools'] | undefined) ?? [],
   };
 }
 

@@ -26,6 +26,11 @@ final class Call
                 $request[$name] = new \stdClass();
             }
         }
+        foreach (['messages', 'tools', 'format'] as $name) {
+            if (is_array($request[$name] ?? null)) {
+                $request[$name] = self::withObjects($request[$name]);
+            }
+        }
         $headers = ['content-type' => 'application/json', 'idempotency-key' => $idempotencyKey];
         return self::of('POST', '/api/v1/requests', $key, $headers, json_encode($request, $flags), $waitSeconds);
     }
@@ -73,6 +78,18 @@ final class Call
             $headers['prefer'] = "wait=$waitSeconds";
         }
         return new self($method, $target, $headers, $body, $waitSeconds);
+    }
+
+    /** Arguments of tools and parts of a JSON Schema, at any depth. */
+    private static function withObjects(array $value): array
+    {
+        foreach ($value as $name => $one) {
+            if (is_array($one)) {
+                $isObject = in_array($name, ['arguments', 'parameters', 'properties'], true);
+                $value[$name] = $one === [] && $isObject ? new \stdClass() : self::withObjects($one);
+            }
+        }
+        return $value;
     }
 
     /** An empty id would address the list, ".." the folder above. */

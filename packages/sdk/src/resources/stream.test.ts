@@ -136,4 +136,12 @@ describe('in one call', () => {
       request: { id: 'req_2' },
     });
   });
+
+  it('embeds texts, and gives the vectors alone', async () => {
+    const embeddings = [[0.5], [1]];
+    const completed = { id: 'req_1', status: 'completed', result: { text: '', embeddings } };
+    const { fila, calls } = await client([{ json: completed }]);
+    expect(await fila.embed(['a', 'b'], { model: 'm', dimensions: 1 })).toEqual(embeddings);
+    expect(JSON.parse(calls[0]!.body)).toEqual({ model: 'm', dimensions: 1, input: ['a', 'b'] });
+  });
 });

@@ -21,11 +21,10 @@ export interface Shape {
   broken(error: DoorError): string;
 }
 
-export interface Question {
-  readonly input: CreateRequest;
-  readonly shape: Shape;
-  readonly isStream: boolean;
-}
+export type Question = { readonly input: CreateRequest } & (
+  | { readonly isStream: boolean; readonly shape: Shape }
+  | { readonly isStream: false; readonly shape: Pick<Shape, 'whole'> }
+);
 
 export interface DoorDeps {
   readonly requests: Pick<Requests, 'cancel'>;

@@ -53,7 +53,11 @@ export function refuseFields(body: Body, names: readonly string[]): void {
   for (const name of names) {
     const value = given<unknown>(body, name);
     const isEmpty =
-      value === undefined || value === false || value === '' || (Array.isArray(value) && value.length === 0);
+      value === undefined ||
+      value === false ||
+      value === 0 ||
+      value === '' ||
+      (Array.isArray(value) && value.length === 0);
     if (!isEmpty) throw wrongField(name, 'is not supported by this broker');
   }
 }
@@ -63,6 +67,12 @@ export function onlySet<T extends object>(fields: T): T {
   return Object.fromEntries(
     Object.entries(fields).filter(([, value]) => value !== undefined && value !== null),
   ) as T;
+}
+
+export function listIn(body: Body, name: string): unknown[] {
+  const value = given<unknown>(body, name);
+  if (value === undefined || Array.isArray(value)) return value ?? [];
+  throw wrongField(name, 'must be a list');
 }
 
 export function stopField(body: Body): string[] | undefined {

@@ -4,8 +4,23 @@ import { createDoorAnswer, DoorFailure, type DoorDeps } from './door-answer.ts';
 import { ofCall, type DoorError } from './door-errors.ts';
 import { asBody, modelField } from './door-fields.ts';
 import type { KnownModels } from './known-models.ts';
-import { inputOfOllama, isLoad, loadAnswer, ollamaShape } from './ollama-shapes.ts';
-import { errorOfOpenai, inputOfOpenai, openaiShape } from './openai-shapes.ts';
+import {
+  embedShape,
+  emptyEmbed,
+  inputOfEmbed,
+  inputOfOllama,
+  isLoad,
+  loadAnswer,
+  ollamaShape,
+} from './ollama-shapes.ts';
+import {
+  embeddingsShape,
+  errorOfOpenai,
+  inputOfEmbeddings,
+  inputOfOpenai,
+  openaiModel,
+  openaiShape,
+} from './openai-shapes.ts';
 
 export { createKnownModels } from './known-models.ts';
 
@@ -16,8 +31,6 @@ export interface DoorRouteDeps extends DoorDeps {
 
 const SENDS = { config: { access: 'key', calls: 'request' }, schema: { hide: true } } as const;
 const READS = { config: { access: 'key', calls: 'read' }, schema: { hide: true } } as const;
-/** Ollama's word for one that is not there. */
-const EPOCH = '1970-01-01T00:00:00Z';
 const MANAGEMENT = ['/api/pull', '/api/push', '/api/create', '/api/copy', '/api/delete', '/api/blobs/*'];
 
 export function doorRoutes(deps: DoorRouteDeps) {
@@ -54,13 +67,6 @@ export function doorRoutes(deps: DoorRouteDeps) {
     });
   }
 
-  function refuseEmbeddings(): never {
-    throw new DoorFailure({
-      ...{ status: 501, code: 'not_implemented', isWorthRetrying: false },
-      message: 'Embeddings are not served by this broker.',
-    });
-  }
-
   function ollama(door: FastifyInstance): void {
     prepare(door, ({ message }) => ({ error: message }));
     for (const kind of ['generate', 'chat'] as const)
@@ -76,25 +82,39 @@ export function doorRoutes(deps: DoorRouteDeps) {
         const isStream = body['stream'] !== false;
         return answer(request, reply, { input, isStream, shape: ollamaShape(kind, model) });
       });
-    for (const path of ['/api/embed', '/api/embeddings']) door.post(path, SENDS, refuseEmbeddings);
+    for (const [path, isOld] of [
+      ['/api/embed', false],
+      ['/api/embeddings', true],
+    ] as const)
+      door.post(path, SENDS, async (request, reply) => {
+        const body = asBody(request.body);
+        const model = knownModel(modelField(body));
+        const empty = emptyEmbed(body, isOld);
+        if (empty) {
+          request.keepsPlace = false;
+          return reply.send(empty);
+        }
+        const input = inputOfEmbed(body, isOld);
+        return answer(request, reply, { input, isStream: false, shape: embedShape(model, isOld) });
+      });
+    ollamaModels(door);
+  }
+
+  function ollamaModels(door: FastifyInstance): void {
     door.get('/api/version', READS, async () => ({ version: models.version() }));
-    door.get('/api/tags', READS, async () => ({ models: models.names().map(described) }));
-    door.get('/api/ps', READS, async () => ({ models: models.loaded().map(described) }));
+    door.get('/api/tags', READS, async () => ({ models: models.list() }));
+    door.get('/api/ps', READS, async () => ({ models: models.loaded() }));
     door.post('/api/show', READS, async (request) => {
       const body = asBody(request.body);
       const model = knownModel(modelField({ model: body['model'] ?? body['name'] }));
-      return {
-        ...{ modelfile: '', parameters: '', template: '', modified_at: EPOCH },
-        ...{ details: described(model).details, model_info: {}, capabilities: ['completion'] },
-      };
-    });
-    for (const path of MANAGEMENT)
-      door.all(path, READS, () => {
-        throw new DoorFailure({
-          ...{ status: 403, code: 'not_allowed', isWorthRetrying: false },
-          message: 'Models are managed by the operators of the servers behind this broker, not through it.',
-        });
+      const shown = await models.show(model);
+      if (shown) return shown;
+      throw new DoorFailure({
+        ...{ status: 503, code: 'upstream_unreachable', isWorthRetrying: true },
+        message: 'No server that has the model answers now.',
       });
+    });
+    for (const path of MANAGEMENT) door.all(path, READS, refuseManagement);
   }
 
   function openai(door: FastifyInstance): void {
@@ -113,13 +133,23 @@ export function doorRoutes(deps: DoorRouteDeps) {
           shape: openaiShape(kind, body),
         });
       });
-    door.post('/v1/embeddings', SENDS, refuseEmbeddings);
-    const modelOf = (id: string): object => ({ id, object: 'model', created: 0, owned_by: 'library' });
-    door.get('/v1/models', READS, async () => ({ object: 'list', data: models.names().map(modelOf) }));
+    door.post('/v1/embeddings', SENDS, async (request, reply) => {
+      const body = asBody(request.body);
+      knownModel(modelField(body));
+      const input = inputOfEmbeddings(body);
+      return answer(request, reply, { input, isStream: false, shape: embeddingsShape(body) });
+    });
+    door.get('/v1/models', READS, async () => ({ object: 'list', data: models.list().map(openaiModel) }));
+    door.delete('/v1/models/*', READS, refuseManagement);
+    door.all('/v1/*', READS, () => {
+      throw new DoorFailure({
+        ...{ status: 404, code: 'not_found', isWorthRetrying: false },
+        message: 'This broker has no such path, or not with this method.',
+      });
+    });
     door.get<{ Params: { '*': string } }>('/v1/models/*', READS, async (request) => {
-      const model = request.params['*'];
-      knownModel(model);
-      return modelOf(model);
+      const name = knownModel(request.params['*']);
+      return openaiModel({ name, ...models.list().find((one) => one.name === name) });
     });
   }
 
@@ -129,11 +159,9 @@ export function doorRoutes(deps: DoorRouteDeps) {
   };
 }
 
-/** What Ollama says of a model, as far as it is known here. */
-function described(name: string) {
-  const details = {
-    ...{ parent_model: '', format: '', family: '', families: [] },
-    ...{ parameter_size: '', quantization_level: '' },
-  };
-  return { name, model: name, modified_at: EPOCH, size: 0, digest: '', details };
+function refuseManagement(): never {
+  throw new DoorFailure({
+    ...{ status: 403, code: 'not_allowed', isWorthRetrying: false },
+    message: 'Models are managed by the operators of the servers behind this broker, not through it.',
+  });
 }

@@ -1,35 +1,69 @@
 /** The models that the servers behind this broker have, for clients that ask before they send. */
-import type { Upstreams } from '../upstreams/upstreams.ts';
+import type { Json, Upstreams } from '../upstreams/upstreams.ts';
 
 export interface KnownModels {
-  /** Of the servers that answer, each once. */
-  names(): string[];
+  /** Of the servers that answer, each once, as Ollama lists them. */
+  list(): DescribedModel[];
   /** False only when servers answer and none of them has it. */
   mayHave(model: string): boolean;
-  /** Those that were used here and whose server answers. */
-  loaded(): string[];
+  /** Those that are in memory somewhere, each once, as Ollama lists them. */
+  loaded(): DescribedModel[];
+  /** All there is to say of one, but what names places on its server; null while no server says it. */
+  show(model: string): Promise<Json | null>;
   /** The oldest version among the servers, as far as known. */
   version(): string;
 }
 
+export interface DescribedModel extends Json {
+  readonly name: string;
+}
+
+/** A modelfile names files of its server; tensors and the like are nobody's need. */
+const SHOWN = [
+  ...['license', 'parameters', 'template', 'system', 'details', 'model_info', 'projector_info'],
+  ...['capabilities', 'modified_at'],
+];
+
 export function createKnownModels(
-  upstreams: Pick<Upstreams, 'states'>,
+  upstreams: Pick<Upstreams, 'states' | 'known' | 'show'>,
   keyOfModel: (name: string) => string,
 ): KnownModels {
   const up = () => upstreams.states().filter(({ status }) => status === 'up');
-  const names = (): string[] => {
-    const found = new Map<string, string>();
-    for (const { models } of up()) for (const name of models) found.set(keyOfModel(name), name);
-    return [...found.values()].sort();
+  const once = (models: readonly DescribedModel[]): DescribedModel[] => {
+    const found = new Map(models.map((one) => [keyOfModel(one.name), one]));
+    return [...found.values()].sort((one, other) => (one.name < other.name ? -1 : 1));
   };
   return {
-    names,
+    list: () =>
+      once(
+        upstreams.known().flatMap(({ installed }) =>
+          installed.map(({ name, sizeBytes, modifiedAt, digest, details, capabilities }) => ({
+            ...{ name, model: name, modified_at: modifiedAt, size: sizeBytes, digest, details },
+            ...(capabilities && { capabilities }),
+          })),
+        ),
+      ),
     mayHave: (model) =>
       up().length === 0 ||
       up().some(({ models }) => models.some((one) => keyOfModel(one) === keyOfModel(model))),
-    loaded: () => {
-      const used = new Set(up().flatMap(({ byModel }) => byModel.map(({ model }) => model)));
-      return names().filter((name) => used.has(keyOfModel(name)));
+    loaded: () =>
+      once(
+        upstreams.known().flatMap(({ resident }) =>
+          resident.map(({ name, sizeBytes, vramBytes, contextLength, expiresAt, digest, details }) => ({
+            ...{ name, model: name, size: sizeBytes, digest, details },
+            ...{ expires_at: expiresAt, size_vram: vramBytes, context_length: contextLength },
+          })),
+        ),
+      ),
+    show: async (model) => {
+      const shown = await upstreams.show(model);
+      const fields = SHOWN.map((name) => [name, shown?.[name]] as const);
+      return (
+        shown && {
+          modelfile: '',
+          ...Object.fromEntries(fields.filter(([, value]) => value !== undefined && value !== null)),
+        }
+      );
     },
     version: () => {
       const versions = up().flatMap(({ version }) => (version === undefined ? [] : [version]));

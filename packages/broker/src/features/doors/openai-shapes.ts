@@ -1,24 +1,28 @@
 /** OpenAI's way to say things: a JSON object, or server-sent events while it streams. */
 import type { CreateRequest, Request } from '../../kernel/contract.generated.ts';
 import type { Shape } from './door-answer.ts';
+import { askedOfTools, messagesOf, toolsOf } from './openai-messages.ts';
 import type { DoorError } from './door-errors.ts';
 import {
   given,
   modelField,
   objectField,
-  objectIn,
   onlySet,
   refuseFields,
   stopField,
-  textField,
   wrongField,
   type Body,
 } from './door-fields.ts';
 
 type Kind = 'chat' | 'completion';
 
+interface Delta {
+  readonly text?: string;
+  readonly thinking?: string;
+  readonly toolCalls?: readonly object[];
+}
+
 const UNSUPPORTED = [
-  'tools',
   'functions',
   'audio',
   'modalities',
@@ -31,12 +35,12 @@ const UNSUPPORTED = [
 
 /** What changes how the answer is billed, stored or tracked elsewhere has no meaning here, and is ignored. */
 export function inputOfOpenai(kind: Kind, body: Body): CreateRequest {
-  refuseFields(body, UNSUPPORTED);
+  refuseFields(body, kind === 'chat' ? UNSUPPORTED : [...UNSUPPORTED, 'tools']);
   for (const name of ['n', 'best_of'])
     if ((given<unknown>(body, name) ?? 1) !== 1) throw wrongField(name, 'must be 1');
   return onlySet({
     model: modelField(body),
-    ...(kind === 'chat' ? { messages: messagesOf(body) } : { prompt: promptOf(body) }),
+    ...(kind === 'chat' ? { messages: messagesOf(body), tools: toolsOf(body) } : { prompt: promptOf(body) }),
     parameters: onlySet({
       ...Object.fromEntries(SAME.map((name) => [name, given(body, name)])),
       max_tokens: given<number>(body, 'max_completion_tokens') ?? given<number>(body, 'max_tokens'),
@@ -71,27 +75,38 @@ function promptOf(body: Body): string {
   throw wrongField('prompt', 'must be one text');
 }
 
-function messagesOf(body: Body): CreateRequest['messages'] {
-  const messages = given<unknown>(body, 'messages');
-  if (!Array.isArray(messages)) throw wrongField('messages', 'must be a list');
-  return messages.map((one: unknown) => {
-    const message = objectIn(one, 'messages');
-    refuseFields(message, ['tool_calls', 'function_call']);
-    const role = message['role'] === 'developer' ? 'system' : message['role'];
-    return { role, content: contentOf(given(message, 'content')) };
-  }) as CreateRequest['messages'];
+export function inputOfEmbeddings(body: Body): CreateRequest {
+  const encoding = given<unknown>(body, 'encoding_format') ?? 'float';
+  if (encoding !== 'float' && encoding !== 'base64')
+    throw wrongField('encoding_format', 'must be float or base64');
+  return onlySet({
+    model: modelField(body),
+    input: given<unknown>(body, 'input'),
+    dimensions: given<number>(body, 'dimensions'),
+    metadata: { door: 'openai/embeddings' },
+  }) as CreateRequest;
 }
 
-/** Parts of text are one text. */
-function contentOf(content: unknown): unknown {
-  if (!Array.isArray(content)) return content ?? '';
-  return content
-    .map((one: unknown) => {
-      const part = objectIn(one, 'messages');
-      if (part['type'] === 'text') return textField(part, 'text') ?? '';
-      throw wrongField('messages', `holds a part of type ${String(part['type'])}, which is not supported`);
-    })
-    .join('');
+export function embeddingsShape({ model, encoding_format: encoding }: Body): Pick<Shape, 'whole'> {
+  const written = (vector: number[]): unknown =>
+    encoding === 'base64' ? Buffer.from(new Float32Array(vector).buffer).toString('base64') : vector;
+  return {
+    whole: ({ result, usage }) => ({
+      object: 'list',
+      data: result!.embeddings!.map((vector, index) => ({
+        ...{ object: 'embedding', index, embedding: written(vector) },
+      })),
+      model,
+      usage: { prompt_tokens: usage?.prompt_tokens ?? 0, total_tokens: usage?.total_tokens ?? 0 },
+    }),
+  };
+}
+
+/** `created` is when it was installed, in seconds; 0 while no server says it. */
+export function openaiModel(model: { readonly name: string; readonly modified_at?: unknown }): object {
+  const at = Date.parse(String(model.modified_at));
+  const created = Number.isNaN(at) ? 0 : Math.floor(at / 1000);
+  return { id: model.name, object: 'model', created, owned_by: 'library' };
 }
 
 export function errorOfOpenai({ status, code, message, param }: DoorError): object {
@@ -121,14 +136,14 @@ export function openaiShape(kind: Kind, body: Body): Shape {
   const chunkName = kind === 'chat' ? 'chat.completion.chunk' : 'text_completion';
   let isFirst = true;
 
-  function chunk(delta: { text?: string; thinking?: string } | null, finish: string | null): string {
+  function chunk(delta: Delta | null, finish: string | null): string {
     const role = isFirst ? { role: 'assistant' } : {};
     isFirst = false;
     const choice =
       kind === 'completion'
         ? { text: delta?.text ?? '', logprobs: null }
         : {
-            delta: delta ? { ...role, content: delta.text ?? '', ...reasoning(delta.thinking) } : {},
+            delta: delta ? { ...role, content: delta.text ?? '', ...deltaOf(delta) } : {},
             logprobs: null,
           };
     return event({ ...named(chunkName), choices: [{ index: 0, ...choice, finish_reason: finish }] });
@@ -137,9 +152,17 @@ export function openaiShape(kind: Kind, body: Body): Shape {
   return {
     whole: (request) => {
       const { text, thinking } = request.result!;
+      const toolCalls = askedOfTools(request);
       const choice =
         kind === 'chat'
-          ? { message: { role: 'assistant', content: text, refusal: null, ...reasoning(thinking) } }
+          ? {
+              message: {
+                role: 'assistant',
+                content: text,
+                refusal: null,
+                ...deltaOf({ thinking, toolCalls }),
+              },
+            }
           : { text };
       const finish_reason = finishOf(request);
       return {
@@ -153,17 +176,19 @@ export function openaiShape(kind: Kind, body: Body): Shape {
     quiet: () => ': waiting\n\n',
     end: (request) => {
       const usage = wantsUsage ? event({ ...named(chunkName), choices: [], usage: request.usage }) : '';
-      return `${chunk(null, finishOf(request))}${usage}data: [DONE]\n\n`;
+      const calls = askedOfTools(request)?.map((call, index) => ({ index, ...call }));
+      return `${calls ? chunk({ toolCalls: calls }, null) : ''}${chunk(null, finishOf(request))}${usage}data: [DONE]\n\n`;
     },
     broken: (error) => event(errorOfOpenai(error)),
   };
 }
 
 /** As Ollama's own door calls it. */
-function reasoning(thinking: string | undefined): object {
-  return thinking === undefined ? {} : { reasoning: thinking };
+function deltaOf({ thinking, toolCalls }: Delta): object {
+  return onlySet({ reasoning: thinking, tool_calls: toolCalls });
 }
 
 function finishOf({ result }: Request): string {
+  if (result!.tool_calls) return 'tool_calls';
   return result!.finish_reason === 'length' ? 'length' : 'stop';
 }

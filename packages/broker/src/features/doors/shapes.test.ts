@@ -7,11 +7,30 @@ import { createChecker } from '../../http/contract.ts';
 import type { Upstreams } from '../upstreams/upstreams.ts';
 import { ofCall, ofRequest } from './door-errors.ts';
 import { createKnownModels } from './known-models.ts';
-import { inputOfOllama, isLoad, ollamaShape } from './ollama-shapes.ts';
-import { errorOfOpenai, inputOfOpenai, openaiShape } from './openai-shapes.ts';
+import { embedShape, emptyEmbed, inputOfEmbed, inputOfOllama, isLoad, ollamaShape } from './ollama-shapes.ts';
+import {
+  embeddingsShape,
+  errorOfOpenai,
+  inputOfEmbeddings,
+  inputOfOpenai,
+  openaiShape,
+} from './openai-shapes.ts';
 
 const check = createChecker('CreateRequest');
 const user = { role: 'user', content: 'Hi' };
+const weather = { type: 'function', function: { name: 'weather', parameters: { type: 'object' } } };
+const asked = (text: string) => ({
+  id: 'c1',
+  type: 'function',
+  function: { name: 'weather', arguments: text },
+});
+const seen = (url: string) => ({
+  role: 'user',
+  content: [
+    { type: 'text', text: 'Who?' },
+    { type: 'image_url', image_url: { url } },
+  ],
+});
 
 function refusal(make: () => unknown): string {
   try {
@@ -53,6 +72,35 @@ describe('a body of Ollama', () => {
     expect(refusal(() => inputOfOllama('generate', body))).toContain(why);
   });
 
+  it('carries images, tools and what was said of them before', () => {
+    const messages = [
+      { ...user, images: ['aGkh'] },
+      {
+        ...{ role: 'assistant', content: '', thinking: 'Hm', images: null },
+        tool_calls: [{ function: { name: 'weather', arguments: {} } }],
+      },
+      { role: 'tool', content: 'Rain.', tool_name: 'weather' },
+    ];
+    const input = inputOfOllama('chat', { model: 'm', messages, tools: [weather] });
+    check(input);
+    expect(input).toMatchObject({ messages: [messages[0], {}, messages[2]], tools: [weather] });
+    expect(input.messages![1]).toEqual({ ...messages[1], images: undefined });
+    const one = inputOfOllama('generate', { model: 'm', prompt: 'Who?', images: ['aGkh'], tools: [] });
+    check(one);
+    expect(one).toMatchObject({ prompt: 'Who?', images: ['aGkh'] });
+  });
+
+  it('to embed is cut unless it says otherwise, as there', () => {
+    const input = inputOfEmbed({ model: 'm', input: ['a', 'b'], options: { num_ctx: 9 } }, false);
+    check(input);
+    expect(input).toMatchObject({ input: ['a', 'b'], truncate: true, parameters: { num_ctx: 9 } });
+    expect(inputOfEmbed({ model: 'm', input: 'a', truncate: false }, false).truncate).toBe(false);
+    expect(inputOfEmbed({ model: 'm', prompt: 'a' }, true)).toMatchObject({ input: 'a', truncate: true });
+    expect(refusal(() => inputOfEmbed({ model: 'm', input: [[1, 2]] }, false))).toContain('input');
+    expect(emptyEmbed({ model: 'm', input: [] }, false)).toEqual({ model: 'm', embeddings: [] });
+    expect(emptyEmbed({ model: 'm' }, true)).toEqual({ embedding: [] });
+  });
+
   it('without a question asks to load', () => {
     expect(isLoad('generate', { model: 'm' })).toBe(true);
     expect(isLoad('generate', { model: 'm', prompt: 'x' })).toBe(false);
@@ -88,13 +136,38 @@ describe('a body of OpenAI', () => {
 
   it.each([
     [{ messages: 'Hi' }, 'messages must be a list'],
-    [{ messages: [{ role: 'user', content: [{ type: 'image_url' }] }] }, 'image_url'],
-    [{ messages: [{ role: 'assistant', tool_calls: [{}] }] }, 'tool_calls is not supported'],
+    [{ messages: [{ role: 'user', content: [{ type: 'input_audio' }] }] }, 'input_audio'],
+    [{ messages: [seen('https://far.example/cat.png')] }, 'no data: URL'],
+    [{ messages: [{ role: 'assistant', tool_calls: [{}] }] }, 'function'],
+    [{ messages: [{ role: 'assistant', tool_calls: [asked('{')] }] }, 'not JSON'],
+    [{ messages: [user], tools: [{ type: 'custom' }] }, 'tools/0'],
+    [{ messages: [user], tools: [weather], tool_choice: 'required' }, 'tool_choice must be auto or none'],
     [{ messages: [user], response_format: { type: 'grammar' } }, 'response_format must be'],
     [{ messages: [user], logprobs: true }, 'logprobs is not supported'],
-    [{ messages: [{ role: 'tool', content: 'x' }] }, 'role'],
+    [{ messages: [{ role: 'robot', content: 'x' }] }, 'role'],
   ])('%j is refused: %s', (body, why) => {
     expect(refusal(() => inputOfOpenai('chat', { model: 'm', ...body }))).toContain(why);
+  });
+
+  it('carries images, tools, what was asked of them and what they answered', () => {
+    const messages = [
+      seen('data:image/png;base64,aGkh'),
+      { role: 'assistant', content: null, tool_calls: [asked('{"city":"Rio"}')] },
+      { role: 'tool', tool_call_id: 'c1', content: 'Rain.' },
+    ];
+    const input = inputOfOpenai('chat', { model: 'm', messages, tools: [weather] });
+    check(input);
+    expect(input.tools).toEqual([weather]);
+    expect(input.messages).toEqual([
+      { role: 'user', content: 'Who?', images: ['aGkh'] },
+      {
+        ...{ role: 'assistant', content: '' },
+        tool_calls: [{ id: 'c1', function: { name: 'weather', arguments: { city: 'Rio' } } }],
+      },
+      { role: 'tool', content: 'Rain.', tool_call_id: 'c1', tool_name: 'weather' },
+    ]);
+    const none = { model: 'm', messages: [user], tools: [weather], tool_choice: 'none' };
+    expect(inputOfOpenai('chat', none)).not.toHaveProperty('tools');
   });
 
   it('completes one text, not several', () => {
@@ -143,6 +216,8 @@ describe('any body', () => {
     (given) => inputOfOpenai('chat', given),
     (given) => inputOfOpenai('completion', given),
     (given) => [isLoad('chat', given), openaiShape('chat', given)],
+    (given) => inputOfEmbed(given, false),
+    (given) => inputOfEmbeddings(given),
   ])('is taken or refused with an error of ours, never broken by: %s', (make) => {
     fc.assert(
       fc.property(body, (given) => {
@@ -162,6 +237,7 @@ describe('an answer', () => {
     ...{ result: { text: 'Hi', thinking: 'Hm', finish_reason: 'length' }, status: 'completed' },
     usage: { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3 },
     ...{ processing_time: 2, created_at: new Date(0).toISOString(), completed_at: new Date(5).toISOString() },
+    started_at: new Date(2).toISOString(),
   } as unknown as Request;
 
   it('of Ollama has its durations in nanoseconds', () => {
@@ -171,10 +247,48 @@ describe('an answer', () => {
         done: true,
         done_reason: 'length',
         total_duration: 5_000_000,
+        load_duration: 2_000_000,
         eval_duration: 2_000_000,
       },
       message: { role: 'assistant', content: 'Hi', thinking: 'Hm' },
     });
+  });
+
+  it('that asks its tools says so before its end, in the words of each API', () => {
+    const tool_calls = [{ function: { name: 'weather', arguments: { city: 'Rio' } } }];
+    const asking = { ...request, id: 'req_1', result: { text: '', finish_reason: 'stop', tool_calls } };
+    const lines = ollamaShape('chat', 'm').end(asking).trim().split('\n');
+    expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject([
+      { done: false, message: { tool_calls } },
+      { done: true, message: { content: '' } },
+    ]);
+    const said = {
+      ...{ id: 'call_req_1_0', type: 'function' },
+      function: { name: 'weather', arguments: '{"city":"Rio"}' },
+    };
+    const shape = openaiShape('chat', { model: 'm' });
+    const choice = { finish_reason: 'tool_calls', message: { tool_calls: [said] } };
+    expect(shape.whole(asking)).toMatchObject({ choices: [choice] });
+    const chunks = shape.end(asking).split('\n\n');
+    const [calls, end] = chunks.slice(0, 2).map((chunk) => JSON.parse(chunk.slice(6)) as object);
+    expect(calls).toMatchObject({ choices: [{ delta: { tool_calls: [{ index: 0, ...said }] } }] });
+    expect(end).toMatchObject({ choices: [{ delta: {}, finish_reason: 'tool_calls' }] });
+  });
+
+  it('with vectors gives them as numbers or as bytes', () => {
+    const embeddings = [[0.5, -1], [2]];
+    const embedded = { ...request, result: { text: '', finish_reason: 'stop', embeddings } } as Request;
+    expect(embedShape('m', false).whole(embedded)).toMatchObject({ model: 'm', embeddings });
+    expect(embedShape('m', true).whole(embedded)).toEqual({ embedding: [0.5, -1] });
+    const usage = { prompt_tokens: 1, total_tokens: 3 };
+    const whole = (encoding_format?: string) =>
+      embeddingsShape({ model: 'm', encoding_format }).whole(embedded) as { data: { embedding: string }[] };
+    expect(whole()).toMatchObject({ object: 'list', data: [{ index: 0, embedding: [0.5, -1] }, {}], usage });
+    const bytes = Buffer.from(whole('base64').data[0]!.embedding, 'base64');
+    expect([bytes.readFloatLE(0), bytes.readFloatLE(4), bytes.length]).toEqual([0.5, -1, 8]);
+    expect(refusal(() => inputOfEmbeddings({ model: 'm', input: 'a', encoding_format: 'int8' }))).toContain(
+      'encoding_format',
+    );
   });
 
   it('of OpenAI has a role in its first chunk alone, and usage only where it was asked for', () => {
@@ -217,28 +331,51 @@ describe('an error', () => {
 });
 
 describe('the models', () => {
-  const states = (...servers: object[]) =>
-    ({ states: () => servers }) as unknown as Pick<Upstreams, 'states'>;
-  const keyOf = (name: string): string => (name.includes(':') ? name : `${name}:latest`);
-  const one = {
-    status: 'up',
-    models: ['a:latest', 'b:1'],
-    version: '0.12.10',
-    byModel: [{ model: 'a:latest' }],
+  const facts = { sizeBytes: 5, digest: 'd', details: { family: 'f' } };
+  const installed = (name: string) => ({ name, ...facts, modifiedAt: '2026-01-01T00:00:00Z' });
+  const server = (status: string, version: string, ...models: string[]) => ({
+    ...{ status, version, models },
+    known: { installed: models.map(installed), resident: [] as object[] },
+  });
+  const of = (servers: ReturnType<typeof server>[], shown: object | null = null) => {
+    const upstreams = {
+      states: () => servers,
+      known: () => servers.map(({ known }) => known),
+      show: async () => shown,
+    };
+    const keyOf = (name: string): string => (name.includes(':') ? name : `${name}:latest`);
+    return createKnownModels(upstreams as unknown as Upstreams, keyOf);
   };
-  const two = { status: 'up', models: ['b:1'], version: '0.12.9', byModel: [] };
+  const one = server('up', '0.12.10', 'b:1', 'a:latest');
+  const two = server('up', '0.12.9', 'b:1');
 
   it('are those of the servers that answer, each once', () => {
-    const models = createKnownModels(states(one, two, { ...two, status: 'down', models: ['c:1'] }), keyOf);
-    expect(models.names()).toEqual(['a:latest', 'b:1']);
-    expect(models.loaded()).toEqual(['a:latest']);
+    const loaded = { name: 'a:latest', ...facts, vramBytes: 3, contextLength: 9, expiresAt: 'then' };
+    one.known.resident = [loaded];
+    const models = of([one, two]);
+    expect(models.list().map(({ name }) => name)).toEqual(['a:latest', 'b:1']);
+    expect(models.list()[0]).toEqual({
+      ...{ name: 'a:latest', model: 'a:latest', size: 5, digest: 'd', details: { family: 'f' } },
+      modified_at: '2026-01-01T00:00:00Z',
+    });
+    expect(models.loaded()).toMatchObject([
+      { name: 'a:latest', size: 5, size_vram: 3, context_length: 9, expires_at: 'then' },
+    ]);
     expect(models.version()).toBe('0.12.9');
     expect([models.mayHave('a'), models.mayHave('c:1')]).toEqual([true, false]);
   });
 
-  it('may be any while no server answers', () => {
-    const models = createKnownModels(states({ ...one, status: 'down' }), keyOf);
+  it('may be any while no server answers', async () => {
+    const models = of([server('down', '0.12.9', 'a:latest')]);
     expect(models.mayHave('c:1')).toBe(true);
-    expect(models.version()).toBe('0.0.0');
+    expect(of([]).version()).toBe('0.0.0');
+    expect(await models.show('c:1')).toBeNull();
+  });
+
+  it('are shown without what names files of their server', async () => {
+    const shown = { modelfile: 'FROM /secret/blobs', template: 't', capabilities: ['tools'], tensors: [] };
+    expect(await of([one], shown).show('a')).toEqual({
+      ...{ modelfile: '', template: 't', capabilities: ['tools'] },
+    });
   });
 });

@@ -28,12 +28,17 @@ beforeAll(async () => {
   vault = await openVault(randomBytes(32), dataKeyStore(database.sequelize));
 });
 
-async function stored(more: { body?: Buffer; deadlineAt?: number } = {}): Promise<string> {
+interface Stored {
+  readonly body?: (id: string) => Buffer;
+  readonly deadlineAt?: number;
+}
+
+async function stored({ body, ...more }: Stored = {}): Promise<string> {
   const id = newId('req');
   const laneId = await ledger.lanes.idOf(LANE);
   await ledger.insert({
     ...{ id, laneId, keyId: LANE.keyId, priority: 5, createdAt: Date.now(), runAt: null, deadlineAt: null },
-    body: requestContent(vault).seal('body', id, { prompt: 'Hi' }),
+    body: body?.(id) ?? requestContent(vault).seal('body', id, { prompt: 'Hi' }),
     ...{ metadata: null, notify: false, callback: null, retryOf: null, idempotency: null },
     ...more,
   });
@@ -47,17 +52,19 @@ async function claim(): Promise<ClaimedRow[]> {
 
 function open(last: AttemptExplanation | null = null) {
   const asked: { call: ModelCall; leftMs: number }[] = [];
+  const firstTokens: number[] = [];
   const explain = createExplainRequest({
-    ...{ ledger, vault, timers: TIMERS, clock: { now: () => 1_000 } },
+    ...{ ledger, vault, timers: TIMERS, embedTimeoutMs: 20, clock: { now: () => 1_000 } },
     upstreams: {
       explainLast: () => last,
-      explainNext: (call, _settings, leftMs) => {
+      explainNext: (call, { firstTokenMs }, leftMs) => {
         asked.push({ call, leftMs });
+        firstTokens.push(firstTokenMs);
         return EXPLAINED;
       },
     },
   });
-  return { explain, asked };
+  return { explain, asked, firstTokens };
 }
 
 describe('the explanation of a request', () => {
@@ -69,6 +76,15 @@ describe('the explanation of a request', () => {
       ...{ last_attempt: null, next_attempt: EXPLAINED },
     });
     expect(asked).toEqual([{ call: { prompt: 'Hi', model: 'm:1b' }, leftMs: 2_500 }]);
+  });
+
+  it('gives texts to embed the time that they have', async () => {
+    const { explain, firstTokens } = open();
+    const id = await stored();
+    const texts = { input: 'Hi' };
+    await explain(id);
+    await explain(await stored({ body: (other) => requestContent(vault).seal('body', other, texts) }));
+    expect(firstTokens).toEqual([TIMERS.firstTokenMs, 20]);
   });
 
   it('has no time left after the deadline, and all of it without one', async () => {
@@ -96,7 +112,7 @@ describe('the explanation of a request', () => {
   });
 
   it('does without the next attempt when the prompt cannot be decrypted', async () => {
-    const id = await stored({ body: randomBytes(80) });
+    const id = await stored({ body: () => randomBytes(80) });
     expect(await open().explain(id)).toMatchObject({ next_attempt: null });
   });
 

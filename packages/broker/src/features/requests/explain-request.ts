@@ -15,6 +15,8 @@ interface ExplainDeps {
   readonly upstreams: Pick<Upstreams, 'explainLast' | 'explainNext'>;
   /** The most that the settings allow. */
   readonly timers: CallTimers;
+  /** For texts to embed, instead of the time until the first token. */
+  readonly embedTimeoutMs: number;
   /** What a queue says otherwise of the whole call; null when it does not. */
   readonly totalMsOf?: (queue: string) => number | null;
   readonly clock: Clock;
@@ -35,13 +37,8 @@ export function createExplainRequest(deps: ExplainDeps) {
     }
   }
 
-  async function nextOf(
-    row: RequestRow,
-    model: string,
-    timers: CallTimers,
-  ): Promise<AttemptExplanation | null> {
-    const call = hasEnded(row.state) ? null : await callOf(row.id, model);
-    if (!call) return null;
+  function nextOf(row: RequestRow, call: ModelCall | null, timers: CallTimers): AttemptExplanation | null {
+    if (!call || hasEnded(row.state)) return null;
     const leftMs = row.deadlineAt === null ? Number.POSITIVE_INFINITY : row.deadlineAt - clock.now();
     return upstreams.explainNext(call, timers, Math.max(0, leftMs));
   }
@@ -50,11 +47,17 @@ export function createExplainRequest(deps: ExplainDeps) {
     const row = isId('req', id) ? await ledger.find(id) : null;
     if (!row) throw fail('not_found', { detail: 'There is no such request.' });
     const { model, queue } = await ledger.lanes.nameOf(row.laneId);
-    const timers = { ...deps.timers, totalMs: deps.totalMsOf?.(queue) ?? deps.timers.totalMs };
+    const call = await callOf(id, model);
+    const { totalMs, firstTokenMs } = deps.timers;
+    const timers = {
+      ...deps.timers,
+      totalMs: deps.totalMsOf?.(queue) ?? totalMs,
+      firstTokenMs: call?.input === undefined ? firstTokenMs : deps.embedTimeoutMs,
+    };
     return {
       ...{ id, status: statusOf(row.state), model, attempts: row.attempts },
       last_attempt: upstreams.explainLast(id, timers) ?? onlyUpstream(row),
-      next_attempt: await nextOf(row, model, timers),
+      next_attempt: nextOf(row, call, timers),
     };
   };
 }

@@ -1,15 +1,29 @@
 /** What of a request is kept secret, and how it is sealed: body, metadata, result, error and so on, each bound to its row and column. */
 import type { Vault } from '../../engines/vault/vault.ts';
-import type { CreateRequest } from '../../kernel/contract.generated.ts';
+import type { CreateRequest, ToolCall } from '../../kernel/contract.generated.ts';
 import type { RequestErrorCode } from '../../kernel/error-codes.generated.ts';
 
 /** What the model is given. */
-export type RequestBody = Pick<CreateRequest, 'prompt' | 'messages' | 'system' | 'parameters' | 'format'>;
+export type RequestBody = Pick<
+  CreateRequest,
+  | 'prompt'
+  | 'messages'
+  | 'system'
+  | 'parameters'
+  | 'format'
+  | 'images'
+  | 'tools'
+  | 'input'
+  | 'dimensions'
+  | 'truncate'
+>;
 
 export interface RequestResult {
   readonly text: string;
   readonly thinking?: string;
   readonly finish_reason: string;
+  readonly tool_calls?: ToolCall[];
+  readonly embeddings?: number[][];
 }
 
 export interface RequestFailure {
@@ -59,6 +73,11 @@ export function requestContent(vault: Vault): RequestContent {
   };
 }
 
-export function bodyOf({ prompt, messages, system, parameters, format }: CreateRequest): RequestBody {
-  return { prompt, messages, system, parameters, format };
+export function bodyOf(request: CreateRequest): RequestBody {
+  const { prompt, messages, system, parameters, format, images, tools } = request;
+  const { input, dimensions, truncate } = request;
+  return {
+    ...{ prompt, messages, system, parameters, format, images, tools },
+    ...{ input, dimensions, truncate },
+  };
 }

@@ -1,7 +1,8 @@
 /** One call on one connection: watches four timers, collects the answer and settles once. */
 import { errors, type Dispatcher } from 'undici';
 import { failpointSync } from '../../kernel/failpoints.ts';
-import type { CallOptions, CallOutcome } from './ollama-client.ts';
+import type { ToolCall } from '../../kernel/contract.generated.ts';
+import type { CallOptions, CallOutcome, ModelCall } from './ollama-client.ts';
 import {
   failure,
   judgeAnswer,
@@ -13,13 +14,14 @@ import {
   type Phase,
   type TimerName,
 } from './ollama-errors.ts';
-import { LineSplitter, readAnswerLine } from './ollama-stream.ts';
+import { LineSplitter, readAnswerLine, readEmbeddings, type AnswerLine } from './ollama-stream.ts';
 
 /** The last line may carry the whole context as token numbers, so a line may be far longer than its text. */
 const MAX_LINE_BYTES = 8 * 1024 * 1024;
 const MAX_ERROR_BODY_BYTES = 64 * 1024;
 /** How long a finished answer waits for the end of its HTTP body, to keep the connection. */
 const END_GRACE_MS = 1_000;
+const LINE_TOO_LONG = failure('upstream_invalid', 'A line of the answer is too long.');
 /** A longer timer would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -37,7 +39,9 @@ type Answered = Extract<CallOutcome, { kind: 'answered' }>;
 export class ModelExchange implements Dispatcher.DispatchHandler {
   readonly #options: CallOptions;
   readonly #ends: ExchangeEnds;
-  readonly #lines = new LineSplitter(MAX_LINE_BYTES);
+  readonly #isEmbedding: boolean;
+  readonly #lines: LineSplitter;
+  readonly #read: (line: string | null) => AnswerLine;
   readonly #onLine = (line: string | null): boolean => this.#readLine(line);
   readonly #onAbort = (): void => this.#end({ kind: 'cancelled' });
   readonly #totalTimer: NodeJS.Timeout;
@@ -48,15 +52,21 @@ export class ModelExchange implements Dispatcher.DispatchHandler {
   #errorBytes = 0;
   #text = '';
   #thinking = '';
+  readonly #toolCalls: ToolCall[] = [];
   #answerBytes = 0;
   /** What `onProgress` has not been told yet. */
   #newText = '';
   #newThinking = '';
+  #hasNews = false;
   #answer: Answered | undefined;
   #isSettled = false;
 
-  constructor(options: CallOptions, ends: ExchangeEnds) {
+  constructor({ input }: ModelCall, options: CallOptions, ends: ExchangeEnds) {
     const { connectMs, totalMs } = options.timers;
+    const texts = [input ?? []].flat().length;
+    this.#isEmbedding = texts > 0;
+    this.#read = this.#isEmbedding ? (line) => readEmbeddings(line, texts) : readAnswerLine;
+    this.#lines = new LineSplitter(this.#isEmbedding ? options.maxAnswerBytes : MAX_LINE_BYTES);
     this.#options = options;
     this.#ends = ends;
     this.#phaseTimer = startTimer(connectMs, () => this.#timeOut('connect', connectMs));
@@ -90,7 +100,7 @@ export class ModelExchange implements Dispatcher.DispatchHandler {
     if (this.#isSettled) return;
     this.#tellProgress();
     if (this.#answer) this.#awaitEnd();
-    else if (!isFine) this.#fail(failure('upstream_invalid', 'A line of the answer is too long.'));
+    else if (!isFine) this.#fail(this.#isEmbedding ? this.#tooLarge() : LINE_TOO_LONG);
     else if (this.#phase === 'stream') this.#phaseTimer.refresh();
   }
 
@@ -131,7 +141,7 @@ export class ModelExchange implements Dispatcher.DispatchHandler {
 
   /** False stops the reading: the answer is complete or the call has failed. */
   #readLine(line: string | null): boolean {
-    const read = readAnswerLine(line);
+    const read = this.#read(line);
     if (read.kind === 'error') return this.#fail(judgeErrorLine(read.error));
     if (read.kind === 'invalid')
       return this.#fail(failure('upstream_invalid', "The answer is not of the shape of Ollama's."));
@@ -144,19 +154,22 @@ export class ModelExchange implements Dispatcher.DispatchHandler {
     if (this.#options.onProgress) {
       this.#newText += read.text;
       this.#newThinking += read.thinking;
+      this.#hasNews ||= read.text !== '' || read.thinking !== '' || read.toolCalls.length > 0;
     }
     this.#answerBytes += Buffer.byteLength(read.text) + Buffer.byteLength(read.thinking);
-    const { maxAnswerBytes } = this.#options;
-    if (this.#answerBytes > maxAnswerBytes)
-      return this.#fail(
-        failure('upstream_invalid', `The answer is larger than the ${maxAnswerBytes} bytes allowed.`, false),
-      );
+    if (read.toolCalls.length > 0) {
+      this.#toolCalls.push(...read.toolCalls);
+      this.#answerBytes += Buffer.byteLength(JSON.stringify(read.toolCalls));
+    }
+    if (this.#answerBytes > this.#options.maxAnswerBytes) return this.#fail(this.#tooLarge());
     if (read.kind === 'delta') return true;
-    const { finishReason, promptTokens, completionTokens, durations } = read;
+    const { finishReason, promptTokens, completionTokens, durations, embeddings } = read;
     this.#answer = {
       kind: 'answered',
       text: this.#text,
       ...(this.#thinking === '' ? {} : { thinking: this.#thinking }),
+      ...(this.#toolCalls.length === 0 ? {} : { toolCalls: this.#toolCalls }),
+      ...(embeddings && { embeddings }),
       finishReason,
       promptTokens,
       completionTokens,
@@ -175,10 +188,10 @@ export class ModelExchange implements Dispatcher.DispatchHandler {
   /** Once per chunk rather than per line: what arrived together is told together. */
   #tellProgress(): void {
     const { onProgress } = this.#options;
-    if (!onProgress) return;
+    if (!onProgress || !this.#hasNews) return;
     const text = this.#newText;
     const thinking = this.#newThinking;
-    if (text === '' && thinking === '') return;
+    this.#hasNews = false;
     this.#newText = '';
     this.#newThinking = '';
     onProgress({ text, thinking });
@@ -206,6 +219,13 @@ export class ModelExchange implements Dispatcher.DispatchHandler {
   #fail(verdict: Failure): false {
     this.#settle(this.#failed(verdict), false);
     return false;
+  }
+
+  /** It would be as large the next time. */
+  #tooLarge(): Failure {
+    const { maxAnswerBytes } = this.#options;
+    const message = `The answer is larger than the ${maxAnswerBytes} bytes allowed.`;
+    return failure('upstream_invalid', message, false);
   }
 
   #failed(verdict: Failure | Busy): CallOutcome {

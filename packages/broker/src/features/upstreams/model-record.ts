@@ -132,7 +132,8 @@ export function createModelRecord(key: string, deps: ModelRecordDeps): ModelReco
     const before = adaptive;
     if (outcome.kind === 'busy') adaptive = slotsAfterBusy(before, slotGeneration, clock.now());
     else if (outcome.kind === 'answered') {
-      const { completionTokens: tokens, durations } = outcome;
+      const { durations, embeddings, promptTokens, completionTokens } = outcome;
+      const tokens = embeddings ? promptTokens : completionTokens;
       const sample = {
         ...{ generation: slotGeneration, tokens, running: Math.max(ofModel, running) },
         tookMs: Math.max(0, tookMs - durations.loadMs),

@@ -40,7 +40,7 @@ describe('what Ollama is asked', () => {
   });
 
   it('messages go to chat, a system text before them', async () => {
-    const messages = [{ role: 'user', content: 'hi' }];
+    const messages = [{ role: 'user' as const, content: 'hi' }];
     await client.run({ model: 'm', system: 'be brief', messages }, PATIENT);
     const [request] = ollama.requests;
     expect(request?.path).toBe('/api/chat');
@@ -97,17 +97,29 @@ describe('what Ollama is asked', () => {
 describe('what Ollama says of itself', () => {
   it('is its version, what is installed and what is loaded', async () => {
     ollama.models = [
-      { name: 'llama3:8b', size: 5, size_vram: 3, context_length: 4096, expires_at: '2030-01-01T00:00:00Z' },
+      {
+        ...{ name: 'llama3:8b', size: 5, size_vram: 3, context_length: 4096 },
+        ...{ expires_at: '2030-01-01T00:00:00Z', modified_at: '2026-01-01T00:00:00Z' },
+        ...{ digest: 'd', details: { family: 'llama' }, capabilities: ['tools'] },
+      },
       { name: 'far', size: 1, remote_host: 'https://ollama.example:443' },
     ];
     expect(await client.version()).toBe('0.99.0');
     expect(await client.installed()).toEqual([
-      { name: 'llama3:8b', sizeBytes: 5 },
-      { name: 'far', sizeBytes: 1, remoteHost: 'https://ollama.example:443' },
+      {
+        ...{ name: 'llama3:8b', sizeBytes: 5, modifiedAt: '2026-01-01T00:00:00Z' },
+        ...{ digest: 'd', details: { family: 'llama' }, capabilities: ['tools'] },
+      },
+      {
+        ...{ name: 'far', sizeBytes: 1, modifiedAt: '', digest: '', details: {} },
+        remoteHost: 'https://ollama.example:443',
+      },
     ]);
     expect((await client.resident())[0]).toEqual({
       name: 'llama3:8b',
       sizeBytes: 5,
+      digest: 'd',
+      details: { family: 'llama' },
       vramBytes: 3,
       contextLength: 4096,
       expiresAt: '2030-01-01T00:00:00Z',

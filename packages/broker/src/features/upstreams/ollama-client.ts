@@ -1,4 +1,5 @@
 /** The only door to Ollama: what we ask it, in its own HTTP, and what comes of it. */
+import type { CreateRequest, ToolCall } from '../../kernel/contract.generated.ts';
 import type { RequestErrorCode } from '../../kernel/error-codes.generated.ts';
 import { failpointSync } from '../../kernel/failpoints.ts';
 import { ModelExchange } from './model-exchange.ts';
@@ -14,20 +15,30 @@ export interface ModelParameters {
   readonly top_p?: number;
   readonly top_k?: number;
   readonly min_p?: number;
+  readonly typical_p?: number;
   readonly seed?: number;
   readonly stop?: readonly string[];
   readonly repeat_penalty?: number;
+  readonly repeat_last_n?: number;
   readonly presence_penalty?: number;
   readonly frequency_penalty?: number;
   readonly num_ctx?: number;
-  readonly think?: boolean | 'low' | 'medium' | 'high';
+  readonly think?: boolean | 'low' | 'medium' | 'high' | 'max';
 }
 
-/** A question to a model: either a prompt or messages. */
+export type Message = NonNullable<CreateRequest['messages']>[number];
+
+/** A question to a model: a prompt, messages, or texts to embed. */
 export interface ModelCall {
   readonly model: string;
   readonly prompt?: string;
-  readonly messages?: readonly { readonly role: string; readonly content: string }[];
+  readonly messages?: readonly Message[];
+  readonly images?: readonly string[];
+  readonly tools?: CreateRequest['tools'];
+  readonly input?: string | readonly string[];
+  readonly dimensions?: number;
+  /** Whether what is longer than the context is cut; of `input` only. */
+  readonly truncate?: boolean;
   readonly system?: string;
   /** "json" or a JSON Schema. */
   readonly format?: 'json' | object;
@@ -47,7 +58,7 @@ export interface CallOptions {
   readonly requestId?: string;
   readonly timers: CallTimers;
   readonly signal?: AbortSignal;
-  /** Text and thinking together, as UTF-8. */
+  /** Text, thinking and what is asked of tools together, as UTF-8; of embeddings their JSON. */
   readonly maxAnswerBytes: number;
   /** The connection stands. Must not throw. */
   readonly onConnected?: () => void;
@@ -60,6 +71,9 @@ export type CallOutcome =
       readonly kind: 'answered';
       readonly text: string;
       readonly thinking?: string;
+      readonly toolCalls?: ToolCall[];
+      /** One for each text of the input. */
+      readonly embeddings?: number[][];
       readonly finishReason: string;
       readonly promptTokens: number;
       readonly completionTokens: number;
@@ -75,6 +89,8 @@ export type CallOutcome =
       readonly status?: number;
       /** Which timer of ours ran out. */
       readonly timer?: TimerName;
+      /** Another model's answer would be of no use. */
+      readonly isOfThisModelOnly?: boolean;
     }
   /** Ollama's own queue is full. This was no attempt. */
   | { readonly kind: 'busy'; readonly message: string }
@@ -110,7 +126,7 @@ export function createOllamaClient(url: string, options: OllamaClientOptions = {
     const { path, body } = ollamaRequest(call, options);
     return new Promise((resolve, reject) => {
       const connection = connections.take();
-      const exchange = new ModelExchange(callOptions, {
+      const exchange = new ModelExchange(call, callOptions, {
         onSettled: (outcome, isRead) => {
           if (!isRead) return void connection.destroy().then(() => resolve(outcome));
           connections.giveBack(connection);

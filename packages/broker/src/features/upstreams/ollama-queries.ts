@@ -2,14 +2,23 @@
 import type { Connections } from './ollama-connections.ts';
 import { judgeAnswer, judgeBrokenConnection } from './ollama-errors.ts';
 
-export interface InstalledModel {
+/** What Ollama tells of a model, in its own words. */
+export interface ModelFacts {
+  readonly digest: string;
+  readonly details: Json;
+}
+
+export interface InstalledModel extends ModelFacts {
   readonly name: string;
   readonly sizeBytes: number;
+  readonly modifiedAt: string;
+  /** What it can do, such as `tools`; old versions do not tell. */
+  readonly capabilities?: readonly unknown[];
   /** Set when the upstream itself passes the model's calls on to another server. */
   readonly remoteHost?: string;
 }
 
-export interface ResidentModel {
+export interface ResidentModel extends ModelFacts {
   readonly name: string;
   readonly sizeBytes: number;
   /** Less than `sizeBytes`: part of the model runs on the processor. */
@@ -24,11 +33,13 @@ export interface OllamaQueries {
   version(signal?: AbortSignal): Promise<string>;
   installed(signal?: AbortSignal): Promise<InstalledModel[]>;
   resident(signal?: AbortSignal): Promise<ResidentModel[]>;
+  /** All that Ollama tells of one model: its template, its capabilities and so on. */
+  show(model: string): Promise<Json>;
   /** Resolves when the model is loaded, without asking it anything. Rejects after 10 minutes. */
   load(model: string, keepAlive?: string | number): Promise<void>;
 }
 
-type Json = Readonly<Record<string, unknown>>;
+export type Json = Readonly<Record<string, unknown>>;
 
 const TIMEOUT_MS = 10_000;
 const LOAD_TIMEOUT_MS = 600_000;
@@ -36,8 +47,13 @@ const MAX_BODY_BYTES = 8 * 1024 * 1024;
 
 export function createOllamaQueries(connections: Connections, basePath: string): OllamaQueries {
   /** A GET, or a POST of what there is to say. */
-  async function query(path: string, signal?: AbortSignal, said?: object): Promise<Json> {
-    const timeout = AbortSignal.timeout(said ? LOAD_TIMEOUT_MS : TIMEOUT_MS);
+  async function query(
+    path: string,
+    signal?: AbortSignal,
+    said?: object,
+    timeoutMs = TIMEOUT_MS,
+  ): Promise<Json> {
+    const timeout = AbortSignal.timeout(timeoutMs);
     const sent = said ? { method: 'POST' as const, body: JSON.stringify(said) } : { method: 'GET' as const };
     const ended = signal ? AbortSignal.any([signal, timeout]) : timeout;
     const connection = connections.take();
@@ -65,17 +81,27 @@ export function createOllamaQueries(connections: Connections, basePath: string):
   return {
     version: async (signal) => asString((await query('/api/version', signal)).version),
     installed: async (signal) => asList((await query('/api/tags', signal)).models).map(readInstalled),
-    load: async (model, keepAlive) =>
-      void (await query('/api/generate', undefined, { model, stream: false, keep_alive: keepAlive })),
+    show: (model) => query('/api/show', undefined, { model }),
+    load: async (model, keepAlive) => {
+      const said = { model, stream: false, keep_alive: keepAlive };
+      await query('/api/generate', undefined, said, LOAD_TIMEOUT_MS);
+    },
     resident: async (signal) => asList((await query('/api/ps', signal)).models).map(readResident),
   };
 }
 
+function readFacts({ digest, details }: Json): ModelFacts {
+  return { digest: String(digest ?? ''), details: (details ?? {}) as Json };
+}
+
 function readInstalled(model: Json): InstalledModel {
-  const remoteHost = model.remote_host;
+  const { remote_host: remoteHost, capabilities } = model;
   return {
     name: asString(model.name),
     sizeBytes: Number(model.size ?? 0),
+    ...readFacts(model),
+    modifiedAt: String(model.modified_at ?? ''),
+    ...(Array.isArray(capabilities) ? { capabilities } : {}),
     ...(typeof remoteHost === 'string' && remoteHost !== '' ? { remoteHost } : {}),
   };
 }
@@ -84,6 +110,7 @@ function readResident(model: Json): ResidentModel {
   return {
     name: asString(model.name),
     sizeBytes: Number(model.size ?? 0),
+    ...readFacts(model),
     vramBytes: Number(model.size_vram ?? 0),
     contextLength: Number(model.context_length ?? 0),
     expiresAt: String(model.expires_at ?? ''),

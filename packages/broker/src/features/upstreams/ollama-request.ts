@@ -12,6 +12,7 @@ export const DEFAULT_MAX_TOKENS = 4_096;
  * shifting context can do.
  */
 export function ollamaRequest(call: ModelCall, options: OllamaClientOptions): { path: string; body: string } {
+  if (call.input !== undefined) return embedRequest(call, options);
   const { think = false, max_tokens, ...sampling } = call.parameters ?? {};
   const common = {
     model: call.model,
@@ -25,9 +26,11 @@ export function ollamaRequest(call: ModelCall, options: OllamaClientOptions): { 
       top_p: sampling.top_p,
       top_k: sampling.top_k,
       min_p: sampling.min_p,
+      typical_p: sampling.typical_p,
       seed: sampling.seed,
       stop: sampling.stop,
       repeat_penalty: sampling.repeat_penalty,
+      repeat_last_n: sampling.repeat_last_n,
       presence_penalty: sampling.presence_penalty,
       frequency_penalty: sampling.frequency_penalty,
       num_ctx: sampling.num_ctx,
@@ -35,12 +38,22 @@ export function ollamaRequest(call: ModelCall, options: OllamaClientOptions): { 
     },
   };
   if (!call.messages) {
-    const { prompt, system } = call;
-    return { path: '/api/generate', body: JSON.stringify({ ...common, prompt, system }) };
+    const { prompt, system, images } = call;
+    return { path: '/api/generate', body: JSON.stringify({ ...common, prompt, system, images }) };
   }
   const system = call.system === undefined ? [] : [{ role: 'system', content: call.system }];
   return {
     path: '/api/chat',
-    body: JSON.stringify({ ...common, messages: [...system, ...call.messages] }),
+    body: JSON.stringify({ ...common, tools: call.tools, messages: [...system, ...call.messages] }),
+  };
+}
+
+/** Of the parameters only the context means something here. */
+function embedRequest(call: ModelCall, { keepAlive }: OllamaClientOptions): { path: string; body: string } {
+  const { model, input, dimensions, truncate = false, parameters } = call;
+  const options = { num_ctx: parameters?.num_ctx };
+  return {
+    path: '/api/embed',
+    body: JSON.stringify({ model, input, dimensions, truncate, keep_alive: keepAlive, options }),
   };
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LineSplitter, readAnswerLine } from './ollama-stream.ts';
+import { LineSplitter, readAnswerLine, readEmbeddings } from './ollama-stream.ts';
 
 function split(
   chunks: readonly Buffer[],
@@ -125,5 +125,59 @@ describe('a line of an answer', () => {
     expect(readAnswerLine(JSON.stringify({ ...line, total_duration: 1 }))).toMatchObject({
       durations: { hiddenQueueMs: 0 },
     });
+  });
+});
+
+describe('what a model asks of its tools', () => {
+  const lineOf = (tool_calls: unknown): string =>
+    JSON.stringify({ message: { content: '', tool_calls }, done: false });
+
+  it.each([
+    [undefined, []],
+    [null, []],
+    [[{ function: { name: 'now' } }], [{ function: { name: 'now', arguments: {} } }]],
+    [
+      [{ id: 'c1', type: 'function', function: { index: 1, name: 'now', arguments: { zone: 'BRT' }, x: 1 } }],
+      [{ id: 'c1', function: { index: 1, name: 'now', arguments: { zone: 'BRT' } } }],
+    ],
+  ])('%j is read as %j', (given, toolCalls) => {
+    expect(readAnswerLine(lineOf(given))).toMatchObject({ kind: 'delta', toolCalls });
+    const [call] = toolCalls;
+    if (call) expect(readAnswerLine(lineOf(given))).toHaveProperty('toolCalls', toolCalls);
+  });
+
+  it.each([7, [null], [{}], [{ function: { name: '' } }], [{ function: { name: 'now', arguments: '{}' } }]])(
+    '%j is not of the shape',
+    (given) => {
+      expect(readAnswerLine(lineOf(given))).toEqual({ kind: 'invalid' });
+    },
+  );
+});
+
+describe('embeddings', () => {
+  it('are as many vectors as there were texts; all but the load was for reading', () => {
+    const line = JSON.stringify({
+      ...{ embeddings: [[0.5, 1], [2]], prompt_eval_count: 3 },
+      ...{ total_duration: 5_000_000, load_duration: 1_000_000 },
+    });
+    expect(readEmbeddings(line, 2)).toMatchObject({
+      ...{ kind: 'done', embeddings: [[0.5, 1], [2]], promptTokens: 3, completionTokens: 0 },
+      durations: { loadMs: 1, promptMs: 4, hiddenQueueMs: 0 },
+    });
+    expect(readEmbeddings(line, 3)).toEqual({ kind: 'invalid' });
+    expect(readEmbeddings('{"error":"no"}', 1)).toEqual({ kind: 'error', error: 'no' });
+  });
+
+  it.each([
+    null,
+    '',
+    '[]',
+    'null',
+    '{}',
+    '{"embeddings":[[]]}',
+    '{"embeddings":[[null]]}',
+    '{"embeddings":[1]}',
+  ])('%j is not of the shape', (line) => {
+    expect(readEmbeddings(line, 1)).toEqual({ kind: 'invalid' });
   });
 });

@@ -1,20 +1,26 @@
 /** Reads Ollama's stream: bytes into lines, and a line into what it says. */
 import { isUtf8 } from 'node:buffer';
+import type { ToolCall } from '../../kernel/contract.generated.ts';
 
 /** What one line of an answer says. */
 export type AnswerLine =
-  | { readonly kind: 'delta'; readonly text: string; readonly thinking: string }
-  | {
+  | ({ readonly kind: 'delta' } & Said)
+  | ({
       readonly kind: 'done';
-      readonly text: string;
-      readonly thinking: string;
+      readonly embeddings?: number[][];
       readonly finishReason: string;
       readonly promptTokens: number;
       readonly completionTokens: number;
       readonly durations: CallDurations;
-    }
+    } & Said)
   | { readonly kind: 'error'; readonly error: string }
   | { readonly kind: 'invalid' };
+
+interface Said {
+  readonly text: string;
+  readonly thinking: string;
+  readonly toolCalls: readonly ToolCall[];
+}
 
 export interface CallDurations {
   readonly totalMs: number;
@@ -76,7 +82,8 @@ interface RawLine {
   done_reason?: unknown;
   response?: unknown;
   thinking?: unknown;
-  message?: { content?: unknown; thinking?: unknown } | null;
+  message?: { content?: unknown; thinking?: unknown; tool_calls?: unknown } | null;
+  embeddings?: unknown;
   prompt_eval_count?: unknown;
   eval_count?: unknown;
   total_duration?: unknown;
@@ -86,17 +93,12 @@ interface RawLine {
 }
 
 const INVALID: AnswerLine = { kind: 'invalid' };
+const NO_CALLS: readonly ToolCall[] = [];
 
 /** Reads one line of /api/generate or /api/chat. Fields that are absent count as 0 or empty, as Ollama means them. */
 export function readAnswerLine(line: string | null): AnswerLine {
-  if (line === null) return INVALID;
-  let raw: RawLine | null;
-  try {
-    raw = JSON.parse(line) as RawLine | null;
-  } catch {
-    return INVALID;
-  }
-  if (typeof raw !== 'object' || raw === null) return INVALID;
+  const raw = readObject(line);
+  if (raw === null) return INVALID;
   if (typeof raw.error === 'string') return { kind: 'error', error: raw.error };
   const { done, message } = raw;
   if (typeof done !== 'boolean') return INVALID;
@@ -104,16 +106,76 @@ export function readAnswerLine(line: string | null): AnswerLine {
   const text = (message ? message.content : raw.response) ?? '';
   const thinking = (message ? message.thinking : raw.thinking) ?? '';
   if (typeof text !== 'string' || typeof thinking !== 'string') return INVALID;
-  if (!done) return { kind: 'delta', text, thinking };
+  const toolCalls = readToolCalls(message?.tool_calls);
+  if (toolCalls === null) return INVALID;
+  if (!done) return { kind: 'delta', text, thinking, toolCalls };
   const { done_reason: reason } = raw;
   return {
     kind: 'done',
     text,
     thinking,
+    toolCalls,
     finishReason: typeof reason === 'string' && reason !== '' ? reason : 'stop',
     promptTokens: count(raw.prompt_eval_count),
     completionTokens: count(raw.eval_count),
     durations: readDurations(raw),
+  };
+}
+
+/** Reads the one object that /api/embed answers with, whose vectors must be as many as the texts. */
+export function readEmbeddings(line: string | null, texts: number): AnswerLine {
+  const raw = readObject(line);
+  if (raw === null) return INVALID;
+  const { error, embeddings } = raw;
+  if (typeof error === 'string') return { kind: 'error', error };
+  if (!Array.isArray(embeddings) || embeddings.length !== texts || !embeddings.every(isVector))
+    return INVALID;
+  return {
+    ...{ kind: 'done', text: '', thinking: '', toolCalls: [], embeddings },
+    ...{ finishReason: 'stop', promptTokens: count(raw.prompt_eval_count), completionTokens: 0 },
+    durations: durationsOfReading(raw),
+  };
+}
+
+/** Ollama tells no more than the whole and the load: the rest is taken for reading, not for waiting. */
+function durationsOfReading(raw: RawLine): CallDurations {
+  const durations = readDurations(raw);
+  return { ...durations, promptMs: Math.max(0, durations.totalMs - durations.loadMs), hiddenQueueMs: 0 };
+}
+
+function isVector(value: unknown): value is number[] {
+  return Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'number');
+}
+
+function readObject(line: string | null): RawLine | null {
+  if (line === null) return null;
+  try {
+    const raw = JSON.parse(line) as RawLine | null;
+    return typeof raw === 'object' ? raw : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Null when they are not of the shape of Ollama's; nothing else of them is passed on. */
+function readToolCalls(given: unknown): readonly ToolCall[] | null {
+  if (given === undefined || given === null) return NO_CALLS;
+  if (!Array.isArray(given)) return null;
+  const calls = (given as Partial<ToolCall>[]).map(readToolCall);
+  return calls.includes(null) ? null : (calls as ToolCall[]);
+}
+
+function readToolCall(given: Partial<ToolCall> | null): ToolCall | null {
+  const { id, function: asked } = given ?? {};
+  const args: unknown = asked?.arguments ?? {};
+  if (typeof asked?.name !== 'string' || asked.name === '') return null;
+  if (typeof args !== 'object' || Array.isArray(args)) return null;
+  return {
+    ...(typeof id === 'string' && id !== '' ? { id } : {}),
+    function: {
+      ...(typeof asked.index === 'number' ? { index: asked.index } : {}),
+      ...{ name: asked.name, arguments: args as ToolCall['function']['arguments'] },
+    },
   };
 }
 

@@ -206,10 +206,12 @@ describe('a model that gets a hundred times slower', () => {
 
 describe('the size of a call', () => {
   it('counts the bytes of all that the model reads', () => {
-    const messages = [{ role: 'user', content: 'Grüße' }];
+    const messages = [{ role: 'user' as const, content: 'Grüße' }];
     expect(sizeOf({ messages, system: 'abc' }, 64)).toEqual({
       ...{ promptBytes: 10, maxTokens: 64, isMaxGiven: false },
     });
+    const size = { promptBytes: 5, maxTokens: 0, isMaxGiven: true };
+    expect(sizeOf({ input: ['abc', 'de'] }, 64)).toEqual(size);
     expect(sizeOf({ prompt: 'abc', parameters: { max_tokens: 5 } }, 64)).toEqual({
       promptBytes: 3,
       maxTokens: 5,

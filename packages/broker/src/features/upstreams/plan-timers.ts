@@ -46,8 +46,11 @@ export const BYTES_PER_TOKEN = 3;
 export const USUAL_PROMPT_TOKEN_MS = 20;
 
 export function sizeOf(call: Omit<ModelCall, 'model'>, defaultMaxTokens: number): CallSize {
-  const texts = [call.prompt, call.system, ...(call.messages ?? []).map(({ content }) => content)];
+  const messages = (call.messages ?? []).map(({ content }) => content);
+  const tools = call.tools && JSON.stringify(call.tools);
+  const texts = [call.prompt, call.system, tools, ...messages, ...[call.input ?? []].flat()];
   const promptBytes = texts.reduce((sum, text) => sum + (text ? Buffer.byteLength(text) : 0), 0);
+  if (call.input !== undefined) return { promptBytes, maxTokens: 0, isMaxGiven: true };
   const given = call.parameters?.max_tokens;
   return { promptBytes, maxTokens: given ?? defaultMaxTokens, isMaxGiven: given !== undefined };
 }

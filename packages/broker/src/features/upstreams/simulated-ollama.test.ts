@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   FAULTS,
   simulatedAnswer,
+  simulatedEmbedding,
   startSimulatedOllama,
   type FaultName,
   type SimulatedOllama,
@@ -140,5 +141,52 @@ describe('a simulated Ollama', () => {
       outcome.kind === 'answered' ? outcome.durations.hiddenQueueMs : NaN,
     );
     expect(Math.max(...waits) - Math.min(...waits)).toBeGreaterThan(30);
+  });
+});
+
+describe('texts to embed', () => {
+  const EMBEDDER = 'nomic-embed-text';
+  const run = (call: object, options = PATIENT) => client.run({ model: EMBEDDER, ...call }, options);
+
+  it('become a vector each, in their order, and nothing of them is cut', async () => {
+    const outcome = await run({ input: ['one', 'two'], dimensions: 8 });
+    const vectors = ['one', 'two'].map((text) => simulatedEmbedding(EMBEDDER, text, 8));
+    expect(outcome).toMatchObject({
+      ...{ kind: 'answered', text: '', embeddings: vectors, finishReason: 'stop' },
+      ...{ promptTokens: 2, completionTokens: 0 },
+    });
+    const { durations } = outcome as Extract<CallOutcome, { kind: 'answered' }>;
+    expect(durations).toMatchObject({ evalMs: 0, hiddenQueueMs: 0 });
+    expect(durations.promptMs).toBeCloseTo(durations.totalMs - durations.loadMs);
+    expect(ollama.state().calls.at(-1)).toMatchObject({ route: '/api/embed', body: { truncate: false } });
+    expect(await run({ input: 'one' })).toMatchObject({ embeddings: [expect.any(Array)] });
+  });
+
+  it('fail as prompts do', async () => {
+    const of = (fault: FaultName, options = PATIENT) => run({ input: `[[fault:${fault}]]` }, options);
+    expect(await of('error_500')).toMatchObject(failed('upstream_failed', { retryable: true }));
+    expect(await of('error_503')).toMatchObject({ kind: 'busy' });
+    expect(await of('error_404')).toMatchObject(failed('model_not_found'));
+    expect(await of('error_400_context')).toMatchObject(failed('context_exceeded', { retryable: false }));
+    expect(await of('garbage_line')).toMatchObject(failed('upstream_invalid'));
+    expect(await of('reset')).toMatchObject(failed('upstream_unreachable'));
+    expect(await of('hang_headers', IMPATIENT)).toMatchObject(failed('upstream_timeout'));
+    const small = { ...PATIENT, maxAnswerBytes: 2_000 };
+    expect(await run({ input: 'x' }, small)).toMatchObject(failed('upstream_invalid', { retryable: false }));
+  });
+});
+
+describe('tools', () => {
+  it('are offered to the model, and what it asks of them comes back', async () => {
+    const messages = [{ role: 'user' as const, content: 'Rain?' }];
+    const weather = { type: 'function' as const, function: { name: 'weather', parameters: {} } };
+    let heard = 0;
+    const options = { ...PATIENT, onProgress: () => void (heard += 1) };
+    const outcome = await client.run({ model: MODEL, messages, tools: [weather] }, options);
+    expect(outcome).toMatchObject({
+      ...{ kind: 'answered', text: '', finishReason: 'stop' },
+      toolCalls: [{ id: expect.stringMatching(/^call_/), function: { name: 'weather', arguments: {} } }],
+    });
+    expect(heard).toBe(1);
   });
 });

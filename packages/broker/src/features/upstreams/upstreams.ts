@@ -10,6 +10,7 @@ import { homeOf } from './home-of.ts';
 import { isCloudModel, modelKey } from './model-names.ts';
 import type { CallOutcome, CallTimers, ModelCall } from './ollama-client.ts';
 import { failure } from './ollama-errors.ts';
+import type { Json } from './ollama-queries.ts';
 import { preload, type Preloaded, type PreloadOrder } from './preload.ts';
 import { createRetryBudget } from './retry-budget.ts';
 import { isElsewhere } from './spread-models.ts';
@@ -24,6 +25,7 @@ import type { StoredUpstream } from './upstream-store.ts';
 
 export { isCloudModel, modelKey } from './model-names.ts';
 export type * from './ollama-client.ts';
+export type { Json } from './ollama-queries.ts';
 export type { UpstreamSettings } from './configured-upstreams.ts';
 export type { Slot } from './failover-slot.ts';
 export type { UpstreamState } from './upstream-server.ts';
@@ -71,6 +73,10 @@ export interface Upstreams extends Service {
   explainLast(requestId: string, settings: CallTimers): AttemptExplanation | null;
   /** Where a call would go now, with `leftMs` until its deadline. */
   explainNext(call: ModelCall, settings: CallTimers, leftMs: number): AttemptExplanation;
+  /** What Ollama tells of the models, of each upstream that is up. */
+  known(): ReturnType<UpstreamServer['watched']['known']>[];
+  /** The same of one, in full, from an upstream that has it; null when there is none that answers. */
+  show(model: string): Promise<Json | null>;
   /** The models of all upstreams that are up, by name. */
   models(): InstalledModel[];
   /** Resolves when all that were meant have loaded the model, or could not; empty when nobody has it. */
@@ -271,6 +277,16 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     if (isChanged || added.length > 0 || known.size > 0) await leases?.review();
   }
 
+  async function show(model: string): Promise<Json | null> {
+    const key = modelKey(model);
+    for (const { watched } of servers) {
+      if (watched.health().status !== 'up' || !(watched.has(key) || watched.passesOn(key))) continue;
+      const shown = await watched.client.show(model).catch(() => null);
+      if (shown) return shown;
+    }
+    return null;
+  }
+
   async function forget(server: UpstreamServer): Promise<void> {
     servers = servers.filter((one) => one !== server);
     logger.info({ upstream: server.id }, 'upstream removed');
@@ -311,6 +327,8 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
         .sort(
           (one, other) => one.model.localeCompare(other.model) || one.upstream.localeCompare(other.upstream),
         ),
+    known: () => servers.map(({ watched }) => watched.known()),
+    show,
     preload: (order) => preload(order, { servers: () => servers, nextFree }),
     onLost: (listener) => void lostListeners.push(listener),
     states: () =>

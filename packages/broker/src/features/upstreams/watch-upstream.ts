@@ -6,6 +6,7 @@ import type { Logger } from '../../kernel/logger.ts';
 import type { Service } from '../../kernel/service.ts';
 import { modelKey } from './model-names.ts';
 import { createOllamaClient, type OllamaClient, type OllamaClientOptions } from './ollama-client.ts';
+import type { InstalledModel, ResidentModel } from './ollama-queries.ts';
 
 export interface Health {
   readonly status: 'unknown' | 'up' | 'down';
@@ -26,6 +27,8 @@ export interface WatchedUpstream extends Service {
   readonly id: string;
   readonly client: OllamaClient;
   health(): Health;
+  /** As they were when last asked; empty while it is down. */
+  known(): { installed: readonly InstalledModel[]; resident: readonly ResidentModel[] };
   /** Whether a model of this key is installed and runs on the server itself. */
   has(key: string): boolean;
   /** Whether the server would pass calls for this key on to another one. */
@@ -52,6 +55,7 @@ export interface WatchDeps {
   readonly onUp: (isBack: boolean) => void;
 }
 
+const NOTHING = { installed: [], resident: [] };
 const PROBE_MS = 5_000;
 const PROBE_TIMEOUT_MS = 2_000;
 /** A server that is down is probed so many times as often. */
@@ -64,6 +68,7 @@ export function watchUpstream(deps: WatchDeps): WatchedUpstream {
   let health: Health = { status: 'unknown', models: [] };
   let local: ReadonlySet<string> = new Set();
   let remote: ReadonlySet<string> = new Set();
+  let facts: ReturnType<WatchedUpstream['known']> = NOTHING;
   let wasEverUp = false;
   /** Of the last sign of life in a real call, in milliseconds since 1970. */
   let lifeAt = 0;
@@ -87,6 +92,7 @@ export function watchUpstream(deps: WatchDeps): WatchedUpstream {
       ]);
       local = keys(installed.filter(({ remoteHost }) => remoteHost === undefined));
       remote = keys(installed.filter(({ remoteHost }) => remoteHost !== undefined));
+      facts = { installed, resident: loaded ?? [] };
       if (loaded) onResident([...keys(loaded)], startedAt);
       becomeUp({ version, models: installed.map(({ name }) => name) });
     } catch (error) {
@@ -137,10 +143,12 @@ export function watchUpstream(deps: WatchDeps): WatchedUpstream {
     id,
     client,
     health: () => health,
+    known: () => (health.status === 'up' ? facts : NOTHING),
     has: (key) => local.has(key),
     passesOn: (key) => remote.has(key),
     askResident: async () => {
       const loaded = await client.resident(AbortSignal.timeout(PROBE_TIMEOUT_MS)).catch(() => null);
+      if (loaded) facts = { ...facts, resident: loaded };
       return loaded && [...keys(loaded)];
     },
     sawLife: () => {

@@ -4,17 +4,26 @@ import type { Stage } from '../../kernel/stage.ts';
 import type { CallOutcome } from '../upstreams/upstreams.ts';
 import type { Job } from './jobs.ts';
 
-export function callModel({ maxAnswerBytes }: { maxAnswerBytes: number }): Stage<Job, CallOutcome> {
+export interface CallLimits {
+  readonly maxAnswerBytes: number;
+  /** Embeddings come all at once: this is instead of the time until the first token. */
+  readonly embedTimeoutMs: number;
+}
+
+export function callModel({ maxAnswerBytes, embedTimeoutMs }: CallLimits): Stage<Job, CallOutcome> {
   return async (job) => {
     if (!job.call) throw new Error('The request was not opened before the call.');
     const held = failpoint('job.before_call');
     if (held) await held;
-    return job.slot.run(job.call, {
+    const isEmbedding = job.call.input !== undefined;
+    const outcome = await job.slot.run(job.call, {
       requestId: job.row.id,
-      timers: job.timers,
+      timers: isEmbedding ? { ...job.timers, firstTokenMs: embedTimeoutMs } : job.timers,
       signal: job.signal,
       onProgress: job.onProgress,
       maxAnswerBytes,
     });
+    // Vectors of two models cannot be compared.
+    return isEmbedding && outcome.kind === 'failed' ? { ...outcome, isOfThisModelOnly: true } : outcome;
   };
 }

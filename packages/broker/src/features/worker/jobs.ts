@@ -203,7 +203,8 @@ export class Jobs {
   /** Where the queue lets a request go on whose model has failed; null when it does not, or has. */
   async #fallbackLane({ row, outcome }: Processed, lane: LaneName): Promise<number | null> {
     const { fallbackModel } = this.#deps.policyOf(lane.queue);
-    if (outcome.kind !== 'failed' || fallbackModel === null || row.firstLaneId !== null) return null;
+    if (outcome.kind !== 'failed' || outcome.isOfThisModelOnly) return null;
+    if (fallbackModel === null || row.firstLaneId !== null) return null;
     const model = modelInFull(fallbackModel);
     if (model === lane.model) return null;
     try {

@@ -38,11 +38,13 @@ export function settle(processed: Processed, tools: SettleTools): Settlement | n
   const base = { id: row.id, fence: row.fence, owner, notify: row.notify, upstream, processingMs };
   if (outcome.kind === 'cancelled') return null;
   if (outcome.kind === 'answered') {
-    const { text, thinking, finishReason, promptTokens, completionTokens } = outcome;
+    const { text, thinking, toolCalls, embeddings, finishReason, promptTokens, completionTokens } = outcome;
     const result = tools.sealResult(row.id, {
       text,
       ...(thinking ? { thinking } : {}),
       finish_reason: finishReason,
+      ...(toolCalls ? { tool_calls: toolCalls } : {}),
+      ...(embeddings ? { embeddings } : {}),
     });
     return { ...base, to: 'completed', countsAttempt: true, result, promptTokens, completionTokens };
   }
