@@ -1,6 +1,4 @@
 /** The clients that people have, as npm has them: only address and key are changed, and what they get is held against Ollama's own. */
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { Fila } from '@fila/sdk';
 import { Ollama, type AbortableAsyncIterator } from 'ollama';
 import OpenAI from 'openai';
@@ -348,20 +346,5 @@ describe('the npm client of OpenAI', () => {
     expect(await thrown(openai.chat.completions.create(badTool))).toMatchObject({
       ...{ status: 400, param: 'tool_choice' },
     });
-  });
-});
-
-describe('the example', () => {
-  it.each(['ollama-client.ts', 'openai-client.ts'])('%s prints an answer and a vector', async (file) => {
-    const { key } = await admin.keys.create({ name: file });
-    const { stdout } = await promisify(execFile)(process.execPath, [`examples/${file}`, 'Why?'], {
-      env: { ...process.env, FILA_URL: daemon.url, FILA_API_KEY: key },
-    });
-    const own = await direct.chat({ model: MODEL, messages: [{ role: 'user', content: 'Why?' }] });
-    const numbers = simulatedEmbedding(EMBEDDER, 'Why?').slice(0, 3);
-    const [answer, vector] = stdout.split('\n\n');
-    expect(answer).toBe(own.message.content);
-    const said = vector!.match(/-?\d\.\d+/g)!.map(Number);
-    numbers.forEach((number, index) => expect(said[index]).toBeCloseTo(number, 6));
   });
 });

@@ -7,6 +7,7 @@ import { Fila } from '@fila/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { simulatedAnswer } from '../../packages/cli/src/simulate-ollama/answers.ts';
 import {
+  simulatedEmbedding,
   startSimulatedOllama,
   type SimulatedOllama,
 } from '../../packages/cli/src/simulate-ollama/simulate-ollama.ts';
@@ -21,6 +22,8 @@ const PARTS =
   /^(README\.md|laravel\/(README\.md|composer\.json|app\/bootstrap\.php|(config|routes|src|tests)\/.*))$/;
 
 const answer = (prompt: string): string => simulatedAnswer('llama3:8b', prompt);
+/** Asked as a chat. */
+const reply = (content: string): string => simulatedAnswer('llama3:8b', [{ role: 'user', content }]);
 
 interface Example {
   readonly file: string;
@@ -29,6 +32,9 @@ interface Example {
   /** For one that runs on until it is ended: where it takes webhooks. What it prints is then what it logs. */
   readonly takesWebhooksAt?: string;
 }
+
+/** Its first digits: one of the clients gets it in single precision. */
+const VECTOR = `as a vector: ${String(simulatedEmbedding('nomic-embed-text', 'Why is the sky blue?')[0]).slice(0, 7)}`;
 
 const BY_ITSELF: readonly Example[] = [
   { file: 'first-request.ts', prints: [answer('Why is the sky blue?')] },
@@ -53,6 +59,8 @@ const BY_ITSELF: readonly Example[] = [
       'revoked: unauthorized',
     ],
   },
+  { file: 'ollama-client.ts', prints: [reply('Why is the sky blue?'), VECTOR] },
+  { file: 'openai-client.ts', prints: [reply('Why is the sky blue?'), VECTOR] },
   { file: 'curl.sh', prints: [/^\{"id":"req_/m, answer('Why is the sky blue?'), 'event: done'] },
 ];
 
