@@ -3,10 +3,11 @@ import { execFile } from 'node:child_process';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateSync } from 'otplib';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { CLI, daemonEnvironment, startDaemon, type Daemon } from '../helpers/daemon.ts';
 import { ENGINE_SETS } from '../helpers/engine-sets.ts';
-import { inTerminal, terminalAvailable, type Terminal } from '../helpers/typed-terminal.ts';
+import { openTerminal, type Terminal } from '../helpers/terminal.ts';
+import { tmuxAvailable } from '../services/need.ts';
 
 interface Ended {
   readonly code: number;
@@ -17,8 +18,10 @@ interface Ended {
 const PASSWORD = 'tangled-otter-bicycle-9';
 const BIAS = 'seven-kettles-on-a-hill';
 
+const textOf = (terminal: Terminal): string => terminal.screen().join('\n');
+
 describe.each(ENGINE_SETS)('people on $name', ({ isAvailable, environment }) => {
-  describe.skipIf(!isAvailable || !terminalAvailable)('with its engines', () => {
+  describe.skipIf(!isAvailable || !tmuxAvailable)('with its engines', () => {
     let daemon: Daemon;
     /** Another broker on the same engines, where they can be shared. */
     let other: Daemon | undefined;
@@ -41,8 +44,15 @@ describe.each(ENGINE_SETS)('people on $name', ({ isAvailable, environment }) => 
         child.stdin?.end(input);
       });
     }
-    const atTerminal = (who: string, words: readonly string[]): Terminal =>
-      inTerminal([process.execPath, CLI, ...words], environmentOf(who));
+    /** Tall enough for all that is said until the end, and wide enough for an address without a break. */
+    function atTerminal(who: string, words: readonly string[]): Terminal {
+      const terminal = openTerminal({
+        ...{ columns: 200, rows: 120, command: [process.execPath, CLI, ...words] },
+        environment: { ...environmentOf(who), LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8' },
+      });
+      onTestFinished(() => terminal.close());
+      return terminal;
+    }
     async function sessionOf(who: string): Promise<{ token: string }> {
       const folder = join(configOf(who), 'sessions');
       const [file] = await readdir(folder);
@@ -68,18 +78,18 @@ describe.each(ENGINE_SETS)('people on $name', ({ isAvailable, environment }) => 
 
     it('fila setup asks at a terminal, signs in, and switches the second factor on', async () => {
       const terminal = atTerminal('root', ['setup']);
-      await terminal.answer(/Name .*: /, 'ana');
-      await terminal.answer(/New password .*: /, PASSWORD);
-      await terminal.answer(/Once more: /, PASSWORD);
-      await terminal.answer(/second factor on now.*\] /, 'y');
-      await terminal.answer(/Code that it shows now: /, 'x');
-      const [, secret] = /secret=([A-Z2-7]+)/.exec(terminal.screen())!;
-      await terminal.answer(/Code that it shows now: /, generateSync({ secret: secret! }));
+      await terminal.answer(/Name .*:/, 'ana');
+      await terminal.answer(/New password .*:/, PASSWORD);
+      await terminal.answer(/Once more:/, PASSWORD);
+      await terminal.answer(/second factor on now.*\]/, 'y');
+      await terminal.answer(/Code that it shows now:/, 'x');
+      const [, secret] = /secret=([A-Z2-7]+)/.exec(textOf(terminal))!;
+      await terminal.answer(/Code that it shows now:/, generateSync({ secret: secret! }));
       expect(await terminal.exitCode()).toBe(0);
-      codes = terminal.screen().match(/^[0-9a-z]{6}(-[0-9a-z]{6}){3}/gm)!;
+      codes = textOf(terminal).match(/^[0-9a-z]{6}(-[0-9a-z]{6}){3}/gm)!;
       expect(codes).toHaveLength(10);
-      expect(terminal.screen()).not.toContain(PASSWORD);
-      expect(terminal.screen()).toMatch(/[█▀▄]{10}/);
+      expect(textOf(terminal)).not.toContain(PASSWORD);
+      expect(textOf(terminal)).toMatch(/[█▀▄]{10}/);
       const [file] = await readdir(join(configOf('root'), 'sessions'));
       const { mode } = await stat(join(configOf('root'), 'sessions', file!));
       expect((mode & 0o777).toString(8)).toBe('600');
@@ -94,15 +104,15 @@ describe.each(ENGINE_SETS)('people on $name', ({ isAvailable, environment }) => 
 
     it('fila login asks for the password and then for the second factor', async () => {
       const wrong = atTerminal('ana', ['login', 'ana']);
-      await wrong.answer(/Password: /, 'not this one');
+      await wrong.answer(/Password:/, 'not this one');
       expect(await wrong.exitCode()).toBe(4);
       const terminal = atTerminal('ana', ['login']);
-      await terminal.answer(/Name: /, 'ana');
-      await terminal.answer(/Password: /, PASSWORD);
-      await terminal.answer(/recovery code: /, codes[0]!);
+      await terminal.answer(/Name:/, 'ana');
+      await terminal.answer(/Password:/, PASSWORD);
+      await terminal.answer(/recovery code:/, codes[0]!);
       expect(await terminal.exitCode()).toBe(0);
-      expect(terminal.screen()).toContain('user/ana signed in');
-      expect(terminal.screen()).not.toContain(PASSWORD);
+      expect(textOf(terminal)).toContain('user/ana signed in');
+      expect(textOf(terminal)).not.toContain(PASSWORD);
       expect((await fila('ana', ['keys', 'list'])).code).toBe(0);
     });
 
@@ -110,9 +120,9 @@ describe.each(ENGINE_SETS)('people on $name', ({ isAvailable, environment }) => 
       const created = await fila('ana', ['users', 'create', 'bia', '--role', 'operator']);
       expect(created.stdout).toMatch(/^fila_reset_\w{43}\n$/);
       const terminal = atTerminal('bia', ['passwd', '--reset']);
-      await terminal.answer(/Reset token .*: /, created.stdout.trim());
-      await terminal.answer(/New password .*: /, BIAS);
-      await terminal.answer(/Once more: /, BIAS);
+      await terminal.answer(/Reset token .*:/, created.stdout.trim());
+      await terminal.answer(/New password .*:/, BIAS);
+      await terminal.answer(/Once more:/, BIAS);
       expect(await terminal.exitCode()).toBe(0);
       expect((await fila('bia', ['login', 'bia', '--password-stdin'], `${BIAS}\n`)).code).toBe(0);
       expect((await fila('bia', ['dlq', 'list'])).code).toBe(0);

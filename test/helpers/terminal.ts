@@ -9,7 +9,7 @@ export interface TerminalPlan {
   readonly rows: number;
   /** Program and arguments; a shell stays when it has ended. */
   readonly command: readonly string[];
-  readonly environment: Readonly<Record<string, string>>;
+  readonly environment: Readonly<NodeJS.ProcessEnv>;
 }
 
 export interface Terminal {
@@ -25,6 +25,10 @@ export interface Terminal {
   isCursorShown(): boolean;
   /** Resolves with the screen when it shows this; rejects with it when it does not in time. */
   shows(what: string | RegExp, timeoutMs?: number): Promise<string>;
+  /** Waits until the program stands still behind this question, and types the line. */
+  answer(question: RegExp, line: string): Promise<void>;
+  /** Resolves when the program has ended. */
+  exitCode(): Promise<number>;
   close(): void;
 }
 
@@ -41,7 +45,7 @@ export function openTerminal({ columns, rows, command, environment }: TerminalPl
       env: { ...process.env, TERM: 'xterm-256color' },
     });
   const quoted = (word: string): string => `'${word.replaceAll("'", String.raw`'\''`)}'`;
-  const assigned = Object.entries(environment).map(([name, value]) => quoted(`${name}=${value}`));
+  const assigned = Object.entries(environment).map(([name, value]) => quoted(`${name}=${value ?? ''}`));
   // `set -m`: the program is a job of its own, as in a shell that somebody sits at.
   const line = ['set -m; env', ...assigned, ...command.map(quoted)].join(' ');
   run(
@@ -51,6 +55,16 @@ export function openTerminal({ columns, rows, command, environment }: TerminalPl
   const asked = (format: string): string => run('display-message', '-p', format).trim();
   const screen = (): string[] => run('capture-pane', '-p').replace(/\n$/, '').split('\n');
 
+  async function shows(what: string | RegExp, timeoutMs = PATIENCE_MS): Promise<string> {
+    const giveUpAt = performance.now() + timeoutMs;
+    for (;;) {
+      const text = screen().join('\n');
+      if (typeof what === 'string' ? text.includes(what) : what.test(text)) return text;
+      if (performance.now() > giveUpAt) throw new Error(`The terminal never showed ${what}:\n${text}`);
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    }
+  }
+
   return {
     screen,
     keys: (...names) => void run('send-keys', ...names),
@@ -58,15 +72,13 @@ export function openTerminal({ columns, rows, command, environment }: TerminalPl
     pid: () => childOf(Number(asked('#{pane_pid}'))),
     isAlternate: () => asked('#{alternate_on}') === '1',
     isCursorShown: () => asked('#{cursor_flag}') === '1',
-    shows: async (what, timeoutMs = PATIENCE_MS) => {
-      const giveUpAt = performance.now() + timeoutMs;
-      for (;;) {
-        const text = screen().join('\n');
-        if (typeof what === 'string' ? text.includes(what) : what.test(text)) return text;
-        if (performance.now() > giveUpAt) throw new Error(`The terminal never showed ${what}:\n${text}`);
-        await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
-      }
+    shows,
+    answer: async (question, line) => {
+      await shows(new RegExp(`(?:${question.source})\\n*$`));
+      run('send-keys', '-l', line);
+      run('send-keys', 'Enter');
     },
+    exitCode: async () => Number(/^ended with (\d+)$/m.exec(await shows(/^ended with \d+$/m))![1]),
     close: () => {
       try {
         run('kill-server');

@@ -1,5 +1,6 @@
 /** Doors: clients of Ollama and of OpenAI come in here with a key of this broker, and change nothing but address and key. */
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { fail } from '../../kernel/errors.ts';
 import { createDoorAnswer, DoorFailure, type DoorDeps } from './door-answer.ts';
 import { ofCall, type DoorError } from './door-errors.ts';
 import { asBody, modelField } from './door-fields.ts';
@@ -14,8 +15,9 @@ export interface DoorRouteDeps extends DoorDeps {
   readonly parseBody: (body: Buffer) => unknown;
 }
 
-const SENDS = { config: { access: 'key', calls: 'request' }, schema: { hide: true } } as const;
-const READS = { config: { access: 'key', calls: 'read' }, schema: { hide: true } } as const;
+const hidden = { schema: { hide: true } } as const;
+const SENDS = { config: { access: 'key', scope: 'requests:write', calls: 'request' }, ...hidden } as const;
+const READS = { config: { access: 'key', scope: 'models:read', calls: 'read' }, ...hidden } as const;
 /** Ollama's word for one that is not there. */
 const EPOCH = '1970-01-01T00:00:00Z';
 const MANAGEMENT = ['/api/pull', '/api/push', '/api/create', '/api/copy', '/api/delete', '/api/blobs/*'];
@@ -25,12 +27,19 @@ export function doorRoutes(deps: DoorRouteDeps) {
   const answer = createDoorAnswer(deps);
 
   /** Asked before anything is stored: a wrong name is a mistake of the caller, not work that failed. */
-  function knownModel(model: string): string {
+  function knownModel(request: FastifyRequest, model: string): string {
+    if (!deps.keyOf(request).rights.mayUseModel(model))
+      throw fail('model_not_allowed', { detail: `This key may not use the model ${model}.` });
     if (models.mayHave(model)) return model;
     throw new DoorFailure({
       ...{ status: 404, code: 'model_not_found', message: `model '${model}' not found`, param: 'model' },
       isWorthRetrying: false,
     });
+  }
+
+  /** A client is offered what it may use. */
+  function allowed(request: FastifyRequest, names: readonly string[]): string[] {
+    return names.filter(deps.keyOf(request).rights.mayUseModel);
   }
 
   function prepare(door: FastifyInstance, bodyOf: (error: DoorError) => object): void {
@@ -66,7 +75,7 @@ export function doorRoutes(deps: DoorRouteDeps) {
     for (const kind of ['generate', 'chat'] as const)
       door.post(`/api/${kind}`, SENDS, async (request, reply) => {
         const body = asBody(request.body);
-        const model = knownModel(modelField(body));
+        const model = knownModel(request, modelField(body));
         if (isLoad(kind, body)) {
           // The broker loads models itself, when work for them comes.
           request.keepsPlace = false;
@@ -78,11 +87,15 @@ export function doorRoutes(deps: DoorRouteDeps) {
       });
     for (const path of ['/api/embed', '/api/embeddings']) door.post(path, SENDS, refuseEmbeddings);
     door.get('/api/version', READS, async () => ({ version: models.version() }));
-    door.get('/api/tags', READS, async () => ({ models: models.names().map(described) }));
-    door.get('/api/ps', READS, async () => ({ models: models.loaded().map(described) }));
+    door.get('/api/tags', READS, async (request) => ({
+      models: allowed(request, models.names()).map(described),
+    }));
+    door.get('/api/ps', READS, async (request) => ({
+      models: allowed(request, models.loaded()).map(described),
+    }));
     door.post('/api/show', READS, async (request) => {
       const body = asBody(request.body);
-      const model = knownModel(modelField({ model: body['model'] ?? body['name'] }));
+      const model = knownModel(request, modelField({ model: body['model'] ?? body['name'] }));
       return {
         ...{ modelfile: '', parameters: '', template: '', modified_at: EPOCH },
         ...{ details: described(model).details, model_info: {}, capabilities: ['completion'] },
@@ -105,7 +118,7 @@ export function doorRoutes(deps: DoorRouteDeps) {
     ] as const)
       door.post(path, SENDS, async (request, reply) => {
         const body = asBody(request.body);
-        knownModel(modelField(body));
+        knownModel(request, modelField(body));
         const input = inputOfOpenai(kind, body);
         return answer(request, reply, {
           input,
@@ -115,10 +128,13 @@ export function doorRoutes(deps: DoorRouteDeps) {
       });
     door.post('/v1/embeddings', SENDS, refuseEmbeddings);
     const modelOf = (id: string): object => ({ id, object: 'model', created: 0, owned_by: 'library' });
-    door.get('/v1/models', READS, async () => ({ object: 'list', data: models.names().map(modelOf) }));
+    door.get('/v1/models', READS, async (request) => ({
+      object: 'list',
+      data: allowed(request, models.names()).map(modelOf),
+    }));
     door.get<{ Params: { '*': string } }>('/v1/models/*', READS, async (request) => {
       const model = request.params['*'];
-      knownModel(model);
+      knownModel(request, model);
       return modelOf(model);
     });
   }
