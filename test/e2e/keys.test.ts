@@ -67,6 +67,8 @@ describe.each(ENGINE_SETS)('keys on $name', ({ isAvailable, environment }) => {
     let home: string;
     /** Every one that was made here, with its webhook secret where it has one. */
     const secrets: string[] = [];
+    /** Of brokers that were started again since. */
+    let olderLogs = '';
 
     const environmentOf = (more: Record<string, string> = {}): NodeJS.ProcessEnv =>
       daemonEnvironment(daemons[0]!.dataDir, {
@@ -101,6 +103,7 @@ describe.each(ENGINE_SETS)('keys on $name', ({ isAvailable, environment }) => {
     async function start(): Promise<void> {
       // Several brokers only where they share their engines.
       const count = 'FILA_REDIS_URL' in settings ? 2 : 1;
+      olderLogs += daemons.map((daemon) => daemon.log()).join('\n');
       const folders = daemons.map(({ dataDir }) => dataDir);
       daemons = [];
       for (let i = 0; i < count; i++) daemons.push(await startDaemon(settings, folders[i]));
@@ -331,11 +334,12 @@ describe.each(ENGINE_SETS)('keys on $name', ({ isAvailable, environment }) => {
     });
 
     it('are in no file of a broker or of the person, in no log, and not in the database', async () => {
-      const logs = daemons.map((daemon) => daemon.log()).join('\n');
+      const logs = olderLogs + daemons.map((daemon) => daemon.log()).join('\n');
       const files = (await Promise.all([home, ...daemons.map(({ dataDir }) => dataDir)].map(filesIn))).flat();
       const [database] = [settings['FILA_DATABASE_URL']];
       const dump = database ? await (await needMariadb()).dump(new URL(database).pathname.slice(1)) : '';
       const audit = (await fila(['audit', 'export'])).stdout;
+      expect(logs).toContain('key created');
       expect(secrets.length).toBeGreaterThan(10);
       // What is looked through is what was written: the names of the keys are in it.
       expect(database ? dump : files.map(({ text }) => text).join()).toContain('by flags');
