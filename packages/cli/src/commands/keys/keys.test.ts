@@ -382,3 +382,15 @@ describe('what goes wrong', () => {
     expect(stderr).toContain('fila serve   (or: fila dev)');
   });
 });
+
+describe('a key that may not do something', () => {
+  it.each(['scope_missing', 'model_not_allowed', 'queue_not_allowed', 'address_not_allowed'])(
+    'is not said to be wrong: %s',
+    async (code) => {
+      const said = await keys(['list'], () => problem(403, code));
+      expect(said.code).toBe(4);
+      expect(said.stderr).toContain('This key may not do that');
+      expect(said.stderr).not.toContain('refused the key');
+    },
+  );
+});
