@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from './kernel/clock.ts';
 import { newId } from './kernel/ids.ts';
+import { ALL_RIGHTS } from './kernel/key-rights.ts';
 import { silentLogger } from './kernel/logger.ts';
 import { DATABASES, type Engines } from './testing/databases.ts';
 import { createRequests } from './features/requests/requests.ts';
@@ -40,6 +41,7 @@ function house({ ledger, activeLanes, vault, database }: Engines) {
     limitMinute: 0,
     limitHour: 0,
     limitDay: 0,
+    rights: ALL_RIGHTS,
     ...{ plan: null, limitBurst: 0, limitTokensDay: 0, maxQueued: 0, maxConcurrent: 0, weight: 0 },
   };
 

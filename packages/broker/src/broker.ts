@@ -14,8 +14,10 @@ import { engineChecks, whyUnavailable } from './features/health/engine-checks.ts
 import { createHealth, type HealthCheck } from './features/health/health.ts';
 import { healthRoutes } from './features/health/health-routes.ts';
 import { keyRoutes } from './features/keys/key-routes.ts';
+import { createExpiryNotices } from './features/keys/expiry-notices.ts';
 import { keyStore } from './features/keys/key-store.ts';
 import { createKeys, type Keys } from './features/keys/keys.ts';
+import { createRefuseOutside } from './features/keys/refuse-outside.ts';
 import { limitRoutes } from './features/limits/limit-routes.ts';
 import { createLimits } from './features/limits/limits.ts';
 import { planRoutes } from './features/limits/plan-routes.ts';
@@ -133,9 +135,14 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     store: upstreamStore(database.sequelize),
     ...{ upstreams, clock, logger },
   });
+  const keyRows = keyStore(database.sequelize);
   const keys: Keys = createKeys({
-    ...{ store: keyStore(database.sequelize), vault, clock, logger },
+    ...{ store: keyRows, vault, clock, logger },
     planLimits: (plan) => plans.limitsOf(plan),
+  });
+  const expiryNotices = createExpiryNotices({
+    ...{ store: keyRows, told, clock, logger },
+    noticeMs: settings.keyExpiryNoticeDays * DAY_MS,
   });
   const plans: PlanRoom = createPlans({
     ...{ store: planStore(database.sequelize), clock, logger },
@@ -218,7 +225,12 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
         : [{ what: 'audit rows', forget: () => audit.forget(settings.auditDays * DAY_MS) }]),
     ],
   });
-  const arrive = inOrder(arrival({ models, queues, requests }));
+  const arrive = inOrder(
+    arrival({
+      keys: { refuseOutside: createRefuseOutside(settings.defaultModel) },
+      ...{ models, queues, requests },
+    }),
+  );
   const health = createHealth(() => [...checksOf(engines, upstreams), ...estimateChecks(worker)]);
   const server = createServer({
     ...{ host: settings.host, port: settings.port, maxBodyBytes: settings.maxBodyBytes, adminToken, logger },
@@ -283,6 +295,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       upstreams,
       upstreamRegistry,
       keys,
+      expiryNotices,
       people,
       queues,
       limits,

@@ -7,6 +7,7 @@ import type { Job } from './features/worker/worker.ts';
 import type { Stage } from './kernel/stage.ts';
 
 interface Rooms {
+  readonly keys: { readonly refuseOutside: Stage<Arrival, Accepted> };
   readonly models: { readonly refuseCloud: Stage<Arrival, Accepted> };
   readonly queues: Pick<Queues, 'admit'>;
   readonly requests: Pick<Requests, 'accept' | 'unseal'>;
@@ -16,10 +17,12 @@ interface Rooms {
 
 /** The key was checked before the body was read. Order matters: the last stage stores the request for good. */
 export const arrival = ({
+  keys,
   models,
   queues,
   requests,
-}: Pick<Rooms, 'models' | 'queues' | 'requests'>): Stage<Arrival, Accepted>[] => [
+}: Pick<Rooms, 'keys' | 'models' | 'queues' | 'requests'>): Stage<Arrival, Accepted>[] => [
+  keys.refuseOutside,
   models.refuseCloud,
   queues.admit,
   requests.accept,

@@ -185,6 +185,7 @@ const COMMANDS: Readonly<Record<string, string | Scene>> = {
 const OTHERS: readonly (readonly [route: string, line: string])[] = [
   ['GET /api/v1/requests', 'requests export'],
   ['GET /api/v1/admin/audit', 'audit tail'],
+  ['GET /api/v1/admin/audit', 'keys history a1'],
   ['GET /api/v1/admin/audit', 'audit export'],
   ['GET /api/v1/admin/logs', 'logs tail'],
   ['PUT /api/v1/admin/users/{id}', `users suspend ${USER}`],
@@ -212,6 +213,8 @@ const WITHOUT_ROUTE: Readonly<Record<string, string>> = {
   completion: 'prints what the program knows itself',
   version: 'prints what the program knows itself',
   help: 'prints what the program knows itself',
+  'keys seal-key': 'writes a file of this person',
+  'keys unseal': 'opens a text with a file of this person',
   top: 'draws on a terminal until a key ends it',
 };
 

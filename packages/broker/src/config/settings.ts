@@ -229,6 +229,14 @@ export const SETTINGS = {
     kind: integer(1, 3650),
     about: 'How long operations that have ended stay on the list.',
   }),
+  keyExpiryNoticeDays: row({
+    env: 'FILA_KEY_EXPIRY_NOTICE_DAYS',
+    fallback: 14,
+    unit: 'days',
+    kind: integer(0, 365),
+    about:
+      'How long before a key expires that is told, once: a warning in the log and an event. 0 = not at all.',
+  }),
   auditDays: row({
     env: 'FILA_AUDIT_DAYS',
     fallback: 0,

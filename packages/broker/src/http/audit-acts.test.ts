@@ -2,6 +2,7 @@ import type { FastifyRequest, RouteOptions } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ActCall, Act } from '../features/audit/audit.ts';
 import { ADMIN_TOKEN } from '../features/people/permissions.ts';
+import { ALL_RIGHTS } from '../kernel/key-rights.ts';
 import { fail } from '../kernel/errors.ts';
 import { silentLogger } from '../kernel/logger.ts';
 import { actOf } from './audit-acts.ts';
@@ -9,7 +10,7 @@ import { openApiDocument } from './open-api.ts';
 import { createServer, type Routes, type Server, type ServerDeps } from './server.ts';
 
 const ADMIN = 'a'.repeat(40);
-const KEY = { id: 'key_1', name: 'shop' } as never;
+const KEY = { id: 'key_1', name: 'shop', rights: ALL_RIGHTS } as never;
 
 let server: Server | undefined;
 afterEach(async () => {
@@ -112,7 +113,7 @@ describe('acts of routes', () => {
   it('of a key are told the key, and of whoever a hook has found, that one', async () => {
     const { done, call } = await started((app) => {
       const act = { name: 'things.change', kind: 'thing' };
-      app.post('/mine', { config: { access: 'key', act } }, async () => null);
+      app.post('/mine', { config: { access: 'key', scope: null, act } }, async () => null);
       const onRequest = async (request: FastifyRequest): Promise<void> => {
         request.caller = { ...ADMIN_TOKEN, kind: 'user', id: 'usr_1', name: 'Ana' };
       };
@@ -133,7 +134,7 @@ describe('acts of routes', () => {
   it('are none for reads, for clients, for wrong tokens and for bodies that are not valid', async () => {
     const { done, call } = await started((app) => {
       app.get('/things', { config: { access: 'admin', permission: 'keys.write' } }, async () => null);
-      app.post('/mine', { config: { access: 'key' } }, async () => null);
+      app.post('/mine', { config: { access: 'key', scope: null } }, async () => null);
       const body = { type: 'object', required: ['size'], properties: { size: { type: 'integer' } } };
       app.post(
         '/things',

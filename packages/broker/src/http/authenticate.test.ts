@@ -5,6 +5,7 @@ import type { AcceptedKey } from '../features/keys/keys.ts';
 import type { Limits } from '../features/limits/limits.ts';
 import { ADMIN_TOKEN, type Caller } from '../features/people/permissions.ts';
 import { NO_LIMITS } from '../kernel/key-limits.ts';
+import { ALL_RIGHTS, ALL_STORED_RIGHTS, rightsOf, type StoredRights } from '../kernel/key-rights.ts';
 import { fail } from '../kernel/errors.ts';
 import { silentLogger } from '../kernel/logger.ts';
 import { authenticate, keyOf } from './authenticate.ts';
@@ -13,7 +14,7 @@ import { answerError } from './error-answer.ts';
 const ADMIN = 'fila_admin_0123456789abcdefghijklmnopqrstuv';
 const CLIENT = 'fila_live_client';
 const key: AcceptedKey = {
-  ...{ id: 'key_1', name: 'client', expiresAt: null, plan: null, ...NO_LIMITS },
+  ...{ id: 'key_1', name: 'client', expiresAt: null, plan: null, ...NO_LIMITS, rights: ALL_RIGHTS },
 };
 
 const apps: FastifyInstance[] = [];
@@ -30,8 +31,10 @@ function newApp(adminToken = ADMIN, asked: string[] = [], why: string | null = n
       return secret === CLIENT ? key : null;
     },
   });
-  app.get('/client', { config: { access: 'key' } }, async (request) => ({ id: keyOf(request).id }));
-  app.get('/careless', { config: { access: 'key' } }, async () => 'never asks whose key it is');
+  app.get('/client', { config: { access: 'key', scope: null } }, async (request) => ({
+    id: keyOf(request).id,
+  }));
+  app.get('/careless', { config: { access: 'key', scope: null } }, async () => 'never asks whose key it is');
   app.get('/admin', { config: { access: 'admin', permission: 'keys.read' } }, async (request) => ({
     key: request.apiKey,
   }));
@@ -141,6 +144,59 @@ describe('a route for clients', () => {
   });
 });
 
+describe('a key with some rights', () => {
+  function limitedApp(rights: Partial<StoredRights>) {
+    const lines: object[] = [];
+    const refused: string[] = [];
+    const app = Fastify().setErrorHandler(answerError(silentLogger));
+    apps.push(app);
+    authenticate(app, {
+      adminToken: ADMIN,
+      acceptKey: async () => ({ ...key, rights: rightsOf({ ...ALL_STORED_RIGHTS, ...rights }) }),
+      logger: { warn: (fields: object) => void lines.push(fields) },
+      told: { refused: (code, keyId) => void refused.push(`${code} ${keyId}`) },
+    });
+    app.get('/read', { config: { access: 'key', scope: 'requests:read' } }, async () => 'in');
+    app.get('/write', { config: { access: 'key', scope: 'requests:write' } }, async () => 'in');
+    app.get('/any', { config: { access: 'key', scope: null } }, async () => 'in');
+    const call = async (url: string, remoteAddress = '127.0.0.1') => {
+      const answer = await app.inject({ url, headers: bearer(CLIENT), remoteAddress });
+      return answer.statusCode === 200
+        ? 'in'
+        : `${answer.statusCode} ${answer.json<{ code: string }>().code}`;
+    };
+    return { call, lines, refused };
+  }
+
+  it('calls what its scopes name and what asks for none', async () => {
+    const { call, refused } = limitedApp({ scopes: ['requests:read'] });
+    expect([await call('/read'), await call('/any')]).toEqual(['in', 'in']);
+    expect(await call('/write')).toBe('403 scope_missing');
+    expect(refused).toEqual(['scope_missing key_1']);
+  });
+
+  it('is good from its networks; elsewhere it is refused everywhere, with one line a minute in the log', async () => {
+    const { call, lines, refused } = limitedApp({ allowedIps: ['10.0.0.0/8', '2001:db8::/32'] });
+    for (const ip of ['10.9.9.9', '::ffff:10.9.9.9', '2001:db8::5'])
+      expect(await call('/any', ip)).toBe('in');
+    for (const ip of ['11.0.0.1', '11.0.0.1', '2001:db9::5'])
+      expect(await call('/any', ip)).toBe('403 address_not_allowed');
+    expect(lines).toEqual([
+      { keyId: 'key_1', ip: '11.0.0.1' },
+      { keyId: 'key_1', ip: '2001:db9::5' },
+    ]);
+    expect(refused).toHaveLength(3);
+  });
+
+  it('meets no route that forgot to say which scope it asks for: that stops the start', () => {
+    const app = Fastify();
+    authenticate(app, { adminToken: ADMIN, acceptKey: async () => key });
+    expect(() => app.get('/forgotten', { config: { access: 'key' } }, async () => 'in')).toThrow(
+      'names no scope',
+    );
+  });
+});
+
 describe('an address that is blocked', () => {
   function blockedApp() {
     const asked: string[] = [];
@@ -155,7 +211,7 @@ describe('an address that is blocked', () => {
         wrongKey: async () => fail('blocked', { retryAfter: 60 }),
       },
     });
-    app.get('/client', { config: { access: 'key' } }, async () => 'in');
+    app.get('/client', { config: { access: 'key', scope: null } }, async () => 'in');
     app.get('/admin', { config: { access: 'admin', permission: 'keys.read' } }, async () => 'in');
     app.get('/open', { config: { access: 'anyone' } }, async () => 'in');
     return { app, asked };
@@ -241,7 +297,7 @@ describe('people and programs on a route for operators', () => {
     const read = { access: 'admin', permission: 'keys.read' } as const;
     app.get('/read', { config: read }, async ({ caller, apiKey }) => ({ name: caller?.name, apiKey }));
     app.get('/write', { config: { ...read, permission: 'keys.write' } }, async () => 'written');
-    app.get('/client', { config: { access: 'key' } }, async ({ caller }) => ({ caller }));
+    app.get('/client', { config: { access: 'key', scope: null } }, async ({ caller }) => ({ caller }));
     return app;
   }
 

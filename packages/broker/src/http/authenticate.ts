@@ -5,7 +5,11 @@ import type { AcceptedKey } from '../features/keys/keys.ts';
 import type { Limits } from '../features/limits/limits.ts';
 import type { People } from '../features/people/people.ts';
 import { ADMIN_TOKEN, isPermission, type Caller, type Permission } from '../features/people/permissions.ts';
+import type { Told } from '../features/overview/overview.ts';
 import { fail, type FilaError } from '../kernel/errors.ts';
+import { SCOPES } from '../kernel/key-rights.ts';
+import type { Logger } from '../kernel/logger.ts';
+import { createRightsCheck } from './check-rights.ts';
 import { UNAVAILABLE_RETRY_S } from './error-answer.ts';
 
 declare module 'fastify' {
@@ -34,23 +38,29 @@ interface Authenticators {
   readonly knowsKey?: (secret: string) => boolean;
   /** Who tries too many wrong keys is refused before any is looked up. */
   readonly limits?: Pick<Limits, 'refusalOfAddress' | 'wrongKey'>;
+  /** Where calls of a key that its rights do not cover are written down and counted. */
+  readonly logger?: Pick<Logger, 'warn'>;
+  readonly told?: Pick<Told, 'refused'>;
 }
 
-/** Deny by default: a route that does not say who may call it, and with which permission, stops the start. */
+/** Deny by default: a route that does not say who may call it, and with which permission or scope, stops the start. */
 export function authenticate(
   app: FastifyInstance,
-  { acceptKey, adminToken, people, whyUnavailable, knowsKey, limits }: Authenticators,
+  { acceptKey, adminToken, people, whyUnavailable, knowsKey, limits, ...rest }: Authenticators,
 ): void {
   const adminDigest = digest(adminToken);
+  const checkRights = createRightsCheck(rest);
   app.decorateRequest('apiKey', null);
   app.decorateRequest('caller', null);
 
   app.addHook('onRoute', (route) => {
-    const { access, permission } = route.config ?? {};
+    const { access, permission, scope } = route.config ?? {};
     const name = `${String(route.method)} ${route.url}`;
     if (!access) throw new Error(`${name} does not say who may call it.`);
     if (access === 'admin' && !isPermission(permission ?? ''))
       throw new Error(`${name} names no permission of the table.`);
+    if (access === 'key' && scope !== null && !SCOPES.some((one) => one === scope))
+      throw new Error(`${name} names no scope of the list.`);
   });
 
   async function wrong({ ip }: FastifyRequest): Promise<FilaError> {
@@ -75,6 +85,7 @@ export function authenticate(
     if (access === 'key') request.apiKey = secret ? await acceptKey(secret) : null;
     else request.caller = secret ? await operatorOf(secret) : null;
     if (!request.apiKey && !request.caller) throw await wrong(request);
+    if (request.apiKey) checkRights(request.apiKey, request);
     if (request.caller) mayCall(request.caller, request.routeOptions.config.permission!);
   }
 

@@ -76,6 +76,38 @@ export interface CreateApiKey {
    */
   weight?: number | null;
   /**
+   * Kinds of calls that the key may make; null = all.
+   *
+   * @minItems 1
+   * @maxItems 5
+   */
+  scopes?: ('requests:write' | 'requests:read' | 'models:read' | 'webhooks:write' | 'webhooks:read')[] | null;
+  /**
+   * Models that its requests may use; a name that ends in * stands for all that begin so; null = any.
+   *
+   * @minItems 1
+   * @maxItems 100
+   */
+  allowed_models?: string[] | null;
+  /**
+   * Queues that its requests may name; null = any. Who names none uses the queue default.
+   *
+   * @minItems 1
+   * @maxItems 100
+   */
+  allowed_queues?: string[] | null;
+  /**
+   * Addresses and networks (203.0.113.7, 10.0.0.0/8, 2001:db8::/32) that the key may be used from; null = anywhere.
+   *
+   * @minItems 1
+   * @maxItems 100
+   */
+  allowed_ips?: string[] | null;
+  /**
+   * Until then the key is refused; null = it is good at once.
+   */
+  not_before?: string | null;
+  /**
    * From then on the key is refused; null = never.
    */
   expires_at?: string | null;
@@ -741,6 +773,10 @@ export interface RotateApiKeyQuery {
    * How long the secret before is accepted as well.
    */
   overlap_seconds?: number;
+  /**
+   * From then on the new secret is accepted and the overlap runs; at most 90 days ahead. Absent: at once.
+   */
+  at?: string;
 }
 export interface RotateWebhookQuery {
   /**
@@ -858,6 +894,38 @@ export interface UpdateApiKey {
    * Its share of a model's slots beside other keys that wait: twice the weight gets twice the time; 0 = 1, null = as the plan says.
    */
   weight?: number | null;
+  /**
+   * Kinds of calls that the key may make; null = all.
+   *
+   * @minItems 1
+   * @maxItems 5
+   */
+  scopes?: ('requests:write' | 'requests:read' | 'models:read' | 'webhooks:write' | 'webhooks:read')[] | null;
+  /**
+   * Models that its requests may use; a name that ends in * stands for all that begin so; null = any.
+   *
+   * @minItems 1
+   * @maxItems 100
+   */
+  allowed_models?: string[] | null;
+  /**
+   * Queues that its requests may name; null = any. Who names none uses the queue default.
+   *
+   * @minItems 1
+   * @maxItems 100
+   */
+  allowed_queues?: string[] | null;
+  /**
+   * Addresses and networks (203.0.113.7, 10.0.0.0/8, 2001:db8::/32) that the key may be used from; null = anywhere.
+   *
+   * @minItems 1
+   * @maxItems 100
+   */
+  allowed_ips?: string[] | null;
+  /**
+   * Until then the key is refused; null = it is good at once.
+   */
+  not_before?: string | null;
   expires_at?: string | null;
 }
 /**
@@ -1045,6 +1113,26 @@ export interface ApiKey {
    * Names of those limits that the key does not set itself: they are the plan's, or none.
    */
   inherited: string[];
+  /**
+   * Kinds of calls that the key may make; null = all.
+   */
+  scopes: string[] | null;
+  /**
+   * Models that its requests may use; a name that ends in * stands for all that begin so; null = any.
+   */
+  allowed_models: string[] | null;
+  /**
+   * Queues that its requests may name; null = any. Who names none uses the queue default.
+   */
+  allowed_queues: string[] | null;
+  /**
+   * Addresses and networks (203.0.113.7, 10.0.0.0/8, 2001:db8::/32) that the key may be used from; null = anywhere.
+   */
+  allowed_ips: string[] | null;
+  /**
+   * Until then the key is refused; null = it is good at once.
+   */
+  not_before: string | null;
   expires_at: string | null;
   /**
    * To within a minute.
@@ -1056,6 +1144,10 @@ export interface ApiKey {
    * Until then the secret before the last rotation is accepted as well; null = there is none.
    */
   previous_secret_until?: string | null;
+  /**
+   * From then on the newest secret is accepted; null = it is already.
+   */
+  secret_valid_from?: string | null;
 }
 export interface AppliedLimit {
   /**
@@ -1343,6 +1435,18 @@ export interface Authentication {
     max_queued: number;
     max_concurrent: number;
     weight: number;
+    /**
+     * Kinds of calls that the key may make; null = all.
+     */
+    scopes: string[] | null;
+    /**
+     * Models that its requests may use; a name that ends in * stands for all that begin so; null = any.
+     */
+    allowed_models: string[] | null;
+    /**
+     * Queues that its requests may name; null = any. Who names none uses the queue default.
+     */
+    allowed_queues: string[] | null;
   };
 }
 /**
@@ -1399,6 +1503,26 @@ export interface CreatedApiKey {
    * Names of those limits that the key does not set itself: they are the plan's, or none.
    */
   inherited: string[];
+  /**
+   * Kinds of calls that the key may make; null = all.
+   */
+  scopes: string[] | null;
+  /**
+   * Models that its requests may use; a name that ends in * stands for all that begin so; null = any.
+   */
+  allowed_models: string[] | null;
+  /**
+   * Queues that its requests may name; null = any. Who names none uses the queue default.
+   */
+  allowed_queues: string[] | null;
+  /**
+   * Addresses and networks (203.0.113.7, 10.0.0.0/8, 2001:db8::/32) that the key may be used from; null = anywhere.
+   */
+  allowed_ips: string[] | null;
+  /**
+   * Until then the key is refused; null = it is good at once.
+   */
+  not_before: string | null;
   expires_at: string | null;
   /**
    * To within a minute.
@@ -1410,6 +1534,10 @@ export interface CreatedApiKey {
    * Until then the secret before the last rotation is accepted as well; null = there is none.
    */
   previous_secret_until?: string | null;
+  /**
+   * From then on the newest secret is accepted; null = it is already.
+   */
+  secret_valid_from?: string | null;
   key: string;
   webhook_secret: string;
 }
@@ -1719,7 +1847,7 @@ export interface Event {
    */
   id: string;
   /**
-   * request.accepted, request.started, request.completed, request.failed, request.retrying, request.returned, request.cancelled, request.expired, request.ended; upstream.up, upstream.down, upstream.changed, upstream.removed; limit.refused; webhook.delivered, webhook.retrying, webhook.failed; broker.joined, broker.left; overview; gap. There may be more later.
+   * request.accepted, request.started, request.completed, request.failed, request.retrying, request.returned, request.cancelled, request.expired, request.ended; upstream.up, upstream.down, upstream.changed, upstream.removed; limit.refused; key.expiring; webhook.delivered, webhook.retrying, webhook.failed; broker.joined, broker.left; overview; gap. There may be more later.
    */
   type: string;
   at: string;
@@ -2686,6 +2814,26 @@ export interface RotatedApiKey {
    * Names of those limits that the key does not set itself: they are the plan's, or none.
    */
   inherited: string[];
+  /**
+   * Kinds of calls that the key may make; null = all.
+   */
+  scopes: string[] | null;
+  /**
+   * Models that its requests may use; a name that ends in * stands for all that begin so; null = any.
+   */
+  allowed_models: string[] | null;
+  /**
+   * Queues that its requests may name; null = any. Who names none uses the queue default.
+   */
+  allowed_queues: string[] | null;
+  /**
+   * Addresses and networks (203.0.113.7, 10.0.0.0/8, 2001:db8::/32) that the key may be used from; null = anywhere.
+   */
+  allowed_ips: string[] | null;
+  /**
+   * Until then the key is refused; null = it is good at once.
+   */
+  not_before: string | null;
   expires_at: string | null;
   /**
    * To within a minute.
@@ -2697,6 +2845,10 @@ export interface RotatedApiKey {
    * Until then the secret before the last rotation is accepted as well; null = there is none.
    */
   previous_secret_until?: string | null;
+  /**
+   * From then on the newest secret is accepted; null = it is already.
+   */
+  secret_valid_from?: string | null;
   key: string;
 }
 export interface ServiceTokenList {

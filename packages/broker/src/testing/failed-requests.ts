@@ -6,6 +6,7 @@ import { systemClock } from '../kernel/clock.ts';
 import type { RequestErrorCode } from '../kernel/error-codes.generated.ts';
 import { newId } from '../kernel/ids.ts';
 import { NO_LIMITS } from '../kernel/key-limits.ts';
+import { ALL_RIGHTS } from '../kernel/key-rights.ts';
 import { silentLogger } from '../kernel/logger.ts';
 
 export interface Failing {
@@ -30,7 +31,7 @@ export function failedRequests({ ledger, activeLanes, vault }: Engines) {
   });
 
   async function accept({ keyId = newId('key'), model = 'llama3:8b', metadata }: Failing): Promise<string> {
-    const key = { id: keyId, name: 'k', expiresAt: null, plan: null, ...NO_LIMITS };
+    const key = { id: keyId, name: 'k', expiresAt: null, plan: null, ...NO_LIMITS, rights: ALL_RIGHTS };
     const input = { prompt: `prompt of ${model}`, model, ...(metadata ? { metadata } : {}) };
     const accepted = await requests.accept({ key, input, idempotencyKey: null }, async () => {
       throw new Error('accept is the last stage');

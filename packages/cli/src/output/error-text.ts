@@ -63,12 +63,22 @@ const CREDENTIALS: Trouble['next'] = [
   ['Or a token', 'FILA_TOKEN=… or --token-file FILE'],
 ];
 
+/** The key is good; it is held to terms. */
+const OUTSIDE = {
+  what: 'This key may not do that',
+  next: [['What it may, for an operator', 'fila keys show ID']] as const,
+};
+
 /** Codes that say more than their kind does. */
 const CODES: Readonly<Record<string, { what: string; next: Trouble['next'] } | undefined>> = {
   forbidden: {
     what: 'You may not do this',
     next: [['Who you are, and what you may', 'fila whoami -o wide']],
   },
+  scope_missing: OUTSIDE,
+  model_not_allowed: OUTSIDE,
+  queue_not_allowed: OUTSIDE,
+  address_not_allowed: OUTSIDE,
   step_up_required: {
     what: 'This is dangerous and needs a fresh proof that it is you',
     next: [['Sign in again', 'fila login   (then within 5 minutes)']],

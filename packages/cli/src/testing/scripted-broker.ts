@@ -87,6 +87,7 @@ export function someKey(changes: Partial<ApiKey> = {}): ApiKey {
     max_concurrent: 0,
     weight: 0,
     inherited: [],
+    ...{ scopes: null, allowed_models: null, allowed_queues: null, allowed_ips: null, not_before: null },
     expires_at: null,
     last_used_at: null,
     created_at: '2026-11-20T08:00:00.000Z',

@@ -7,7 +7,7 @@ import type { Sleep } from '../sleep.ts';
 import { createSseReader, type ServerSentEvent } from '../sse.ts';
 import type { Event } from '../types.generated.ts';
 
-export type EventKind = 'request' | 'upstream' | 'limit' | 'webhook' | 'broker' | 'overview';
+export type EventKind = 'request' | 'upstream' | 'limit' | 'key' | 'webhook' | 'broker' | 'overview';
 
 /** What `onConnection` hears. */
 export interface EventConnection {

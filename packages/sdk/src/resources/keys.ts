@@ -44,6 +44,7 @@ export interface Keys {
   update(id: string, body: UpdateApiKey, options?: CallOptions): FilaPromise<ApiKey>;
   /**
    * Gives a key a new secret, which is shown this once; the one before is accepted as well until the overlap is over.
+   * With `at` it is accepted, and the overlap begins, from then on.
    * Not repeated by itself: a second rotation would end the overlap of the first.
    * @example const { key } = await fila.keys.rotate('key_…', { overlap_seconds: 3600 });
    */

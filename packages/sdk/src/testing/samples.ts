@@ -50,6 +50,7 @@ export function aKey(part: Partial<ApiKey> = {}): ApiKey {
     max_concurrent: 0,
     weight: 0,
     inherited: [],
+    ...{ scopes: null, allowed_models: null, allowed_queues: null, allowed_ips: null, not_before: null },
     expires_at: null,
     last_used_at: null,
     created_at: '2026-01-01T00:00:00.000Z',

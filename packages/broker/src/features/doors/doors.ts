@@ -1,5 +1,6 @@
 /** Doors: clients of Ollama and of OpenAI come in here with a key of this broker, and change nothing but address and key. */
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { fail } from '../../kernel/errors.ts';
 import { createDoorAnswer, DoorFailure, type DoorDeps } from './door-answer.ts';
 import { ofCall, type DoorError } from './door-errors.ts';
 import { asBody, modelField } from './door-fields.ts';
@@ -29,8 +30,9 @@ export interface DoorRouteDeps extends DoorDeps {
   readonly parseBody: (body: Buffer) => unknown;
 }
 
-const SENDS = { config: { access: 'key', calls: 'request' }, schema: { hide: true } } as const;
-const READS = { config: { access: 'key', calls: 'read' }, schema: { hide: true } } as const;
+const hidden = { schema: { hide: true } } as const;
+const SENDS = { config: { access: 'key', scope: 'requests:write', calls: 'request' }, ...hidden } as const;
+const READS = { config: { access: 'key', scope: 'models:read', calls: 'read' }, ...hidden } as const;
 const MANAGEMENT = ['/api/pull', '/api/push', '/api/create', '/api/copy', '/api/delete', '/api/blobs/*'];
 
 export function doorRoutes(deps: DoorRouteDeps) {
@@ -38,12 +40,20 @@ export function doorRoutes(deps: DoorRouteDeps) {
   const answer = createDoorAnswer(deps);
 
   /** Asked before anything is stored: a wrong name is a mistake of the caller, not work that failed. */
-  function knownModel(model: string): string {
+  function knownModel(request: FastifyRequest, model: string): string {
+    if (!deps.keyOf(request).rights.mayUseModel(model))
+      throw fail('model_not_allowed', { detail: `This key may not use the model ${model}.` });
     if (models.mayHave(model)) return model;
     throw new DoorFailure({
       ...{ status: 404, code: 'model_not_found', message: `model '${model}' not found`, param: 'model' },
       isWorthRetrying: false,
     });
+  }
+
+  /** A client is offered what it may use. */
+  function allowed<Model extends { name: string }>(request: FastifyRequest, all: readonly Model[]): Model[] {
+    const { mayUseModel } = deps.keyOf(request).rights;
+    return all.filter(({ name }) => mayUseModel(name));
   }
 
   function prepare(door: FastifyInstance, bodyOf: (error: DoorError) => object): void {
@@ -72,7 +82,7 @@ export function doorRoutes(deps: DoorRouteDeps) {
     for (const kind of ['generate', 'chat'] as const)
       door.post(`/api/${kind}`, SENDS, async (request, reply) => {
         const body = asBody(request.body);
-        const model = knownModel(modelField(body));
+        const model = knownModel(request, modelField(body));
         if (isLoad(kind, body)) {
           // The broker loads models itself, when work for them comes.
           request.keepsPlace = false;
@@ -88,7 +98,7 @@ export function doorRoutes(deps: DoorRouteDeps) {
     ] as const)
       door.post(path, SENDS, async (request, reply) => {
         const body = asBody(request.body);
-        const model = knownModel(modelField(body));
+        const model = knownModel(request, modelField(body));
         const empty = emptyEmbed(body, isOld);
         if (empty) {
           request.keepsPlace = false;
@@ -102,11 +112,11 @@ export function doorRoutes(deps: DoorRouteDeps) {
 
   function ollamaModels(door: FastifyInstance): void {
     door.get('/api/version', READS, async () => ({ version: models.version() }));
-    door.get('/api/tags', READS, async () => ({ models: models.list() }));
-    door.get('/api/ps', READS, async () => ({ models: models.loaded() }));
+    door.get('/api/tags', READS, async (request) => ({ models: allowed(request, models.list()) }));
+    door.get('/api/ps', READS, async (request) => ({ models: allowed(request, models.loaded()) }));
     door.post('/api/show', READS, async (request) => {
       const body = asBody(request.body);
-      const model = knownModel(modelField({ model: body['model'] ?? body['name'] }));
+      const model = knownModel(request, modelField({ model: body['model'] ?? body['name'] }));
       const shown = await models.show(model);
       if (shown) return shown;
       throw new DoorFailure({
@@ -125,7 +135,7 @@ export function doorRoutes(deps: DoorRouteDeps) {
     ] as const)
       door.post(path, SENDS, async (request, reply) => {
         const body = asBody(request.body);
-        knownModel(modelField(body));
+        knownModel(request, modelField(body));
         const input = inputOfOpenai(kind, body);
         return answer(request, reply, {
           input,
@@ -135,11 +145,14 @@ export function doorRoutes(deps: DoorRouteDeps) {
       });
     door.post('/v1/embeddings', SENDS, async (request, reply) => {
       const body = asBody(request.body);
-      knownModel(modelField(body));
+      knownModel(request, modelField(body));
       const input = inputOfEmbeddings(body);
       return answer(request, reply, { input, isStream: false, shape: embeddingsShape(body) });
     });
-    door.get('/v1/models', READS, async () => ({ object: 'list', data: models.list().map(openaiModel) }));
+    door.get('/v1/models', READS, async (request) => ({
+      object: 'list',
+      data: allowed(request, models.list()).map(openaiModel),
+    }));
     door.delete('/v1/models/*', READS, refuseManagement);
     door.all('/v1/*', READS, () => {
       throw new DoorFailure({
@@ -148,7 +161,7 @@ export function doorRoutes(deps: DoorRouteDeps) {
       });
     });
     door.get<{ Params: { '*': string } }>('/v1/models/*', READS, async (request) => {
-      const name = knownModel(request.params['*']);
+      const name = knownModel(request, request.params['*']);
       return openaiModel({ name, ...models.list().find((one) => one.name === name) });
     });
   }

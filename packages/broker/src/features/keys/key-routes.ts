@@ -11,6 +11,7 @@ import type {
 import { fail } from '../../kernel/errors.ts';
 import { isId } from '../../kernel/ids.ts';
 import { limitsOnWire } from '../../kernel/key-limits.ts';
+import { rightsOnWire } from '../../kernel/key-rights.ts';
 import type { Act } from '../audit/audit.ts';
 import type { AcceptedKey, Keys } from './keys.ts';
 
@@ -49,7 +50,7 @@ export function keyRoutes({ keys, keyOf }: KeyRouteDeps) {
 
   function authenticationRoute(app: FastifyInstance): void {
     app.post('/api/v1/authenticate', {
-      config: { access: 'key', calls: 'read' },
+      config: { access: 'key', scope: null, calls: 'read' },
       schema: {
         tags: ['keys'],
         operationId: 'authenticate',
@@ -58,9 +59,10 @@ export function keyRoutes({ keys, keyOf }: KeyRouteDeps) {
       },
       handler: async (request): Promise<Authentication> => {
         const key = keyOf(request);
-        const { id, name, expiresAt, plan } = key;
+        const { id, name, expiresAt, plan, rights } = key;
         const expires_at = expiresAt === null ? null : new Date(expiresAt).toISOString();
-        return { valid: true, key: { id, name, expires_at, plan, ...limitsOnWire(key) } };
+        const { allowed_ips: _, ...may } = rightsOnWire(rights.stored);
+        return { valid: true, key: { id, name, expires_at, plan, ...limitsOnWire(key), ...may } };
       },
     });
   }
@@ -141,7 +143,7 @@ export function keyRoutes({ keys, keyOf }: KeyRouteDeps) {
         operationId: 'rotateApiKey',
         summary: 'Give a key a new secret',
         description:
-          'The secret before is accepted as well until the overlap is over; one before that no more. The webhook secret stays.',
+          'The secret before is accepted as well until the overlap is over; one before that no more. With `at` both begin then, and until then nothing changes. The webhook secret stays.',
         params: ID,
         querystring: { $ref: 'RotateApiKeyQuery#' },
         response: {
@@ -151,7 +153,7 @@ export function keyRoutes({ keys, keyOf }: KeyRouteDeps) {
           },
         },
       },
-      handler: (request) => keys.rotate(request.params.id, request.query.overlap_seconds),
+      handler: (request) => keys.rotate(request.params.id, request.query),
     });
     app.post<WithId>(`${PATH}/:id/suspend`, {
       config: acting('suspend'),

@@ -13,10 +13,12 @@ const NOW = 1_800_000_000_123;
 function newKey(more: Partial<StoredKey> = {}): StoredKey {
   return {
     ...{ id: newId('key'), name: 'Intranet ção 🔑', prefix: 'fila_live_abcdefgh', status: 'active' },
-    ...{ secretHash: randomBytes(32), previousHash: null, previousUntil: null },
+    ...{ secretHash: randomBytes(32), secretFrom: null, previousHash: null, previousUntil: null },
     ...{ webhookSecret: randomBytes(80), pepperVersion: 1, flags: 0 },
     ...{ limitMinute: 1, limitHour: 0, limitDay: 1_000_000_000, limitBurst: 0, limitTokensDay: null },
     ...{ plan: 'gold', maxQueued: null, maxConcurrent: 3, weight: null },
+    ...{ scopes: ['requests:write'], allowedModels: ['llama3*'], allowedQueues: null },
+    ...{ allowedIps: ['10.0.0.0/8'], notBefore: NOW - 1, noticedExpiry: null },
     ...{ expiresAt: NOW + 1, lastUsedAt: null, createdAt: NOW, revokedAt: null },
     ...more,
   };
@@ -107,7 +109,7 @@ function describeKeyStore(name: string, open: () => Promise<Database>): void {
       const key = await inserted();
       const secret = {
         ...{ secretHash: randomBytes(32), prefix: 'fila_live_rotated', pepperVersion: 1 },
-        ...{ previousHash: key.secretHash, previousUntil: NOW + 1_000 },
+        ...{ secretFrom: null, previousHash: key.secretHash, previousUntil: NOW + 1_000 },
       };
       expect(await store.rotate(key.id, key.secretHash, secret)).toBe(true);
       const rotated = { ...key, ...secret };
@@ -116,11 +118,40 @@ function describeKeyStore(name: string, open: () => Promise<Database>): void {
       expect(await store.byHash(key.secretHash, NOW + 1_000)).toBeNull();
     });
 
+    it('are found by a secret that is to come from its time on', async () => {
+      const key = await inserted();
+      const secret = {
+        ...{ secretHash: randomBytes(32), prefix: 'fila_live_rotated', pepperVersion: 1 },
+        ...{ secretFrom: NOW + 10, previousHash: key.secretHash, previousUntil: NOW + 20 },
+      };
+      await store.rotate(key.id, key.secretHash, secret);
+      expect(await store.byHash(secret.secretHash, NOW + 9)).toBeNull();
+      expect((await store.byHash(secret.secretHash, NOW + 10))?.id).toBe(key.id);
+      expect((await store.byHash(key.secretHash, NOW + 19))?.id).toBe(key.id);
+    });
+
+    it('are told of once for each time that they expire at, by one of two at the same moment', async () => {
+      const [from, until] = [NOW + 5_000_000, NOW + 6_000_000];
+      const expiring = async () => (await store.expiring(from, until, 10)).map(({ id }) => id);
+      const second = await inserted({ expiresAt: until });
+      const first = await inserted({ expiresAt: from + 1 });
+      await inserted({ expiresAt: from });
+      await inserted({ expiresAt: until + 1 });
+      await inserted({ expiresAt: until, status: 'suspended' });
+      expect(await expiring()).toEqual([first.id, second.id]);
+      const both = [store.noticeExpiry(first.id, from + 1), store.noticeExpiry(first.id, from + 1)];
+      expect((await Promise.all(both)).filter(Boolean)).toHaveLength(1);
+      expect(await expiring()).toEqual([second.id]);
+      await store.change(first.id, { expiresAt: from + 2 }, ['active']);
+      expect(await store.noticeExpiry(first.id, from + 1)).toBe(false);
+      expect(await expiring()).toEqual([first.id, second.id]);
+    });
+
     it('are rotated by one of two at the same moment, and by nobody once they are revoked', async () => {
       const { id, secretHash } = await inserted();
       const secret = (): Parameters<KeyStore['rotate']>[2] => ({
         ...{ secretHash: randomBytes(32), prefix: 'fila_live_rotated', pepperVersion: 1 },
-        ...{ previousHash: null, previousUntil: null },
+        ...{ secretFrom: null, previousHash: null, previousUntil: null },
       });
       const both = await Promise.all([
         store.rotate(id, secretHash, secret()),

@@ -82,7 +82,7 @@ describe('a key', () => {
     const { here, there, clock, lines } = open();
     const { id, key: old, webhook_secret } = await here.create({ name: 'a' });
     await there.accept(old);
-    const { key, ...rotated } = await here.rotate(id, 60);
+    const { key, ...rotated } = await here.rotate(id, { overlap_seconds: 60 });
     expect(key).not.toBe(old);
     expect(rotated).toEqual({
       ...(await here.get(id)),
@@ -107,7 +107,7 @@ describe('a key', () => {
     const { here, there, clock } = open();
     const { id, key: old } = await here.create({ name: 'a' });
     await there.accept(old);
-    const { key } = await here.rotate(id, 0);
+    const { key } = await here.rotate(id, { overlap_seconds: 0 });
     expect(await here.accept(old)).toBeNull();
     clock.nowMs += 1_000;
     expect(await there.accept(old)).toBeNull();

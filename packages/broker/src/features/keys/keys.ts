@@ -1,40 +1,36 @@
 /** API keys: making, checking and changing them. */
-import { createSecretKey, hash, randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import type { Place, Vault } from '../../engines/vault/vault.ts';
 import type {
   ApiKey,
   CreateApiKey,
   CreatedApiKey,
+  RotateApiKeyQuery,
   RotatedApiKey,
   UpdateApiKey,
 } from '../../kernel/contract.generated.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import {
-  inheritedNames,
-  limitsFromWire,
-  limitsInForce,
-  limitsOnWire,
-  mapLimits,
-  NO_LIMITS,
-  type KeyLimits,
-} from '../../kernel/key-limits.ts';
-import { fail } from '../../kernel/errors.ts';
+import { limitsFromWire, limitsInForce, mapLimits, type KeyLimits } from '../../kernel/key-limits.ts';
+import { ALL_STORED_RIGHTS, rightsFromWire, type StoredRights } from '../../kernel/key-rights.ts';
+import { isAddressOrNetwork } from '../../kernel/networks.ts';
+import { fail, type FilaError } from '../../kernel/errors.ts';
 import { every } from '../../kernel/every.ts';
-import { failpoint } from '../../kernel/failpoints.ts';
 import { isId, newId } from '../../kernel/ids.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Service } from '../../kernel/service.ts';
 import { onceCommitted } from '../../kernel/written-together.ts';
-import { hashKeySecret, isKeySecret, keyPrefix, newKeySecret } from './key-secret.ts';
+import {
+  createAcceptedKeys,
+  REMEMBERED_KEYS,
+  REMEMBERED_MS,
+  type AcceptedKey,
+  type LimitedKey,
+} from './accepted-keys.ts';
+import { hashKeySecret, keyPrefix, newKeySecret } from './key-secret.ts';
 import type { KeyChange, KeyStatus, KeyStore, StoredKey } from './key-store.ts';
+import { viewOfKey } from './key-view.ts';
 
-/** A key that was accepted, as the rest of the broker knows it, with the limits that are in force. */
-export interface AcceptedKey extends KeyLimits {
-  readonly id: string;
-  readonly name: string;
-  readonly expiresAt: number | null;
-  readonly plan: string | null;
-}
+export type { AcceptedKey, LimitedKey };
 
 export interface Keys extends Service {
   /** The key behind a secret, or null when there is none that may be used now. Never says why. */
@@ -56,7 +52,7 @@ export interface Keys extends Service {
   suspend(id: string): Promise<ApiKey>;
   resume(id: string): Promise<ApiKey>;
   /** A new secret; the one before is accepted as well until the overlap is over, and one before that no more. */
-  rotate(id: string, overlapSeconds?: number): Promise<RotatedApiKey>;
+  rotate(id: string, query?: RotateApiKeyQuery): Promise<RotatedApiKey>;
   /** Final. Revoking twice is no error. */
   revoke(id: string): Promise<ApiKey>;
 }
@@ -70,66 +66,21 @@ interface KeysDeps {
   readonly logger: Logger;
 }
 
-/** How long another broker's change may go unseen. */
-const REMEMBERED_MS = 1_000;
-const REMEMBERED_KEYS = 10_000;
 const PEPPER_VERSION = 1;
-/** As the contract promises. */
+/** As the contract promises, both. */
 const DEFAULT_OVERLAP_S = 86_400;
+const LONGEST_WAIT_MS = 90 * 86_400_000;
+/** Of a key that is good at once and for ever. */
+const NO_TIMES = { notBefore: null, expiresAt: null };
 const NOTE_USE_EVERY_MS = 10_000;
-/** Written with less precision than it is known, so that a busy key is one write a minute. */
-const USE_PRECISION_MS = 60_000;
 
 export function createKeys({ store, vault, planLimits, clock, logger }: KeysDeps): Keys {
   const pepper = createSecretKey(vault.derive(`key pepper ${PEPPER_VERSION}`));
-  /** By the name of a secret. */
-  const remembered = new Map<string, { key: StoredKey | null; until: number }>();
-  const lookups = new Map<string, Promise<StoredKey | null>>();
   const secrets = new Map<string, { secret: Promise<string>; until: number }>();
-  const rememberedIds = new Map<string, { key: StoredKey | null; until: number }>();
-  const accepted = new WeakMap<StoredKey, { plan: KeyLimits | undefined; key: AcceptedKey }>();
-  const good = new Set<string>();
-  const lastUsed = new Map<string, number>();
-
-  async function accept(secret: string): Promise<AcceptedKey | null> {
-    const name = nameOf(secret);
-    const now = clock.now();
-    const known = remembered.get(name);
-    const key = known && known.until > now ? known.key : await lookUp(name, secret);
-    if (!key || key.status !== 'active' || (key.expiresAt !== null && key.expiresAt <= now)) return null;
-    lastUsed.set(key.id, now - (now % USE_PRECISION_MS));
-    if (good.size >= REMEMBERED_KEYS) good.clear();
-    good.add(name);
-    return inForce(key, key.plan === null ? undefined : await planOf(key));
-  }
-
-  /** The same object as long as nothing about it changes. */
-  function inForce(key: StoredKey, plan: KeyLimits | undefined): AcceptedKey {
-    const known = accepted.get(key);
-    if (known?.plan === plan && known) return known.key;
-    const { id, name, expiresAt, plan: planName } = key;
-    const made = { id, name, expiresAt, plan: planName, ...limitsInForce(key, plan) };
-    accepted.set(key, { plan, key: made });
-    return made;
-  }
+  const known = createAcceptedKeys({ store, pepper, planOf, clock });
 
   async function planOf({ plan }: StoredKey): Promise<KeyLimits | undefined> {
     return plan === null ? undefined : ((await planLimits(plan)) ?? undefined);
-  }
-
-  async function limitsOf(id: string): Promise<KeyLimits> {
-    let known = rememberedIds.get(id);
-    if (!known || known.until <= clock.now()) {
-      if (rememberedIds.size >= REMEMBERED_KEYS) rememberedIds.clear();
-      known = { key: await store.byId(id), until: clock.now() + REMEMBERED_MS };
-      rememberedIds.set(id, known);
-    }
-    return known.key ? inForce(known.key, await planOf(known.key)) : NO_LIMITS;
-  }
-
-  async function lookUp(name: string, secret: string): Promise<StoredKey | null> {
-    if (!isKeySecret(secret)) return null;
-    return lookups.get(name) ?? readKey(name, hashKeySecret(pepper, secret));
   }
 
   async function limitedInQueue(): Promise<string[]> {
@@ -140,50 +91,12 @@ export function createKeys({ store, vault, planLimits, clock, logger }: KeysDeps
     return limited.flat();
   }
 
-  function readKey(name: string, secretHash: Buffer): Promise<StoredKey | null> {
-    const lookup = readHash(secretHash)
-      .then((key) => {
-        if (lookups.get(name) !== lookup) return key;
-        if (remembered.size >= REMEMBERED_KEYS) remembered.clear();
-        const until = clock.now() + REMEMBERED_MS;
-        const isPrevious = key !== null && !key.secretHash.equals(secretHash);
-        remembered.set(name, { key, until: isPrevious ? Math.min(until, key.previousUntil ?? 0) : until });
-        if (key && rememberedIds.size < REMEMBERED_KEYS) rememberedIds.set(key.id, { key, until });
-        return key;
-      })
-      .finally(() => {
-        if (lookups.get(name) === lookup) lookups.delete(name);
-      });
-    lookups.set(name, lookup);
-    return lookup;
-  }
-
-  async function readHash(secretHash: Buffer): Promise<StoredKey | null> {
-    await failpoint('authenticate.lookup');
-    return store.byHash(secretHash, clock.now());
-  }
-
-  /** What is being read now may be older than a change: nobody who comes later may be given it. */
   function forget(): void {
-    remembered.clear();
-    rememberedIds.clear();
-    lookups.clear();
+    known.forget();
     secrets.clear();
   }
 
-  async function noteUse(): Promise<void> {
-    if (lastUsed.size === 0) return;
-    const noted = new Map(lastUsed);
-    lastUsed.clear();
-    try {
-      await store.noteUse(noted);
-    } catch (error) {
-      for (const [id, at] of noted) if (!lastUsed.has(id)) lastUsed.set(id, at);
-      throw error;
-    }
-  }
-
-  const noting = every('note use of keys', NOTE_USE_EVERY_MS, noteUse, (error) =>
+  const noting = every('note use of keys', NOTE_USE_EVERY_MS, known.noteUse, (error) =>
     logger.warn({ err: error }, 'the last use of keys could not be written'),
   );
 
@@ -197,7 +110,7 @@ export function createKeys({ store, vault, planLimits, clock, logger }: KeysDeps
       name: input.name,
       prefix: keyPrefix(secret),
       secretHash: hashKeySecret(pepper, secret),
-      ...{ previousHash: null, previousUntil: null },
+      ...{ secretFrom: null, previousHash: null, previousUntil: null },
       pepperVersion: PEPPER_VERSION,
       webhookSecret: vault.seal(webhookSecretPlace(id), Buffer.from(webhookSecret)),
       status: 'active',
@@ -205,7 +118,10 @@ export function createKeys({ store, vault, planLimits, clock, logger }: KeysDeps
       ...mapLimits(() => null),
       ...limitsFromWire(input),
       flags: 0,
-      expiresAt: expiry(input.expires_at),
+      ...ALL_STORED_RIGHTS,
+      ...checkedRights(input),
+      ...{ notBefore: null, expiresAt: null, noticedExpiry: null },
+      ...checkedTimes(input),
       lastUsedAt: null,
       createdAt: clock.now(),
       revokedAt: null,
@@ -215,15 +131,21 @@ export function createKeys({ store, vault, planLimits, clock, logger }: KeysDeps
     return { ...(await toWire(key)), key: secret, webhook_secret: webhookSecret };
   }
 
-  async function rotate(id: string, overlapSeconds = DEFAULT_OVERLAP_S): Promise<RotatedApiKey> {
+  /** The secret that is in use now goes on until the overlap ends; one that was to come and has not is gone. */
+  async function rotate(id: string, { overlap_seconds, at }: RotateApiKeyQuery = {}): Promise<RotatedApiKey> {
     const key = await stored(id);
     const secret = newKeySecret();
+    const from = at === undefined ? null : rotationTime(at);
+    const inUse = laterThanNow(key.secretFrom) ? key.previousHash : key.secretHash;
+    const overlapMs = (overlap_seconds ?? DEFAULT_OVERLAP_S) * 1000;
+    const previousUntil = (from ?? clock.now()) + overlapMs;
     const isDone = await store.rotate(id, key.secretHash, {
       secretHash: hashKeySecret(pepper, secret),
+      secretFrom: from,
       prefix: keyPrefix(secret),
       pepperVersion: PEPPER_VERSION,
-      ...(overlapSeconds > 0
-        ? { previousHash: key.secretHash, previousUntil: clock.now() + overlapSeconds * 1000 }
+      ...(laterThanNow(previousUntil)
+        ? { previousHash: inUse, previousUntil }
         : { previousHash: null, previousUntil: null }),
     });
     if (!isDone)
@@ -233,27 +155,38 @@ export function createKeys({ store, vault, planLimits, clock, logger }: KeysDeps
             ? 'The key is revoked; this is not possible any more.'
             : 'The key was changed meanwhile.',
       });
-    forget();
-    logger.info({ keyId: id, overlapSeconds }, 'key rotated');
+    onceCommitted(forget);
+    logger.info({ keyId: id, overlapMs, from: at }, 'key rotated');
     return { ...(await toWire(await stored(id))), key: secret };
+  }
+
+  function laterThanNow(at: number | null): boolean {
+    return at !== null && at > clock.now();
+  }
+
+  function rotationTime(at: string): number {
+    const time = Date.parse(at);
+    if (laterThanNow(time) && time <= clock.now() + LONGEST_WAIT_MS) return time;
+    throw wrong('/at', 'must be within the next 90 days', 'A rotation begins within the next 90 days.');
   }
 
   async function checkedPlan(plan: string | null): Promise<string | null> {
     if (plan === null || (await planLimits(plan))) return plan;
-    throw fail('validation_failed', {
-      detail: `There is no plan ${plan}.`,
-      errors: [{ pointer: '/plan', detail: 'must be the name of a plan' }],
-    });
+    throw wrong('/plan', 'must be the name of a plan', `There is no plan ${plan}.`);
   }
 
-  function expiry(at: string | null | undefined): number | null {
-    if (at === undefined || at === null) return null;
-    const time = Date.parse(at);
-    if (time > clock.now()) return time;
-    throw fail('validation_failed', {
-      detail: 'The key would have expired already.',
-      errors: [{ pointer: '/expires_at', detail: 'must be in the future' }],
-    });
+  /** `before`: what they are without the change. */
+  function checkedTimes(
+    { not_before: start, expires_at: end }: Pick<UpdateApiKey, 'not_before' | 'expires_at'>,
+    before: { readonly notBefore: number | null; readonly expiresAt: number | null } = NO_TIMES,
+  ): { notBefore?: number | null; expiresAt?: number | null } {
+    const notBefore = start === undefined ? before.notBefore : timeOf(start);
+    const expiresAt = end === undefined ? before.expiresAt : timeOf(end);
+    if (end && !laterThanNow(expiresAt))
+      throw wrong('/expires_at', 'must be in the future', 'The key would have expired already.');
+    if ((start || end) && notBefore !== null && expiresAt !== null && notBefore >= expiresAt)
+      throw wrong('/not_before', 'must be before expires_at', 'The key would expire before it is good.');
+    return { ...(start === undefined ? {} : { notBefore }), ...(end === undefined ? {} : { expiresAt }) };
   }
 
   async function stored(id: string): Promise<StoredKey> {
@@ -264,8 +197,8 @@ export function createKeys({ store, vault, planLimits, clock, logger }: KeysDeps
 
   /** Asked for with every callback, so it is remembered as keys are. */
   function webhookSecretOf(id: string): Promise<string> {
-    const known = secrets.get(id);
-    if (known && known.until > clock.now()) return known.secret;
+    const kept = secrets.get(id);
+    if (kept && kept.until > clock.now()) return kept.secret;
     const secret = stored(id)
       .then((key) => vault.open(webhookSecretPlace(id), key.webhookSecret))
       .then(String);
@@ -288,12 +221,7 @@ export function createKeys({ store, vault, planLimits, clock, logger }: KeysDeps
   }
 
   async function toWire(key: StoredKey): Promise<ApiKey> {
-    const { previousUntil } = key;
-    const isPreviousGood = previousUntil !== null && previousUntil > clock.now();
-    return {
-      ...wireOf(key, limitsInForce(key, await planOf(key))),
-      previous_secret_until: isPreviousGood ? new Date(previousUntil).toISOString() : null,
-    };
+    return viewOfKey(key, limitsInForce(key, await planOf(key)), clock.now());
   }
 
   return {
@@ -301,13 +229,13 @@ export function createKeys({ store, vault, planLimits, clock, logger }: KeysDeps
     start: () => noting.start(),
     stop: async () => {
       await noting.stop();
-      await noteUse().catch((error: unknown) =>
-        logger.warn({ err: error }, 'the last use of keys could not be written'),
-      );
+      await known
+        .noteUse()
+        .catch((error: unknown) => logger.warn({ err: error }, 'the last use of keys could not be written'));
     },
-    accept,
-    knows: (secret) => good.has(nameOf(secret)),
-    limitsOf,
+    accept: known.accept,
+    knows: known.knows,
+    limitsOf: known.limitsOf,
     limitedInQueue,
     countWithPlan: (plan) => store.countWithPlan(plan),
     webhookSecretOf,
@@ -321,7 +249,8 @@ export function createKeys({ store, vault, planLimits, clock, logger }: KeysDeps
           ...(input.name === undefined ? {} : { name: input.name }),
           ...(input.plan === undefined ? {} : { plan: await checkedPlan(input.plan) }),
           ...limitsFromWire(input),
-          ...(input.expires_at === undefined ? {} : { expiresAt: expiry(input.expires_at) }),
+          ...checkedRights(input),
+          ...checkedTimes(input, await stored(id)),
         },
         ['active', 'suspended'],
       ),
@@ -336,28 +265,24 @@ export function createKeys({ store, vault, planLimits, clock, logger }: KeysDeps
   };
 }
 
-/** In memory only, where it is compared many times a second; the database has the peppered one. */
-function nameOf(secret: string): string {
-  return hash('sha256', secret, 'base64');
-}
-
 function webhookSecretPlace(id: string): Place {
   return { table: 'api_keys', row: id, column: 'webhook_secret' };
 }
 
-function wireOf(key: StoredKey, limits: KeyLimits): ApiKey {
-  const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
-  return {
-    id: key.id,
-    name: key.name,
-    prefix: key.prefix,
-    status: key.status,
-    plan: key.plan,
-    ...limitsOnWire(limits),
-    inherited: inheritedNames(key),
-    expires_at: iso(key.expiresAt),
-    last_used_at: iso(key.lastUsedAt),
-    created_at: new Date(key.createdAt).toISOString(),
-    revoked_at: iso(key.revokedAt),
-  };
+function timeOf(at: string | null): number | null {
+  return at === null ? null : Date.parse(at);
+}
+
+function checkedRights(input: UpdateApiKey): Partial<StoredRights> {
+  const wrongAt = input.allowed_ips?.findIndex((one) => !isAddressOrNetwork(one)) ?? -1;
+  if (wrongAt === -1) return rightsFromWire(input);
+  throw wrong(
+    `/allowed_ips/${wrongAt}`,
+    'must be an address or a network in CIDR notation',
+    'No such network.',
+  );
+}
+
+function wrong(pointer: string, detail: string, what: string): FilaError {
+  return fail('validation_failed', { detail: what, errors: [{ pointer, detail }] });
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { memoryLimiter } from '../../engines/limiter/memory-limiter.ts';
 import { NO_LIMITS, type KeyLimits } from '../../kernel/key-limits.ts';
-import type { AcceptedKey } from '../keys/keys.ts';
+import type { LimitedKey } from '../keys/keys.ts';
 import { createRuleBook, type CallKind, type LimitSettings } from './call-rules.ts';
 import { limitHeaders } from './limit-headers.ts';
 import { refusalOf } from './refusal.ts';
@@ -11,7 +11,7 @@ const NONE: LimitSettings = {
   ...{ addressLimitMinute: 0, wrongKeysMinute: 0, refusedCallsMinute: 0, writeLimitMinute: 0 },
   ...{ readLimitMinute: 0, adminLimitMinute: 0, maxQueued: 0 },
 };
-const keyWith = (limits: Partial<KeyLimits>): AcceptedKey => ({
+const keyWith = (limits: Partial<KeyLimits>): LimitedKey => ({
   ...{ id: 'key_1', name: 'shop', plan: null, expiresAt: null, ...NO_LIMITS, ...limits },
 });
 
@@ -19,7 +19,7 @@ function open(settings: Partial<LimitSettings> = {}) {
   const book = createRuleBook({ ...NONE, ...settings });
   const clock = { nowMs: NOW, now: () => clock.nowMs };
   const limiter = memoryLimiter({ clock });
-  async function call(kind: CallKind, key: AcceptedKey | null, address = '10.0.0.1') {
+  async function call(kind: CallKind, key: LimitedKey | null, address = '10.0.0.1') {
     const { accounts, named } = book.of(kind, key, address);
     if (accounts.length === 0) return { headers: {}, refusal: null, verdict: null };
     const verdict = await limiter.decide(accounts);

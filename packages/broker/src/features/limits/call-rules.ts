@@ -1,7 +1,7 @@
 /** Which limits a call has: what its key, its address and the broker allow, as rules for the limiter. */
 import { MOST, type Account, type Rule } from '../../engines/limiter/limiter.ts';
 import type { KeyLimits } from '../../kernel/key-limits.ts';
-import type { AcceptedKey } from '../keys/keys.ts';
+import type { LimitedKey } from '../keys/keys.ts';
 
 /** Sends a request; changes something else; only reads; is an operator's. */
 export type CallKind = 'request' | 'write' | 'read' | 'admin';
@@ -75,7 +75,7 @@ export const keyAccount = (keyId: string): string => `key:${keyId}`;
 export const wrongKeyAccount = (address: string): string => `wrong:${address}`;
 
 export interface RuleBook {
-  of(kind: CallKind, key: AcceptedKey | null, address: string): CallRules;
+  of(kind: CallKind, key: LimitedKey | null, address: string): CallRules;
   /** A call with a wrong key; null when nobody is ever blocked. */
   wrongKey(address: string): Account | null;
   /** What is counted when a request of this key ends. */
@@ -90,7 +90,7 @@ export interface RuleBook {
 }
 
 export function createRuleBook(settings: LimitSettings): RuleBook {
-  const known = new WeakMap<AcceptedKey, Partial<Record<CallKind, readonly NamedAccount[]>>>();
+  const known = new WeakMap<LimitedKey, Partial<Record<CallKind, readonly NamedAccount[]>>>();
   const perMinute = {
     address: settings.addressLimitMinute,
     admin: settings.adminLimitMinute,
@@ -118,13 +118,13 @@ export function createRuleBook(settings: LimitSettings): RuleBook {
       ? []
       : [gaugeRule({ name: 'queue', scope: 'broker', field: null, limit: settings.maxQueued })];
 
-  function ofKey(kind: CallKind, key: AcceptedKey): readonly NamedAccount[] {
+  function ofKey(kind: CallKind, key: LimitedKey): readonly NamedAccount[] {
     const made = known.get(key) ?? {};
     known.set(key, made);
     return (made[kind] ??= accountsOfKey(kind, key));
   }
 
-  function accountsOfKey(kind: CallKind, key: AcceptedKey): readonly NamedAccount[] {
+  function accountsOfKey(kind: CallKind, key: LimitedKey): readonly NamedAccount[] {
     const own = rulesOfLimits(key);
     const rules = kind === 'request' ? own : own.map(onlyShown);
     const className = kind === 'read' ? 'reads' : 'writes';

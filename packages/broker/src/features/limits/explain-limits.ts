@@ -2,12 +2,12 @@
 import type { Limiter, RuleState } from '../../engines/limiter/limiter.ts';
 import type { AppliedLimit, LimitExplanation } from '../../kernel/contract.generated.ts';
 import { LIMIT_NAMES } from '../../kernel/key-limits.ts';
-import type { AcceptedKey } from '../keys/keys.ts';
+import type { LimitedKey } from '../keys/keys.ts';
 import { asQuestion, type NamedAccount, type NamedRule } from './call-rules.ts';
 import { leftOf, seconds } from './limit-headers.ts';
 
 interface Question {
-  readonly key: AcceptedKey;
+  readonly key: LimitedKey;
   /** Limits that the key does not set itself, as on the wire. */
   readonly inherited: readonly string[];
   readonly accounts: readonly NamedAccount[];

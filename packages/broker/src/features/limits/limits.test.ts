@@ -5,16 +5,16 @@ import { fail } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { NO_LIMITS } from '../../kernel/key-limits.ts';
 import { silentLogger } from '../../kernel/logger.ts';
-import type { AcceptedKey } from '../keys/keys.ts';
+import type { LimitedKey } from '../keys/keys.ts';
 import { createLimits } from './limits.ts';
 
-const KEY: AcceptedKey = { id: newId('key'), name: 'shop', plan: null, expiresAt: null, ...NO_LIMITS };
+const KEY: LimitedKey = { id: newId('key'), name: 'shop', plan: null, expiresAt: null, ...NO_LIMITS };
 
 function open(
   more: {
     targetWaitMs?: number;
     wrongKeysMinute?: number;
-    limits?: Partial<AcceptedKey>;
+    limits?: Partial<LimitedKey>;
     isPaused?: (queue: string) => boolean;
   } = {},
 ) {

@@ -8,7 +8,7 @@ import { every } from '../../kernel/every.ts';
 import { idTime, isId } from '../../kernel/ids.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import { services, type Service } from '../../kernel/service.ts';
-import type { AcceptedKey, Keys } from '../keys/keys.ts';
+import type { LimitedKey, Keys } from '../keys/keys.ts';
 import type { EndedFacts } from '../requests/requests.ts';
 import { createThinning, nextFactor } from './admission-factor.ts';
 import {
@@ -33,7 +33,7 @@ export type { PlanRoom } from './plans.ts';
 export interface Call {
   readonly kind: CallKind;
   /** Null: an operator's. */
-  readonly key: AcceptedKey | null;
+  readonly key: LimitedKey | null;
   /** As the server knows it, trusted proxies taken off. */
   readonly ip: string;
 }
@@ -48,7 +48,7 @@ export interface Admission {
 
 export interface Limits extends Service {
   admit(call: Call): Promise<Admission>;
-  giveBack(key: AcceptedKey): void;
+  giveBack(key: LimitedKey): void;
   /** Null unless the address is blocked. No older than a second. */
   refusalOfAddress(ip: string): FilaError | null;
   /** Counts a wrong key; the refusal when that blocks the address. */
@@ -219,7 +219,7 @@ export function createLimits({
     explain: async ({ key: id, class: kind = 'request', address }) => {
       await recall();
       const { name, plan, inherited } = await keys.get(id);
-      const key: AcceptedKey = { id, name, plan, expiresAt: null, ...(await keys.limitsOf(id)) };
+      const key: LimitedKey = { id, name, plan, expiresAt: null, ...(await keys.limitsOf(id)) };
       const { accounts } = book.of(kind, key, address === undefined ? '' : clientAddress(address));
       const asked =
         address === undefined ? accounts.filter(({ name: one }) => !one.startsWith('address:')) : accounts;

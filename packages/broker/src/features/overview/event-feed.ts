@@ -7,7 +7,7 @@ export type Telling = Omit<Event, 'id' | 'at' | 'overview'> & { readonly at?: st
 
 export interface KeptEvent {
   readonly seq: number;
-  /** request, upstream, limit, webhook, broker. */
+  /** request, upstream, limit, key, webhook, broker. */
   readonly kind: string;
   readonly event: Event;
 }

@@ -25,6 +25,7 @@ export interface Told {
   /** A sweep has ended it, of whom nothing more is known here. */
   expired(id: string): void;
   refused(code: string, keyId: string | null): void;
+  keyExpiring(keyId: string, expiresAt: string): void;
   webhook(attempt: WebhookAttempt): void;
 }
 
@@ -118,6 +119,9 @@ export function createTold(flow: Flow, feed: EventFeed): TellRefusals {
       if (one) one.count += 1;
       else untold.set(name, { code, keyId, count: 1 });
       timer ??= setTimeout(tellRefusals, REFUSALS_EVERY_MS).unref();
+    },
+    keyExpiring: (keyId, expiresAt) => {
+      if (feed.isOn) feed.tell({ type: 'key.expiring', key_id: keyId, detail: expiresAt });
     },
     webhook: ({ state, deliveryId, keyId, requestId, host, attempts, httpStatus, error }) => {
       if (!feed.isOn) return;

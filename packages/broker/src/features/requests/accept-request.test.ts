@@ -3,6 +3,7 @@ import type { ActiveLanes } from '../../engines/active-lanes/active-lanes.ts';
 import { LedgerUnavailable, type Ledger } from '../../engines/ledger/ledger.ts';
 import { newId } from '../../kernel/ids.ts';
 import { NO_LIMITS } from '../../kernel/key-limits.ts';
+import { ALL_RIGHTS } from '../../kernel/key-rights.ts';
 import { silentLogger } from '../../kernel/logger.ts';
 import type { Room } from '../worker/worker.ts';
 import { createAcceptance } from './accept-request.ts';
@@ -28,7 +29,7 @@ function acceptance(
   });
 }
 
-const limits = { ...NO_LIMITS, plan: null, expiresAt: null };
+const limits = { ...NO_LIMITS, plan: null, expiresAt: null, rights: ALL_RIGHTS };
 const arrival = {
   key: { id: newId('key'), name: 'a', ...limits },
   input: { prompt: 'Hi' },

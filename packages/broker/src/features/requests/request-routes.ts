@@ -67,7 +67,7 @@ export function requestRoutes({ requests, arrive, keyOf, maxWaitSeconds }: Reque
 
   return (app: FastifyInstance): void => {
     app.post<{ Body: CreateRequest }>('/api/v1/requests', {
-      config: { access: 'key', calls: 'request' },
+      config: { access: 'key', scope: 'requests:write', calls: 'request' },
       schema: {
         tags,
         operationId: 'createRequest',
@@ -101,7 +101,7 @@ export function requestRoutes({ requests, arrive, keyOf, maxWaitSeconds }: Reque
     });
 
     app.get<{ Querystring: ListRequestsQuery }>('/api/v1/requests', {
-      config: { access: 'key' },
+      config: { access: 'key', scope: 'requests:read' },
       schema: {
         tags,
         operationId: 'listRequests',
@@ -113,7 +113,7 @@ export function requestRoutes({ requests, arrive, keyOf, maxWaitSeconds }: Reque
     });
 
     app.get<{ Params: { id: string } }>('/api/v1/requests/:id', {
-      config: { access: 'key' },
+      config: { access: 'key', scope: 'requests:read' },
       schema: {
         tags,
         operationId: 'getRequest',
@@ -132,7 +132,7 @@ export function requestRoutes({ requests, arrive, keyOf, maxWaitSeconds }: Reque
     });
 
     app.post<{ Params: { id: string } }>('/api/v1/requests/:id/cancel', {
-      config: { access: 'key' },
+      config: { access: 'key', scope: 'requests:write' },
       schema: {
         tags,
         operationId: 'cancelRequest',

@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { LedgerUnavailable } from '../../engines/ledger/ledger.ts';
 import type { Request } from '../../kernel/contract.generated.ts';
 import { fail } from '../../kernel/errors.ts';
+import { ALL_RIGHTS } from '../../kernel/key-rights.ts';
 import { silentLogger } from '../../kernel/logger.ts';
 import type { AcceptedKey } from '../keys/keys.ts';
 import { streamRoutes } from './stream-routes.ts';
@@ -21,7 +22,7 @@ async function serve(listen: Streams['listen'], stallMs?: number) {
     cancelled.push(id);
     throw fail('conflict');
   };
-  const keyOf = () => ({ id: 'key_1' }) as AcceptedKey;
+  const keyOf = () => ({ id: 'key_1', rights: ALL_RIGHTS }) as AcceptedKey;
   app.setErrorHandler((error, _request, reply) => reply.code(418).send((error as Error).message));
   streamRoutes({ requests: { cancel }, streams: { listen }, keyOf, logger: silentLogger, stallMs })(app);
   await app.listen({ host: '127.0.0.1', port: 0 });

@@ -38,7 +38,7 @@ export function streamRoutes({ requests, streams, keyOf, logger, stallMs = STALL
     app.get<{ Params: { id: string }; Querystring: { cancel_on_disconnect?: boolean } }>(
       '/api/v1/requests/:id/stream',
       {
-        config: { access: 'key' },
+        config: { access: 'key', scope: 'requests:read' },
         exposeHeadRoute: false,
         schema: {
           tags: ['requests'],
@@ -76,6 +76,8 @@ export function streamRoutes({ requests, streams, keyOf, logger, stallMs = STALL
         handler: async (request, reply) => {
           const { id } = request.params;
           const key = keyOf(request);
+          if (request.query.cancel_on_disconnect && !key.rights.hasScope('requests:write'))
+            throw fail('scope_missing', { detail: 'To cancel needs the scope requests:write.' });
           const gone = new AbortController();
           const events = streams.listen(key.id, id, { after: lastSeen(request), signal: gone.signal });
           reply.raw.once('close', () => {

@@ -5,6 +5,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import type { WebhookDelivery, WebhookDeliveryDetails } from '../../kernel/contract.generated.ts';
 import { newId } from '../../kernel/ids.ts';
 import { NO_LIMITS } from '../../kernel/key-limits.ts';
+import { ALL_RIGHTS } from '../../kernel/key-rights.ts';
 import { silentLogger } from '../../kernel/logger.ts';
 import { keyOf } from '../../http/authenticate.ts';
 import { SCHEMAS } from '../../http/contract.ts';
@@ -26,7 +27,7 @@ async function serve(bench: Bench, options: RoomOptions = {}) {
     ...{ host: '127.0.0.1', port: 0, maxBodyBytes: 1_048_576, adminToken: 'admin', logger: silentLogger },
     acceptKey: async (secret) => ({
       ...{ id: secret === 'other' ? OTHER : bench.keyId, name: secret, expiresAt: null },
-      ...{ ...NO_LIMITS, plan: null },
+      ...{ ...NO_LIMITS, plan: null, rights: ALL_RIGHTS },
     }),
     routes: [webhookRoutes({ webhooks, keyOf })],
   });

@@ -26,7 +26,8 @@ const idOf = (what: string) => ({
   properties: { id: { type: 'string', description: `Id of the ${what}.` } },
 });
 const ID = idOf('webhook');
-const config = { access: 'key' } as const;
+const config = { access: 'key', scope: 'webhooks:read' } as const;
+const changes = { access: 'key', scope: 'webhooks:write' } as const;
 const tags = ['webhooks'];
 const webhook = (description: string) => ({ 200: { description, $ref: 'Webhook#' } });
 const delivery = (description: string) => ({ 202: { description, $ref: 'WebhookDelivery#' } });
@@ -34,7 +35,7 @@ const delivery = (description: string) => ({ 202: { description, $ref: 'WebhookD
 function acting({ webhooks }: WebhookRouteDeps, verb: string) {
   const state = (id: string, { id: keyId }: Actor) => webhooks.endpoints.get(keyId ?? '', id);
   const act = { name: `webhooks.${verb}`, kind: 'webhook', isOneTransaction: true, state } satisfies Act;
-  return { ...config, act };
+  return { ...changes, act };
 }
 
 export function webhookRoutes(deps: WebhookRouteDeps) {
@@ -146,7 +147,7 @@ function addChanges(app: FastifyInstance, deps: WebhookRouteDeps): void {
 
 function addDeliveries(app: FastifyInstance, { webhooks: { deliveries }, keyOf }: WebhookRouteDeps): void {
   app.post<WithId>(`${PATH}/:id/test`, {
-    config,
+    config: changes,
     schema: {
       tags,
       operationId: 'testWebhook',
@@ -161,7 +162,7 @@ function addDeliveries(app: FastifyInstance, { webhooks: { deliveries }, keyOf }
     },
   });
   app.post<WithId & { Body: RedeliverWebhook }>(`${PATH}/:id/redeliver`, {
-    config,
+    config: changes,
     schema: {
       tags,
       operationId: 'redeliverWebhook',
@@ -206,7 +207,7 @@ function addLog(app: FastifyInstance, { webhooks: { deliveries }, keyOf }: Webho
     handler: (request) => deliveries.get(keyOf(request).id, request.params.id),
   });
   app.post<WithId>(`${PATH}/deliveries/:id/redeliver`, {
-    config,
+    config: changes,
     schema: {
       tags,
       operationId: 'redeliverWebhookDelivery',

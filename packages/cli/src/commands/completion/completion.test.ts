@@ -30,7 +30,7 @@ describe('bash', () => {
     expect(await offers('')).toEqual(expect.arrayContaining(['serve', 'keys', 'requests', 'completion']));
     expect(await offers('ke')).toEqual(['keys']);
     expect(await offers('keys', 're')).toEqual(['resume', 'revoke']);
-    expect(await offers('keys', 'h')).toEqual([]);
+    expect(await offers('keys', 'x')).toEqual([]);
   });
 
   it('offers flags of the command and the global ones', async () => {

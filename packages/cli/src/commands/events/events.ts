@@ -3,7 +3,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { wholeNumber } from '../../options.ts';
 import type { Run } from '../../program.ts';
 
-const KINDS = ['request', 'upstream', 'limit', 'webhook', 'broker'] as const;
+const KINDS = ['request', 'upstream', 'limit', 'key', 'webhook', 'broker'] as const;
 type Kind = (typeof KINDS)[number];
 
 export function addEvents(program: Command, run: Run): void {

@@ -1,65 +1,57 @@
-/** `fila keys create`: makes a key and shows its two secrets this once. */
-import { unlink } from 'node:fs/promises';
-import type { ApiKey, CreatedApiKey } from '@fila/sdk';
+/** `fila keys create`: makes a key and shows its two secrets this once, or seals them to their receiver. */
+import type { ApiKey, CreateApiKey, CreatedApiKey } from '@fila/sdk';
 import type { CliContext } from '../../cli-context.ts';
-import { usageError } from '../../output/error-text.ts';
+import { EXIT, type ExitCode } from '../../output/exit-codes.ts';
 import { printData } from '../../output/formats.ts';
 import { oneLine } from '../../output/plain-text.ts';
-import { expiry } from '../expiry.ts';
-import { limitsOf, type LimitFlags } from '../limit-flags.ts';
-import { newSecretFile } from '../new-secret-file.ts';
 import { relativeTime } from '../../output/units.ts';
+import { limitsOf, type LimitFlags } from '../limit-flags.ts';
+import { askName, askNewKey } from './ask-new-key.ts';
+import { prepareDelivery, type Delivered, type DeliveryFlags } from './deliver-secret.ts';
+import { rightsOf, type RightFlags } from './right-flags.ts';
 
-export interface CreateKeyFlags {
+export interface CreateKeyFlags extends RightFlags, DeliveryFlags {
   readonly name?: string;
   readonly plan?: string;
-  readonly expires?: string;
-  readonly out?: string;
 }
 
-export async function createKey(context: CliContext, given: CreateKeyFlags & LimitFlags): Promise<void> {
-  const { out } = context;
+export async function createKey(context: CliContext, given: CreateKeyFlags & LimitFlags): Promise<ExitCode> {
   const flags = given as CreateKeyFlags;
-  if (out.format === 'name' && flags.out === undefined)
-    throw usageError('With -o name the secret would be lost', [['Keep it', 'add --out FILE']]);
-  const expiresAt = flags.expires === undefined ? undefined : expiry(flags.expires, context.now());
-  const name = flags.name ?? (await askName(context));
-  const fila = await context.sdk('admin');
-  // Opened first: a key whose secret cannot be kept must not be made.
-  const file = flags.out === undefined ? undefined : await newSecretFile(flags.out, 'key', 'another.key');
-  let created: CreatedApiKey;
-  try {
-    created = await fila.keys.create({
-      name,
-      ...(flags.plan === undefined ? {} : { plan: flags.plan }),
-      ...limitsOf(given),
-      ...(expiresAt ? { expires_at: expiresAt } : {}),
-    });
-    await file?.writeFile(`${created.key}\n`);
-  } catch (error) {
-    if (flags.out !== undefined) await unlink(flags.out);
-    throw error;
-  } finally {
-    await file?.close();
+  const delivery = prepareDelivery(context, flags, 'key');
+  const input = await wanted(context, given);
+  if (input === null) {
+    context.out.mustSay('No key was made.');
+    return EXIT.failed;
   }
-  await show(context, created, flags.out);
+  const fila = await context.sdk('admin');
+  await show(context, await delivery.of(() => fila.keys.create(input)), flags);
+  return EXIT.ok;
 }
 
-async function askName(context: CliContext): Promise<string> {
-  const next = [['Name it', 'fila keys create --name shop']] as const;
-  if (!context.canAsk) throw usageError('A key needs a name: --name', next);
-  const name = await context.ask('Name of the client system: ');
-  if (!name) throw usageError('A key needs a name', next);
-  return name;
+/** With a name nothing is asked: what no flag says is left out. */
+async function wanted(context: CliContext, given: CreateKeyFlags & LimitFlags): Promise<CreateApiKey | null> {
+  const { name, plan, ...flags } = given as CreateKeyFlags;
+  const known = {
+    ...(plan === undefined ? {} : { plan }),
+    ...limitsOf(given),
+    ...rightsOf(flags, context.now()),
+  };
+  if (name !== undefined) return { name, ...known };
+  if (!context.canAsk) return { name: await askName(context), ...known };
+  const answers = await askNewKey(context, given);
+  return answers && { ...answers, ...known };
 }
 
-async function show(context: CliContext, created: CreatedApiKey, path: string | undefined): Promise<void> {
+async function show(
+  context: CliContext,
+  { answer, text, data }: Delivered<CreatedApiKey>,
+  { out: path, sealTo }: DeliveryFlags,
+): Promise<void> {
   const { out } = context;
-  const { key, webhook_secret, ...known } = created;
-  if (await printData(out, path === undefined ? created : { ...known, webhook_secret })) return;
-  if (path === undefined) out.print(oneLine(key));
-  else out.print(oneLine(created.id));
-  for (const line of noticeLines(created, context.now(), path))
+  if (await printData(out, data)) return;
+  out.print(oneLine(path === undefined ? text : answer.id));
+  const isSealed = sealTo !== undefined;
+  for (const line of noticeLines(answer, { nowMs: context.now(), path, isSealed }))
     out.mustSay(out.noticePaint(line.tone, line.text));
 }
 
@@ -68,23 +60,35 @@ interface NoticeLine {
   readonly tone?: 'ok' | 'dim' | 'warn';
 }
 
-/** The webhook secret is shown nowhere else, so --quiet does not silence this. */
-function noticeLines(created: CreatedApiKey, nowMs: number, path: string | undefined): NoticeLine[] {
+interface Shown {
+  readonly nowMs: number;
+  readonly path: string | undefined;
+  readonly isSealed: boolean;
+}
+
+/** An open webhook secret is shown nowhere else, so --quiet does not silence this. */
+function noticeLines(created: CreatedApiKey, { nowMs, path, isSealed }: Shown): NoticeLine[] {
   const rule = '─'.repeat(72);
   const fields: readonly (readonly [string, string])[] = [
     ['id', created.id],
-    ['webhook secret', created.webhook_secret],
+    ...(isSealed ? [] : [['webhook secret', created.webhook_secret] as const]),
     ['expires', created.expires_at === null ? 'never' : expiresText(created, nowMs)],
     ...(path === undefined ? [] : [['key in', path] as const]),
   ];
+  const use = path === undefined ? '…' : `$(cat ${oneLine(path)})`;
   return [
     { text: rule, tone: 'dim' },
     { text: `✔ Key "${oneLine(created.name)}" created.`, tone: 'ok' },
     ...fields.map(([label, value]) => ({ text: `  ${label.padEnd(16)}${oneLine(value)}` })),
-    { text: '  The key and the webhook secret are shown this once. Save them now.', tone: 'warn' },
-    {
-      text: `  Try it: FILA_API_KEY=${path === undefined ? '…' : `$(cat ${oneLine(path)})`} fila requests send "Say hello" --wait`,
-    },
+    ...(isSealed
+      ? [{ text: '  Sealed: only its receiver can open it, with  fila keys unseal --with FILE' }]
+      : [
+          {
+            text: '  The key and the webhook secret are shown this once. Save them now.',
+            tone: 'warn' as const,
+          },
+          { text: `  Try it: FILA_API_KEY=${use} fila requests send "Say hello" --wait` },
+        ]),
     { text: rule, tone: 'dim' },
   ];
 }

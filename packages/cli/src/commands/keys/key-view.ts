@@ -38,9 +38,15 @@ export function keyView(nowMs: number): View<ApiKey> {
       ['prefix', { exact: key.prefix }],
       ['plan', { exact: key.plan ?? '' }],
       ['limits', limitsCell(key)],
+      ['scopes', listCell(key.scopes)],
+      ['models', listCell(key.allowed_models)],
+      ['queues', listCell(key.allowed_queues)],
+      ['from', listCell(key.allowed_ips)],
+      ['starts', time(key.not_before)],
       ['expires', time(key.expires_at)],
       ['last used', time(key.last_used_at)],
       ['old secret until', time(key.previous_secret_until ?? null)],
+      ['new secret from', time(key.secret_valid_from ?? null)],
       ['created', time(key.created_at)],
       ['revoked', time(key.revoked_at)],
     ],
@@ -50,6 +56,10 @@ export function keyView(nowMs: number): View<ApiKey> {
 function statusCell({ status }: ApiKey): Cell {
   const [glyph, tone] = GLYPHS[status] ?? ['?', 'dim'];
   return { exact: status, shown: `${glyph} ${status}`, tone };
+}
+
+function listCell(list: readonly string[] | null): Cell {
+  return list === null ? { exact: '', shown: 'any', tone: 'dim' } : { exact: list.join(',') };
 }
 
 function planCell(plan: string | null): Cell {

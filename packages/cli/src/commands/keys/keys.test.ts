@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { runCli, type CliSetup } from '../../testing/run-cli.ts';
+import { newSealKeys } from './sealed-secret.ts';
 import {
   problem,
   someKey,
@@ -80,11 +81,112 @@ describe('create', () => {
     expect(calls).toHaveLength(0);
   });
 
-  it('without a name asks on a terminal', async () => {
-    const { code, calls, stderr } = await keys(['create'], () => ({ body: CREATED }), { typed: ['My shop'] });
+  it('without a name asks on a terminal for all that no flag says, again for what it cannot read, and for a last yes', async () => {
+    const typed = [
+      ...['My shop', 'gold', 'many', '60', '', '0', 'requests:send', 'requests:write,requests:read'],
+      ...['llama3*', '', '10.0.0.0/8, ::1', '', 'y'],
+    ];
+    const words = ['create', '--expires', '365d'];
+    const { code, calls, stderr } = await keys(words, () => ({ body: CREATED }), { typed });
     expect(code).toBe(0);
-    expect(stderr).toContain('Name of the client system:');
-    expect(calls[0]!.body).toMatchObject({ name: 'My shop' });
+    expect(calls[0]!.body).toEqual({
+      ...{ name: 'My shop', plan: 'gold', limit_minute: 60, limit_tokens_day: 0 },
+      ...{ scopes: ['requests:write', 'requests:read'], allowed_models: ['llama3*'] },
+      ...{ allowed_ips: ['10.0.0.0/8', '::1'], expires_at: '2027-11-20T10:00:00.000Z' },
+    });
+    expect(stderr).toContain('many is no number');
+    expect(stderr).toContain('There is no scope requests:send');
+    expect(stderr).not.toContain('Expires, such as');
+  });
+
+  it.each(['', 'n', 'x'])('makes none when the last answer is "%s"', async (answer) => {
+    const typed = ['My shop', ...Array<string>(10).fill(''), answer];
+    const { code, calls, stderr } = await keys(['create'], () => ({ body: CREATED }), { typed });
+    expect({ code, calls }).toEqual({ code: 1, calls: [] });
+    expect(stderr).toContain('No key was made.');
+  });
+
+  it('turns flags into what the key may do, also in set, where words take it back', async () => {
+    const rights = ['--scopes', 'requests:read', '--models', 'a*,b', '--queues', 'night', '--from', '::1'];
+    const words = [...create, ...rights, '--starts', '12h', '--expires', 'never'];
+    const made = await keys(words, () => ({ body: CREATED }));
+    expect(made.calls[0]!.body).toMatchObject({
+      ...{ scopes: ['requests:read'], allowed_models: ['a*', 'b'], allowed_queues: ['night'] },
+      ...{ allowed_ips: ['::1'], not_before: '2026-11-20T22:00:00.000Z', expires_at: null },
+    });
+    const back = [
+      '--scopes',
+      'any',
+      '--models',
+      'any',
+      '--queues',
+      'any',
+      '--from',
+      'any',
+      '--starts',
+      'now',
+    ];
+    const { calls } = await keys(['set', 'key_1', ...back], () => ({ body: someKey() }));
+    expect(calls[0]!.body).toEqual({
+      ...{ scopes: null, allowed_models: null, allowed_queues: null, allowed_ips: null, not_before: null },
+    });
+  });
+
+  it.each([
+    ['--scopes', 'requests:all'],
+    ['--models', 'a,,b'],
+    ['--starts', 'soon'],
+    ['--seal-to', 'fila_sealto_short'],
+  ])('refuses %s %s before it asks the broker', async (flag, value) => {
+    const { code, calls } = await keys([...create, flag, value], () => ({ body: CREATED }));
+    expect({ code, calls }).toEqual({ code: 2, calls: [] });
+  });
+
+  describe('with --seal-to', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'fila-seal-'));
+    const file = join(dir, 'my.unseal');
+    afterEach(() => rmSync(file, { force: true }));
+
+    it.each([[], ['-o', 'json'], ['-o', 'jsonl'], ['-o', 'yaml']])(
+      'shows nothing in clear, and its receiver opens it: %j %j',
+      async (...format) => {
+        const pair = await keys(['seal-key', '--out', file], () => problem(500, 'internal_error'));
+        expect(pair.calls).toEqual([]);
+        expect(statSync(file).mode & 0o777).toBe(0o600);
+        const words = [...create, '--seal-to', pair.stdout.trim(), ...format];
+        const { code, stdout, stderr } = await keys(words, () => ({ body: CREATED }));
+        expect(code).toBe(0);
+        for (const secret of [CREATED.key, CREATED.webhook_secret])
+          expect(stdout + stderr).not.toContain(secret);
+        const [sealed = ''] = /fila_sealed_[\w-]+/.exec(stdout) ?? [];
+        const opened = await keys(['unseal', '--with', file], () => problem(500, 'internal_error'), {
+          stdin: `${sealed}\n`,
+        });
+        expect(opened.stdout).toBe(`${CREATED.key}\n`);
+        expect(opened.stderr).toContain(CREATED.webhook_secret);
+        const data = await keys(['unseal', '--with', file, '--json'], () => problem(500, 'internal_error'), {
+          stdin: sealed,
+        });
+        const { id, key, webhook_secret } = CREATED;
+        expect(JSON.parse(data.stdout)).toEqual({ id, key, webhook_secret });
+      },
+    );
+
+    it('puts the sealed text into the file of --out, and nothing of it into the data', async () => {
+      const { publicKey } = newSealKeys();
+      const words = [...create, '--seal-to', publicKey, '--out', file, '--json'];
+      const { stdout } = await keys(words, () => ({ body: CREATED }));
+      expect(readFileSync(file, 'utf8')).toMatch(/^fila_sealed_[\w-]+\n$/);
+      expect(stdout).not.toMatch(/fila_sealed_|webhook_secret|"key"/);
+    });
+
+    it('is not opened by another key', async () => {
+      writeFileSync(file, newSealKeys().privateKey);
+      const words = [...create, '--seal-to', newSealKeys().publicKey];
+      const { stdout } = await keys(words, () => ({ body: CREATED }));
+      const opened = await keys(['unseal', '--with', file], () => ({ body: null }), { stdin: stdout });
+      expect({ code: opened.code, stdout: opened.stdout }).toEqual({ code: 2, stdout: '' });
+    });
   });
 
   it.each([
@@ -279,4 +381,16 @@ describe('what goes wrong', () => {
     expect(code).toBe(7);
     expect(stderr).toContain('fila serve   (or: fila dev)');
   });
+});
+
+describe('a key that may not do something', () => {
+  it.each(['scope_missing', 'model_not_allowed', 'queue_not_allowed', 'address_not_allowed'])(
+    'is not said to be wrong: %s',
+    async (code) => {
+      const said = await keys(['list'], () => problem(403, code));
+      expect(said.code).toBe(4);
+      expect(said.stderr).toContain('This key may not do that');
+      expect(said.stderr).not.toContain('refused the key');
+    },
+  );
 });

@@ -1,11 +1,12 @@
-/** `fila keys set`: changes a key's name, plan and limits. */
+/** `fila keys set`: changes a key's name, plan, limits, rights and times. */
 import type { CliContext } from '../../cli-context.ts';
 import { usageError } from '../../output/error-text.ts';
 import { printOne } from '../../output/formats.ts';
 import { limitsOf, type LimitFlags } from '../limit-flags.ts';
 import { keyView } from './key-view.ts';
+import { rightsOf, type RightFlags } from './right-flags.ts';
 
-export interface SetKeyFlags {
+export interface SetKeyFlags extends RightFlags {
   readonly name?: string;
   /** `none`: no plan any more. */
   readonly plan?: string;
@@ -16,11 +17,12 @@ export async function setKey(
   id: string,
   flags: SetKeyFlags & LimitFlags,
 ): Promise<void> {
-  const { name, plan } = flags as SetKeyFlags;
+  const { name, plan, ...rights } = flags as SetKeyFlags;
   const change = {
     ...(name === undefined ? {} : { name }),
     ...(plan === undefined ? {} : { plan: plan === 'none' ? null : plan }),
     ...limitsOf(flags),
+    ...rightsOf(rights, context.now()),
   };
   if (Object.keys(change).length === 0)
     throw usageError('Nothing to change', [['For example', `fila keys set ${id} --plan gold`]]);

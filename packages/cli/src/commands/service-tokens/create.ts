@@ -7,7 +7,7 @@ import { printData } from '../../output/formats.ts';
 import { oneLine } from '../../output/plain-text.ts';
 import { relativeTime } from '../../output/units.ts';
 import { withProof } from '../me/prove.ts';
-import { expiry } from '../expiry.ts';
+import { momentToCome } from '../moment-to-come.ts';
 import { newSecretFile } from '../new-secret-file.ts';
 
 export interface CreateServiceTokenFlags {
@@ -23,7 +23,7 @@ export async function createServiceToken(
 ): Promise<void> {
   if (context.out.format === 'name' && flags.out === undefined)
     throw usageError('With -o name the token would be lost', [['Keep it', 'add --out FILE']]);
-  const expires_at = expiry(flags.expires, context.now());
+  const expires_at = momentToCome('--expires', flags.expires, context.now());
   const scopes = [...new Set(flags.scope.flatMap((scope) => scope.split(',')))].filter(Boolean);
   const fila = await context.sdk('admin');
   // Opened first: a token that cannot be kept must not be made.

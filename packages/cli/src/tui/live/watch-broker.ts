@@ -49,7 +49,7 @@ export function watchBroker(deps: WatchDeps): BrokerWatch {
 
   async function listen(): Promise<void> {
     const options = {
-      kinds: ['overview', 'request', 'upstream', 'limit', 'webhook', 'broker'] as const,
+      kinds: ['overview', 'request', 'upstream', 'limit', 'key', 'webhook', 'broker'] as const,
       ...{ overviewMs: everyMs, busiest: deps.busiest, mostPerSecond: EVENTS_PER_SECOND, signal },
     };
     for await (const event of fila.events({

@@ -1,0 +1,140 @@
+/** Which keys are good now: looked up by their secrets, and remembered for a second. */
+import { hash, type KeyObject } from 'node:crypto';
+import type { Clock } from '../../kernel/clock.ts';
+import { failpoint } from '../../kernel/failpoints.ts';
+import { limitsInForce, NO_LIMITS, type KeyLimits } from '../../kernel/key-limits.ts';
+import { rightsOf, type KeyRights } from '../../kernel/key-rights.ts';
+import { hashKeySecret, isKeySecret } from './key-secret.ts';
+import type { KeyStore, StoredKey } from './key-store.ts';
+
+/** A key with the limits that are in force. */
+export interface LimitedKey extends KeyLimits {
+  readonly id: string;
+  readonly name: string;
+  readonly expiresAt: number | null;
+  readonly plan: string | null;
+}
+
+/** A key that was accepted, as the rest of the broker knows it. */
+export interface AcceptedKey extends LimitedKey {
+  readonly rights: KeyRights;
+}
+
+interface AcceptedKeysDeps {
+  readonly store: KeyStore;
+  readonly pepper: KeyObject;
+  readonly planOf: (key: StoredKey) => Promise<KeyLimits | undefined>;
+  readonly clock: Clock;
+}
+
+/** How long another broker's change may go unseen. */
+export const REMEMBERED_MS = 1_000;
+export const REMEMBERED_KEYS = 10_000;
+/** Written with less precision than it is known, so that a busy key is one write a minute. */
+const USE_PRECISION_MS = 60_000;
+
+export function createAcceptedKeys({ store, pepper, planOf, clock }: AcceptedKeysDeps) {
+  /** By the name of a secret. */
+  const remembered = new Map<string, { key: StoredKey | null; until: number }>();
+  const lookups = new Map<string, Promise<StoredKey | null>>();
+  const rememberedIds = new Map<string, { key: StoredKey | null; until: number }>();
+  const accepted = new WeakMap<StoredKey, { plan: KeyLimits | undefined; key: AcceptedKey }>();
+  const good = new Set<string>();
+  const lastUsed = new Map<string, number>();
+
+  async function accept(secret: string): Promise<AcceptedKey | null> {
+    const name = nameOf(secret);
+    const now = clock.now();
+    const known = remembered.get(name);
+    const key = known && known.until > now ? known.key : await lookUp(name, secret);
+    if (!key || !isGood(key, now)) return null;
+    lastUsed.set(key.id, now - (now % USE_PRECISION_MS));
+    if (good.size >= REMEMBERED_KEYS) good.clear();
+    good.add(name);
+    return inForce(key, key.plan === null ? undefined : await planOf(key));
+  }
+
+  /** The same object as long as nothing about it changes. */
+  function inForce(key: StoredKey, plan: KeyLimits | undefined): AcceptedKey {
+    const known = accepted.get(key);
+    if (known?.plan === plan && known) return known.key;
+    const { id, name, expiresAt, plan: planName } = key;
+    const rights = known?.key.rights ?? rightsOf(key);
+    const made = { id, name, expiresAt, plan: planName, rights, ...limitsInForce(key, plan) };
+    accepted.set(key, { plan, key: made });
+    return made;
+  }
+
+  async function limitsOf(id: string): Promise<KeyLimits> {
+    let known = rememberedIds.get(id);
+    if (!known || known.until <= clock.now()) {
+      if (rememberedIds.size >= REMEMBERED_KEYS) rememberedIds.clear();
+      known = { key: await store.byId(id), until: clock.now() + REMEMBERED_MS };
+      rememberedIds.set(id, known);
+    }
+    return known.key ? inForce(known.key, await planOf(known.key)) : NO_LIMITS;
+  }
+
+  async function lookUp(name: string, secret: string): Promise<StoredKey | null> {
+    if (!isKeySecret(secret)) return null;
+    return lookups.get(name) ?? readKey(name, hashKeySecret(pepper, secret));
+  }
+
+  function readKey(name: string, secretHash: Buffer): Promise<StoredKey | null> {
+    const lookup = readHash(secretHash)
+      .then((key) => {
+        if (lookups.get(name) !== lookup) return key;
+        if (remembered.size >= REMEMBERED_KEYS) remembered.clear();
+        const until = clock.now() + REMEMBERED_MS;
+        const isPrevious = key !== null && !key.secretHash.equals(secretHash);
+        remembered.set(name, { key, until: isPrevious ? Math.min(until, key.previousUntil ?? 0) : until });
+        if (key && rememberedIds.size < REMEMBERED_KEYS) rememberedIds.set(key.id, { key, until });
+        return key;
+      })
+      .finally(() => {
+        if (lookups.get(name) === lookup) lookups.delete(name);
+      });
+    lookups.set(name, lookup);
+    return lookup;
+  }
+
+  async function readHash(secretHash: Buffer): Promise<StoredKey | null> {
+    await failpoint('authenticate.lookup');
+    return store.byHash(secretHash, clock.now());
+  }
+
+  return {
+    accept,
+    /** Whether it was accepted here before; it may be so no more. Looks nothing up. */
+    knows: (secret: string): boolean => good.has(nameOf(secret)),
+    limitsOf,
+    /** What is being read now may be older than a change: nobody who comes later may be given it. */
+    forget: (): void => {
+      remembered.clear();
+      rememberedIds.clear();
+      lookups.clear();
+    },
+    /** Writes which keys were used since. */
+    noteUse: async (): Promise<void> => {
+      if (lastUsed.size === 0) return;
+      const noted = new Map(lastUsed);
+      lastUsed.clear();
+      try {
+        await store.noteUse(noted);
+      } catch (error) {
+        for (const [id, at] of noted) if (!lastUsed.has(id)) lastUsed.set(id, at);
+        throw error;
+      }
+    },
+  };
+}
+
+function isGood({ status, notBefore, expiresAt }: StoredKey, now: number): boolean {
+  if (status !== 'active') return false;
+  return (notBefore === null || notBefore <= now) && (expiresAt === null || expiresAt > now);
+}
+
+/** In memory only, where it is compared many times a second; the database has the peppered one. */
+function nameOf(secret: string): string {
+  return hash('sha256', secret, 'base64');
+}

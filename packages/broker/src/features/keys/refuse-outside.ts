@@ -1,0 +1,23 @@
+/** The stage that refuses a request for a model or a queue that its key may not use. */
+import { fail } from '../../kernel/errors.ts';
+import { DEFAULT_QUEUE } from '../../kernel/lanes.ts';
+import type { Stage } from '../../kernel/stage.ts';
+import type { Accepted, Arrival } from '../requests/requests.ts';
+
+export function createRefuseOutside(defaultModel: string): Stage<Arrival, Accepted> {
+  return async (arrival, next) => {
+    const { rights } = arrival.key;
+    const { model = defaultModel, queue = DEFAULT_QUEUE } = arrival.input;
+    if (!rights.mayUseModel(model))
+      throw fail('model_not_allowed', {
+        detail: `This key may not use the model ${model}.`,
+        errors: [{ pointer: '/model', detail: 'must be a model that the key may use' }],
+      });
+    if (!rights.mayUseQueue(queue))
+      throw fail('queue_not_allowed', {
+        detail: `This key may not use the queue ${queue}.`,
+        errors: [{ pointer: '/queue', detail: 'must be a queue that the key may use' }],
+      });
+    return next(arrival);
+  };
+}
