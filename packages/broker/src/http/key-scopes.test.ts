@@ -32,6 +32,9 @@ const SCOPE_OF: Readonly<Record<string, Scope | null>> = {
   'POST /api/chat': 'requests:write',
   'POST /v1/chat/completions': 'requests:write',
   'POST /v1/completions': 'requests:write',
+  'POST /api/embed': 'requests:write',
+  'POST /api/embeddings': 'requests:write',
+  'POST /v1/embeddings': 'requests:write',
   'GET /api/tags': 'models:read',
   'GET /api/ps': 'models:read',
   'GET /api/version': 'models:read',
@@ -40,7 +43,8 @@ const SCOPE_OF: Readonly<Record<string, Scope | null>> = {
   'GET /v1/models/*': 'models:read',
 };
 /** Nothing is behind them, whoever asks. */
-const NOT_SERVED = /^(?:\w+ \/api\/(?:pull|push|create|copy|delete|blobs\/\*)|POST \S+\/embed(?:dings)?)$/;
+const NOT_SERVED =
+  /^(?:\w+ \/api\/(?:pull|push|create|copy|delete|blobs\/\*)|\w+ \/v1\/\*|DELETE \/v1\/models\/\*)$/;
 
 const routes = new Set<string>();
 let app: FastifyInstance;
