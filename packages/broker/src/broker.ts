@@ -6,6 +6,9 @@ import type { Engines } from './engines/engines.ts';
 import { createAudit } from './features/audit/audit.ts';
 import { auditRoutes } from './features/audit/audit-routes.ts';
 import { auditStore } from './features/audit/audit-store.ts';
+import { batchRoutes } from './features/batches/batch-routes.ts';
+import { batchStore } from './features/batches/batch-store.ts';
+import { createBatches } from './features/batches/batches.ts';
 import { createCleanUp } from './features/clean-up/clean-up.ts';
 import { deadLetterRoutes } from './features/dead-letters/dead-letter-routes.ts';
 import { createDeadLetters } from './features/dead-letters/dead-letters.ts';
@@ -76,7 +79,7 @@ import { systemClock } from './kernel/clock.ts';
 import type { Logger } from './kernel/logger.ts';
 import { services } from './kernel/service.ts';
 import { inOrder } from './kernel/stage.ts';
-import { arrival, execution } from './stages.ts';
+import { arrival, execution, lineArrival } from './stages.ts';
 
 export interface Parts {
   readonly settings: Settings;
@@ -160,6 +163,15 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     hasReceivers: (keyId) => webhooks.hasReceivers(keyId),
     problemOfCallback: (url) => webhooks.problemOfUrl(url),
   });
+  const batches = createBatches({
+    ...{ store: batchStore(ledger.sql), vault, requests, queues, limits, logger },
+    stage: {
+      parse: parseJsonBody,
+      check: createChecker('BatchLine'),
+      arrive: inOrder(lineArrival({ models, queues, requests })),
+      limits: { maxLineBytes: settings.maxBodyBytes, maxBytes: settings.maxBatchBytes },
+    },
+  });
   const deadLetters = createDeadLetters({ ledger, content: requestContent(vault), requests, logger });
   const operationRows = operationStore(database.sequelize);
   const operations = createOperations({
@@ -213,6 +225,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       { what: 'sessions and failed sign-ins', forget: () => people.forget() },
       { what: 'operations', forget: () => operationRows.forget(settings.operationLogDays * DAY_MS) },
       { what: 'log lines', forget: () => logs.forget() },
+      ...batches.leftovers,
       ...(settings.auditDays === 0
         ? []
         : [{ what: 'audit rows', forget: () => audit.forget(settings.auditDays * DAY_MS) }]),
@@ -257,6 +270,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
         keyOf,
         maxWaitSeconds: settings.maxWaitSeconds,
       }),
+      batchRoutes({ batches, keyOf, idempotencyKeyOf }),
       streamRoutes({ requests, streams, keyOf, logger }),
       doorRoutes({
         ...{ requests, streams, arrive, keyOf, idempotencyKeyOf, logger },
@@ -289,6 +303,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       streams,
       worker,
       operations,
+      batches,
       audit,
       cleanUp,
       overview,

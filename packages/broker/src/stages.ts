@@ -1,15 +1,16 @@
 /** What happens to a request, as two lists to read aloud: before it waits in line, and when a worker takes it. */
+import type { Models } from './features/models/models.ts';
 import type { Queues } from './features/queues/queues.ts';
-import type { Accepted, Arrival, Requests } from './features/requests/requests.ts';
+import type { Accepted, Arrival, Prepared, Requests } from './features/requests/requests.ts';
 import type { Streams } from './features/streams/streams.ts';
 import type { CallOutcome } from './features/upstreams/upstreams.ts';
 import type { Job } from './features/worker/worker.ts';
 import type { Stage } from './kernel/stage.ts';
 
 interface Rooms {
-  readonly models: { readonly refuseCloud: Stage<Arrival, Accepted> };
-  readonly queues: Pick<Queues, 'admit'>;
-  readonly requests: Pick<Requests, 'accept' | 'unseal'>;
+  readonly models: Pick<Models, 'refuseCloud'>;
+  readonly queues: Pick<Queues, 'admit' | 'check'>;
+  readonly requests: Pick<Requests, 'accept' | 'prepare' | 'unseal'>;
   readonly streams: Pick<Streams, 'follow'>;
   readonly worker: { readonly callModel: Stage<Job, CallOutcome> };
 }
@@ -23,6 +24,17 @@ export const arrival = ({
   models.refuseCloud,
   queues.admit,
   requests.accept,
+];
+
+/** The same for a line of a batch: places are taken, and rows stored, for all lines together. */
+export const lineArrival = ({
+  models,
+  queues,
+  requests,
+}: Pick<Rooms, 'models' | 'queues' | 'requests'>): Stage<Arrival, Prepared>[] => [
+  models.refuseCloud,
+  queues.check,
+  requests.prepare,
 ];
 
 /** A slot is held all the while; the last stage calls the model. */
