@@ -191,8 +191,8 @@ describe('fila dev', () => {
   });
 });
 
-describe('the example', () => {
-  it('first-request.ts prints an answer', async () => {
+describe('the examples', () => {
+  it('print answers', async () => {
     const ollama = await startSimulatedOllama();
     const daemon = await startDaemon({ FILA_OLLAMA_URLS: ollama.url });
     const { Fila } = await import('@fila/sdk');
@@ -200,15 +200,21 @@ describe('the example', () => {
       name: 'example',
     });
     const env = { ...process.env, FILA_URL: daemon.url, FILA_API_KEY: key };
-    const printed = await new Promise<string>((resolve, reject) => {
-      execFile(
-        process.execPath,
-        ['examples/first-request.ts', 'From the example'],
-        { env },
-        (error, stdout) => (error ? reject(error) : resolve(stdout)),
-      );
-    });
-    expect(printed).toBe(`${simulatedAnswer('llama3:8b', 'From the example')}\n`);
+    const printed = (...words: string[]) =>
+      new Promise<string>((resolve, reject) => {
+        execFile(process.execPath, words, { env }, (error, stdout) =>
+          error ? reject(error) : resolve(stdout),
+        );
+      });
+    const answerTo = (prompt: string): string => simulatedAnswer('llama3:8b', prompt);
+    expect(await printed('examples/first-request.ts', 'From the example')).toBe(
+      `${answerTo('From the example')}\n`,
+    );
+    expect(await printed('examples/batch.ts')).toBe(
+      ['red', 'green', 'blue']
+        .map((colour) => `${colour}: ${answerTo(`Name a fruit that is ${colour}.`)}\n`)
+        .join(''),
+    );
     await daemon.stop();
     await ollama.stop();
   });

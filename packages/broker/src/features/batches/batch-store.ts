@@ -1,4 +1,5 @@
 /** Keeps batches and their lines: on the ledger's own connections, because their rows become rows of requests. */
+import { setImmediate as othersTurn } from 'node:timers/promises';
 import {
   STATE,
   stateOf,
@@ -39,7 +40,7 @@ export interface EndedCounts {
 }
 
 export interface NewLine {
-  /** From 1 on, in the order of the upload. */
+  /** 1, 2, 3 and so on, in the order of the upload. */
   readonly line: number;
   readonly row: NewRow;
   /** The client's name for it, sealed. */
@@ -82,8 +83,8 @@ export interface BatchStore {
   byId(id: string): Promise<StoredBatch | null>;
   byDigest(keyId: string, digest: Buffer): Promise<StoredBatch | null>;
   list(keyId: string, limit: number, before?: string): Promise<StoredBatch[]>;
-  /** How many of its requests are in each state; a line without a row is in none. */
-  counts(id: string): Promise<StateCount[]>;
+  /** How many of its requests are in each state, in parts; a line without a row is in none. */
+  counts(id: string, total: number): Promise<StateCount[]>;
   /** The next lines whose requests are in these states, in the order of the upload. */
   linesIn(id: string, states: readonly State[], after: number, limit: number): Promise<LineOf[]>;
   cancel(id: string): Promise<void>;
@@ -114,6 +115,7 @@ const { pending, delayed } = STATE;
 const POUR_ROWS = 200;
 const POUR_BYTES = 1_048_576;
 const FORGET_LINES = 1_000;
+const COUNT_LINES = 1_000;
 
 export function batchStore(sql: SqlRunner): BatchStore {
   const isSqlite = sql.dialect === 'sqlite';
@@ -210,17 +212,20 @@ export function batchStore(sql: SqlRunner): BatchStore {
       );
       return rows.map(toBatch);
     },
-    counts: async (id) => {
-      const rows = await sql.all<Row>(
-        `SELECT r.state AS state, COUNT(*) AS n, MAX(r.completed_at) AS last_at
-         FROM batch_lines l JOIN requests r ON r.id = l.request_id WHERE l.batch_id = ? GROUP BY r.state`,
-        [id],
-      );
-      return rows.map((row) => ({
-        state: stateOf(Number(row['state'])),
-        count: Number(row['n']),
-        lastAt: numberOrNull(row['last_at']),
-      }));
+    counts: async (id, total) => {
+      const counts: StateCount[] = [];
+      for (let from = 0; from < total; from += COUNT_LINES) {
+        const rows = await sql.all<Row>(
+          `SELECT r.state AS state, COUNT(*) AS n, MAX(r.completed_at) AS last_at
+           FROM batch_lines l JOIN requests r ON r.id = l.request_id
+           WHERE l.batch_id = ? AND l.line > ? AND l.line <= ? GROUP BY r.state`,
+          [id, from, from + COUNT_LINES],
+        );
+        counts.push(...rows.map(toCount));
+        // SQLite does not give way to others by itself.
+        await othersTurn();
+      }
+      return counts;
     },
     linesIn: async (id, states, after, limit) => {
       const rows = await sql.all<Row>(
@@ -299,6 +304,14 @@ function few(rows: readonly Row[]): readonly Row[] {
   let room = POUR_BYTES;
   const end = rows.findIndex((row, index) => (room -= Number(row['bytes'])) < 0 && index > 0);
   return end < 0 ? rows : rows.slice(0, end);
+}
+
+function toCount(row: Row): StateCount {
+  return {
+    state: stateOf(Number(row['state'])),
+    count: Number(row['n']),
+    lastAt: numberOrNull(row['last_at']),
+  };
 }
 
 /** MySQL's driver may hand BIGINT over as text. */

@@ -11,7 +11,8 @@ export interface Standing {
 
 /** Lines that have no row yet are pending. */
 export function standingOf({ total }: StoredBatch, rows: readonly StateCount[]): Standing {
-  const inState = (state: StateCount['state']): number => rows.find((row) => row.state === state)?.count ?? 0;
+  const inState = (state: StateCount['state']): number =>
+    rows.reduce((sum, row) => (row.state === state ? sum + row.count : sum), 0);
   const ended: EndedCounts = {
     ...{ completed: inState('completed'), failed: inState('failed') },
     ...{ cancelled: inState('cancelled'), expired: inState('expired') },

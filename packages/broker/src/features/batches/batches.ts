@@ -167,7 +167,7 @@ export function createBatches(deps: BatchesDeps): Batches {
   async function standing(batch: StoredBatch): Promise<Standing> {
     const { id, state, completedAt, counts } = batch;
     if (state === 'ended') return { counts: { pending: 0, processing: 0, ...counts }, completedAt };
-    const now = standingOf(batch, await store.counts(id));
+    const now = standingOf(batch, await store.counts(id, batch.total));
     if (now.completedAt !== null) await store.ended(id, now.counts, now.completedAt);
     return now;
   }

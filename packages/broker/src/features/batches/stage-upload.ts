@@ -75,7 +75,7 @@ function newUpload(deps: StageDeps, key: AcceptedKey, put: (lines: readonly NewL
       .arrive({ key, input: request, idempotencyKey: null })
       .catch((error: unknown) => Promise.reject(inRequest(error)));
     queues.set(lane.queue, (queues.get(lane.queue) ?? 0) + 1);
-    group.push({ line, row, customId: deps.sealCustomId(row.id, customId) });
+    group.push({ line: total, row, customId: deps.sealCustomId(row.id, customId) });
     groupBytes += row.body.length + (row.metadata?.length ?? 0);
     if (group.length >= GROUP_LINES || groupBytes >= GROUP_BYTES) await writeGroup();
   }
