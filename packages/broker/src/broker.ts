@@ -209,7 +209,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   });
   const verify = createVerify({
     ...{ ledger, activeLanes, logger },
-    checks: [ledger.checks, requests.checks, webhooks.checks],
+    checks: [ledger.checks, requests.checks, webhooks.checks, batches.checks],
   });
   const cleanUp = createCleanUp({
     logger,

@@ -19,6 +19,11 @@ const ID = {
   required: ['id'],
   properties: { id: { type: 'string', description: 'Id of the batch.' } },
 };
+/** What each of the lines is, once it is read as JSON. */
+const linesOf = ($ref: string) => ({
+  ...{ type: 'string', contentMediaType: 'application/x-ndjson', contentSchema: { $ref } },
+  description: 'Lines of JSON, each of this form.',
+});
 const WRITE_AHEAD_BYTES = 64 * 1024;
 
 const UPLOAD = `One JSON object a line, each with a \`custom_id\` of its own and a \`request\`, which is the body of
@@ -49,8 +54,8 @@ export function batchRoutes({ batches, keyOf, idempotencyKeyOf }: BatchRouteDeps
         },
         body: {
           content: {
-            [JSON_LINES]: { schema: { type: 'string', description: 'Lines, each of them a BatchLine.' } },
-            'application/jsonl': { schema: { type: 'string', description: 'The same.' } },
+            [JSON_LINES]: { schema: linesOf('BatchLine#') },
+            'application/jsonl': { schema: linesOf('BatchLine#') },
           },
         },
         response: { 202: { description: 'Accepted, and kept whatever happens.', $ref: 'Batch#' } },
@@ -120,7 +125,7 @@ export function batchRoutes({ batches, keyOf, idempotencyKeyOf }: BatchRouteDeps
           response: {
             200: {
               description: 'Lines, each of them a BatchResult.',
-              content: { [JSON_LINES]: { schema: { type: 'string' } } },
+              content: { [JSON_LINES]: { schema: linesOf('BatchResult#') } },
             },
           },
         },

@@ -92,6 +92,8 @@ export interface BatchStore {
 
   /** Batches with something left to do that nobody has touched for so long. */
   unfinished(idleMs: number): Promise<StoredBatch[]>;
+  /** Lines of whole batches whose requests do not exist: how many, and the ids of the first. */
+  lostLines(): Promise<{ count: number; sample: string[] }>;
   /** Deletes an upload that was begun longer ago and came to nothing; how many. */
   forgetAbandoned(olderThanMs: number): Promise<number>;
   /** Forgets a part of the idempotency keys older than this; how many. */
@@ -116,6 +118,7 @@ const POUR_ROWS = 200;
 const POUR_BYTES = 1_048_576;
 const FORGET_LINES = 1_000;
 const COUNT_LINES = 1_000;
+const SAMPLE = 10;
 
 export function batchStore(sql: SqlRunner): BatchStore {
   const isSqlite = sql.dialect === 'sqlite';
@@ -258,6 +261,13 @@ export function batchStore(sql: SqlRunner): BatchStore {
         `${select} state = 'accepted' AND ${isIdle} UNION ALL ${select} state = 'stored' AND cancelled_at IS NOT NULL AND ${isIdle}`,
       );
       return rows.map(toBatch);
+    },
+    lostLines: async () => {
+      const lost = `FROM batch_lines l JOIN batches b ON b.id = l.batch_id LEFT JOIN requests r ON r.id = l.request_id
+        WHERE b.state IN ('stored', 'ended') AND r.id IS NULL`;
+      const [row] = await sql.all<{ n: number }>(`SELECT COUNT(*) AS n ${lost}`);
+      const sample = await sql.all<{ id: string }>(`SELECT l.request_id AS id ${lost} LIMIT ${SAMPLE}`);
+      return { count: Number(row!.n), sample: sample.map(({ id }) => id) };
     },
     forgetAbandoned: async (olderThanMs) => {
       const isOld = `changed_at < ${sql.nowMs} - ${Math.trunc(olderThanMs)}`;

@@ -15,8 +15,7 @@ import { lineArrival } from '../../stages.ts';
 import { DATABASES, type Engines } from '../../testing/databases.ts';
 import type { AcceptedKey } from '../keys/keys.ts';
 import { createModels } from '../models/models.ts';
-import { queueStore } from '../queues/queue-store.ts';
-import { createQueues, type Queues } from '../queues/queues.ts';
+import { createQueues, NO_POLICY, type Queues } from '../queues/queues.ts';
 import { createRequests } from '../requests/requests.ts';
 import { batchStore, type BatchStore } from './batch-store.ts';
 import { createBatches, type Outcome } from './batches.ts';
@@ -25,6 +24,11 @@ const OWNER = newId('run');
 const newKey = (): AcceptedKey => ({
   ...{ id: newId('key'), name: 'shop', plan: null, expiresAt: null, ...NO_LIMITS },
 });
+
+const QUEUES = [
+  { ...NO_POLICY, name: 'default', state: 'active', createdAt: 0 },
+  { ...NO_POLICY, name: 'small', state: 'active', createdAt: 0, maxQueued: 3 },
+];
 
 type Lines = readonly (object | string)[];
 
@@ -56,11 +60,11 @@ describe.each(DATABASES)('batches on $name', ({ isAvailable, open }) => {
     beforeAll(async () => {
       engines = await open();
       queues = createQueues({
-        ...{ store: queueStore(engines.database.sequelize), clock: systemClock, logger: silentLogger },
+        ...{ clock: systemClock, logger: silentLogger },
+        store: { all: async () => QUEUES } as never,
         workOf: (queue, most) => engines.ledger.sweeps.workOf(queue, most),
       });
       await queues.start();
-      await queues.create({ name: 'small', max_queued: 3 });
       return () => queues.stop();
     });
 
@@ -288,6 +292,16 @@ describe.each(DATABASES)('batches on $name', ({ isAvailable, open }) => {
       expect(await batches.cancel(key.id, batch.id)).toEqual(cancelled);
       expect(await read(key, batch.id, 'errors')).toHaveLength(250);
       expect((await batches.get(key.id, done.id)).status).toBe('completed');
+    });
+
+    it('with a request that is gone are found broken', async () => {
+      const [{ batches, upload, rows }, key] = [room(), newKey()];
+      await upload(key, numbered(3));
+      expect(await batches.checks.find()).toEqual([]);
+      const [, { id }] = (await rows(key)) as [object, { id: string }];
+      await engines.ledger.sql.run('DELETE FROM requests WHERE id = ?', [id]);
+      expect(await batches.checks.find()).toMatchObject([{ rule: 'batch-is-whole', count: 1, sample: [id] }]);
+      await engines.ledger.sql.run('DELETE FROM batch_lines WHERE request_id = ?', [id]);
     });
 
     it('of another key do not exist; own ones are listed newest first, page by page', async () => {

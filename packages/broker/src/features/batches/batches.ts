@@ -11,6 +11,7 @@ import type { AcceptedKey } from '../keys/keys.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { Queues } from '../queues/queues.ts';
 import type { Requests } from '../requests/requests.ts';
+import type { Checks } from '../verify/verify.ts';
 import type { BatchStore, Idempotency, StoredBatch } from './batch-store.ts';
 import { batchOnWire, resultOnWire, standingOf, type Standing } from './batch-view.ts';
 import { stageUpload, type StageDeps, type Staged } from './stage-upload.ts';
@@ -37,6 +38,7 @@ export interface Batches extends Service {
   cancel(keyId: string, id: string): Promise<Batch>;
   /** In the order of the upload; a few are held at a time. */
   lines(keyId: string, id: string, outcome: Outcome): Promise<AsyncGenerator<BatchResult, void>>;
+  readonly checks: Checks;
   /** What came to nothing, and keys that have served their time. */
   readonly leftovers: readonly { readonly what: string; forget(): Promise<number> }[];
 }
@@ -246,6 +248,14 @@ export function createBatches(deps: BatchesDeps): Batches {
     lines: async (keyId, id, outcome) => {
       await rowOf(keyId, id);
       return linesOf(keyId, id, outcome);
+    },
+    checks: {
+      find: async () => {
+        const { count, sample } = await store.lostLines();
+        const about = 'requests of a batch that do not exist';
+        return count === 0 ? [] : [{ rule: 'batch-is-whole', about, count, sample, remedy: null }];
+      },
+      mend: async () => 0,
     },
     leftovers: [
       { what: 'uploads that came to nothing', forget: () => store.forgetAbandoned(timings.abandonedMs) },
