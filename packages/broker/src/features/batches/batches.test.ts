@@ -360,6 +360,14 @@ describe.each(DATABASES)('batches on $name', ({ isAvailable, open }) => {
         expect((await batches.list(key.id, {})).items).toHaveLength(1);
       });
 
+      it('after it is accepted: the same upload again waits for no clean-up, and finds it whole', async () => {
+        const [key, pour] = [newKey(), died];
+        await expect(room({ store: { pour } }).upload(key, numbered(300), 'now')).rejects.toThrow('killed');
+        const { upload, store } = room();
+        const { batch } = await upload(key, numbered(300), 'now');
+        expect(await store.linesIn(batch.id, ['pending'], 0, 1_000)).toHaveLength(300);
+      });
+
       it('while it is cancelled: another cancels the rest', async () => {
         const [{ upload, store, batches }, key] = [room(), newKey()];
         const { batch } = await upload(key, numbered(30));
