@@ -208,13 +208,19 @@ export function createBatches(deps: BatchesDeps): Batches {
     });
   }
 
+  async function finishWhole(batch: StoredBatch): Promise<void> {
+    await finish(batch);
+    const row = await store.byId(batch.id);
+    if (row) await standing(row);
+    logger.info({ batch: batch.id }, 'a batch that was left half done is finished');
+  }
+
+  /** One that fails keeps no other from its turn. */
   async function finishIdle(): Promise<void> {
-    for (const batch of await store.unfinished(timings.idleMs)) {
-      await finish(batch);
-      const row = await store.byId(batch.id);
-      if (row) await standing(row);
-      logger.info({ batch: batch.id }, 'a batch that was left half done is finished');
-    }
+    const errors: unknown[] = [];
+    for (const batch of await store.unfinished(timings.idleMs))
+      await finishWhole(batch).catch((error: unknown) => errors.push(error));
+    if (errors.length > 0) throw errors[0];
   }
 
   async function* linesOf(keyId: string, id: string, outcome: Outcome): AsyncGenerator<BatchResult, void> {
