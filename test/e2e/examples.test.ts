@@ -59,6 +59,12 @@ const BY_ITSELF: readonly Example[] = [
       'revoked: unauthorized',
     ],
   },
+  {
+    file: 'batch.ts',
+    prints: ['red', 'green', 'blue'].map(
+      (colour) => `${colour}: ${answer(`Name a fruit that is ${colour}.`)}`,
+    ),
+  },
   { file: 'ollama-client.ts', prints: [reply('Why is the sky blue?'), VECTOR] },
   { file: 'openai-client.ts', prints: [reply('Why is the sky blue?'), VECTOR] },
   { file: 'curl.sh', prints: [/^\{"id":"req_/m, answer('Why is the sky blue?'), 'event: done'] },

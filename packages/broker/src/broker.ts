@@ -6,6 +6,9 @@ import type { Engines } from './engines/engines.ts';
 import { createAudit } from './features/audit/audit.ts';
 import { auditRoutes } from './features/audit/audit-routes.ts';
 import { auditStore } from './features/audit/audit-store.ts';
+import { batchRoutes } from './features/batches/batch-routes.ts';
+import { batchStore } from './features/batches/batch-store.ts';
+import { createBatches } from './features/batches/batches.ts';
 import { createCleanUp } from './features/clean-up/clean-up.ts';
 import { deadLetterRoutes } from './features/dead-letters/dead-letter-routes.ts';
 import { createDeadLetters } from './features/dead-letters/dead-letters.ts';
@@ -16,8 +19,7 @@ import { healthRoutes } from './features/health/health-routes.ts';
 import { keyRoutes } from './features/keys/key-routes.ts';
 import { createExpiryNotices } from './features/keys/expiry-notices.ts';
 import { keyStore } from './features/keys/key-store.ts';
-import { createKeys, type Keys } from './features/keys/keys.ts';
-import { createRefuseOutside } from './features/keys/refuse-outside.ts';
+import { createKeys, createRefuseOutside, type Keys } from './features/keys/keys.ts';
 import { limitRoutes } from './features/limits/limit-routes.ts';
 import { createLimits } from './features/limits/limits.ts';
 import { planRoutes } from './features/limits/plan-routes.ts';
@@ -78,7 +80,7 @@ import { systemClock } from './kernel/clock.ts';
 import type { Logger } from './kernel/logger.ts';
 import { services } from './kernel/service.ts';
 import { inOrder } from './kernel/stage.ts';
-import { arrival, execution } from './stages.ts';
+import { arrival, execution, lineArrival } from './stages.ts';
 
 export interface Parts {
   readonly settings: Settings;
@@ -167,6 +169,19 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     hasReceivers: (keyId) => webhooks.hasReceivers(keyId),
     problemOfCallback: (url) => webhooks.problemOfUrl(url),
   });
+  const stages = {
+    keys: { refuseOutside: createRefuseOutside(settings.defaultModel) },
+    ...{ models, queues, requests },
+  };
+  const batches = createBatches({
+    ...{ store: batchStore(ledger.sql), vault, requests, queues, limits, logger },
+    stage: {
+      parse: parseJsonBody,
+      check: createChecker('BatchLine'),
+      arrive: inOrder(lineArrival(stages)),
+      limits: { maxLineBytes: settings.maxBodyBytes, maxBytes: settings.maxBatchBytes },
+    },
+  });
   const deadLetters = createDeadLetters({ ledger, content: requestContent(vault), requests, logger });
   const operationRows = operationStore(database.sequelize);
   const operations = createOperations({
@@ -204,7 +219,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   });
   const verify = createVerify({
     ...{ ledger, activeLanes, logger },
-    checks: [ledger.checks, requests.checks, webhooks.checks],
+    checks: [ledger.checks, requests.checks, webhooks.checks, batches.checks],
   });
   const cleanUp = createCleanUp({
     logger,
@@ -220,17 +235,13 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       { what: 'sessions and failed sign-ins', forget: () => people.forget() },
       { what: 'operations', forget: () => operationRows.forget(settings.operationLogDays * DAY_MS) },
       { what: 'log lines', forget: () => logs.forget() },
+      ...batches.leftovers,
       ...(settings.auditDays === 0
         ? []
         : [{ what: 'audit rows', forget: () => audit.forget(settings.auditDays * DAY_MS) }]),
     ],
   });
-  const arrive = inOrder(
-    arrival({
-      keys: { refuseOutside: createRefuseOutside(settings.defaultModel) },
-      ...{ models, queues, requests },
-    }),
-  );
+  const arrive = inOrder(arrival(stages));
   const health = createHealth(() => [...checksOf(engines, upstreams), ...estimateChecks(worker)]);
   const server = createServer({
     ...{ host: settings.host, port: settings.port, maxBodyBytes: settings.maxBodyBytes, adminToken, logger },
@@ -270,6 +281,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
         keyOf,
         maxWaitSeconds: settings.maxWaitSeconds,
       }),
+      batchRoutes({ batches, keyOf, idempotencyKeyOf }),
       streamRoutes({ requests, streams, keyOf, logger }),
       doorRoutes({
         ...{ requests, streams, arrive, keyOf, idempotencyKeyOf, logger },
@@ -303,6 +315,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       streams,
       worker,
       operations,
+      batches,
       audit,
       cleanUp,
       overview,

@@ -1,16 +1,18 @@
 /** What happens to a request, as two lists to read aloud: before it waits in line, and when a worker takes it. */
+import type { RefuseOutside } from './features/keys/keys.ts';
+import type { Models } from './features/models/models.ts';
 import type { Queues } from './features/queues/queues.ts';
-import type { Accepted, Arrival, Requests } from './features/requests/requests.ts';
+import type { Accepted, Arrival, Prepared, Requests } from './features/requests/requests.ts';
 import type { Streams } from './features/streams/streams.ts';
 import type { CallOutcome } from './features/upstreams/upstreams.ts';
 import type { Job } from './features/worker/worker.ts';
 import type { Stage } from './kernel/stage.ts';
 
 interface Rooms {
-  readonly keys: { readonly refuseOutside: Stage<Arrival, Accepted> };
-  readonly models: { readonly refuseCloud: Stage<Arrival, Accepted> };
-  readonly queues: Pick<Queues, 'admit'>;
-  readonly requests: Pick<Requests, 'accept' | 'unseal'>;
+  readonly keys: { readonly refuseOutside: RefuseOutside };
+  readonly models: Pick<Models, 'refuseCloud'>;
+  readonly queues: Pick<Queues, 'admit' | 'check'>;
+  readonly requests: Pick<Requests, 'accept' | 'prepare' | 'unseal'>;
   readonly streams: Pick<Streams, 'follow'>;
   readonly worker: { readonly callModel: Stage<Job, CallOutcome> };
 }
@@ -26,6 +28,19 @@ export const arrival = ({
   models.refuseCloud,
   queues.admit,
   requests.accept,
+];
+
+/** The same for a line of a batch: places are taken, and rows stored, for all lines together. */
+export const lineArrival = ({
+  keys,
+  models,
+  queues,
+  requests,
+}: Pick<Rooms, 'keys' | 'models' | 'queues' | 'requests'>): Stage<Arrival, Prepared>[] => [
+  keys.refuseOutside,
+  models.refuseCloud,
+  queues.check,
+  requests.prepare,
 ];
 
 /** A slot is held all the while; the last stage calls the model. */

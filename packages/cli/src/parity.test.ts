@@ -56,6 +56,18 @@ const COMMANDS: Readonly<Record<string, string | Scene>> = {
       },
     },
   },
+  'POST /api/v1/batches': { line: 'batches create -', stdin: '{}' },
+  'GET /api/v1/batches': 'batches list',
+  'GET /api/v1/batches/{id}': 'batches show a1',
+  'POST /api/v1/batches/{id}/cancel': 'batches cancel a1',
+  'GET /api/v1/batches/{id}/results': {
+    line: 'batches results a1',
+    answers: { 'GET /api/v1/batches/a1/results': { body: null, lines: [] } },
+  },
+  'GET /api/v1/batches/{id}/errors': {
+    line: 'batches errors a1',
+    answers: { 'GET /api/v1/batches/a1/errors': { body: null, lines: [] } },
+  },
   'GET /api/v1/admin/requests': 'requests list --all-keys',
   'POST /api/v1/admin/requests/{id}/cancel': 'requests cancel a1 --all-keys',
   'GET /api/v1/admin/requests/{id}/explain': 'requests explain a1',

@@ -4,6 +4,7 @@ import manifest from '../package.json' with { type: 'json' };
 import type { CliContext, GlobalOptions, Host } from './cli-context.ts';
 import { addMe } from './commands/me/me.ts';
 import { addAudit } from './commands/audit/audit.ts';
+import { addBatches } from './commands/batches/batches.ts';
 import { addCompletion } from './commands/completion/completion.ts';
 import { addConfig } from './commands/config/config.ts';
 import { addContext } from './commands/context/context.ts';
@@ -70,6 +71,7 @@ export function buildProgram(
   addDaemon(program, run);
   program.commandsGroup('Use:');
   addRequests(program, run);
+  addBatches(program, run);
   addWebhooks(program, run);
   addKeys(program, run);
   addPlans(program, run);

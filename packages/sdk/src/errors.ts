@@ -1,6 +1,6 @@
 /** The errors a caller can meet: one base with the facts, and the few kinds that people catch by name. */
 import type { HttpErrorCode } from './error-codes.generated.ts';
-import type { Request } from './types.generated.ts';
+import type { Problem, Request } from './types.generated.ts';
 
 /** Shared by all copies of this package that a program has loaded. */
 const BRAND = Symbol.for('fila.error');
@@ -25,7 +25,7 @@ export interface ErrorFacts {
   /** The broker's log has the call under this id. */
   requestId?: string;
   /** Places in the body or query that are wrong. */
-  errors?: readonly { pointer: string; detail: string }[];
+  errors?: NonNullable<Problem['errors']>;
   /** How long the broker asked to stay away. */
   retryAfterMs?: number;
   cause?: unknown;

@@ -11,6 +11,7 @@ import {
   type Send,
 } from './http.ts';
 import { createMe, type Me } from './resources/me.ts';
+import { createBatches, type Batches } from './resources/batches.ts';
 import { createAudit, type Audit } from './resources/audit.ts';
 import { createDeadLetters, type DeadLetters } from './resources/dead-letters.ts';
 import { createEvents, type EventsOptions } from './resources/events.ts';
@@ -80,6 +81,7 @@ export interface InternalOptions extends FilaOptions {
  */
 export class Fila {
   readonly requests: Requests;
+  readonly batches: Batches;
   readonly keys: Keys;
   readonly plans: Plans;
   readonly queues: Queues;
@@ -125,6 +127,7 @@ export class Fila {
       ...streaming,
       reconnects: options.maxRetries ?? DEFAULT_RECONNECTS,
     });
+    this.batches = createBatches(this.#send, streaming);
     this.keys = createKeys(this.#send);
     this.plans = createPlans(this.#send);
     this.queues = createQueues(this.#send);

@@ -58,6 +58,8 @@ export interface Call {
   /** `true` stands for a name without a value; undefined is left out. */
   query?: object;
   body?: unknown;
+  /** Instead of a body: lines of JSON. */
+  lines?: string;
   /** The same in all attempts, so that the broker does the work once. */
   idempotencyKey?: string;
   /** How long the broker may hold the call back to answer with a final request. */
@@ -163,7 +165,10 @@ export function createOpen(settings: HttpSettings): Open {
       const response = await settings.fetch(url, { ...init, signal: controller.signal });
       status = response.status;
       const { headers } = response;
-      if (!/^text\/event-stream\b/.test(headers.get('content-type') ?? '') || !response.body)
+      if (
+        !/^(text\/event-stream|application\/x-ndjson)\b/.test(headers.get('content-type') ?? '') ||
+        !response.body
+      )
         throw notAStream(readAnswer({ status, headers, text: await response.text() }, redact));
       const reader = response.body.getReader();
       for (let part = await reader.read(); !part.done; part = await reader.read()) {
@@ -188,7 +193,7 @@ export function createOpen(settings: HttpSettings): Open {
 function notAStream(answer: FilaResponse<unknown> | FilaError): FilaError {
   if (answer instanceof FilaError) return answer;
   const { status, requestId } = answer;
-  const detail = `The answer (${status}) is no stream of events: is this address a Fila broker?`;
+  const detail = `The answer (${status}) is no stream: is this address a Fila broker?`;
   return new FilaError({ code: 'invalid_answer', detail, retryable: false, status, requestId });
 }
 
@@ -214,7 +219,7 @@ function prepare(settings: HttpSettings, call: Call, options: CallOptions): Prep
   const secrets = [headers.get('authorization')?.replace(/^\S+ /, ''), headers.get('x-api-key')];
   let body: string | undefined;
   try {
-    body = call.body === undefined ? undefined : JSON.stringify(call.body);
+    body = call.body === undefined ? call.lines : JSON.stringify(call.body);
   } catch {
     throw invalidArgument('The body cannot be written as JSON.');
   }
@@ -239,6 +244,7 @@ function headersOf(settings: HttpSettings, call: Call, options: CallOptions): He
     'user-agent': `fila-sdk/${SDK_VERSION}${settings.userAgent ? ` ${settings.userAgent}` : ''}`,
   });
   if (call.body !== undefined) headers.set('content-type', 'application/json');
+  if (call.lines !== undefined) headers.set('content-type', 'application/x-ndjson');
   if (call.waitSeconds) headers.set('prefer', `wait=${Math.ceil(call.waitSeconds)}`);
   const secret = { client: settings.apiKey, admin: settings.adminToken, anyone: undefined }[call.as];
   if (secret) headers.set('authorization', `Bearer ${secret}`);

@@ -21,6 +21,7 @@ export type { Attempt, CallOptions, FetchLike } from './http.ts';
 export type { Listing } from './listing.ts';
 export type { Me } from './resources/me.ts';
 export type { Audit } from './resources/audit.ts';
+export type { Batches, CreateBatchOptions, WaitForBatchOptions } from './resources/batches.ts';
 export type { DeadLetters } from './resources/dead-letters.ts';
 export type { EventConnection, EventKind, EventsOptions } from './resources/events.ts';
 export type { Health, ReadyOptions } from './resources/health.ts';
@@ -63,6 +64,10 @@ export type {
   AuditRow,
   AuditVerification,
   Authentication,
+  Batch,
+  BatchLine,
+  BatchList,
+  BatchResult,
   CallTimer,
   CreateApiKey,
   CreatedApiKey,
@@ -86,6 +91,7 @@ export type {
   ListApiKeysQuery,
   ListAuditCheckpointsQuery,
   ListAuditQuery,
+  ListBatchesQuery,
   ListDeadLettersQuery,
   ListLogsQuery,
   ListOperationsQuery,

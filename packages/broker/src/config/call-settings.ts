@@ -10,6 +10,13 @@ export const CALL_SETTINGS = {
     kind: bytes(1024, 64 * 1_048_576),
     about: 'Largest body a client may send.',
   }),
+  maxBatchBytes: row({
+    env: 'FILA_MAX_BATCH_BYTES',
+    fallback: 64 * 1_048_576,
+    unit: 'bytes',
+    kind: bytes(1024, 1024 * 1_048_576),
+    about: 'Largest upload of a batch. Each line of it may be as large as a body.',
+  }),
   maxAnswerBytes: row({
     env: 'FILA_MAX_ANSWER_BYTES',
     fallback: 8_388_608,

@@ -72,6 +72,8 @@ describe('acts of routes', () => {
     expect(silent.sort()).toEqual([
       'POST /api/v1/admin/audit/checkpoints',
       'POST /api/v1/authenticate',
+      'POST /api/v1/batches',
+      'POST /api/v1/batches/:id/cancel',
       'POST /api/v1/requests',
       'POST /api/v1/requests/:id/cancel',
       'POST /api/v1/webhooks/:id/redeliver',

@@ -119,11 +119,17 @@ import preloadModel from '@fila/php-bridge-spec/schemas/requests/preload-model.j
 import installedModel from '@fila/php-bridge-spec/schemas/responses/installed-model.json' with { type: 'json' };
 import installedModelList from '@fila/php-bridge-spec/schemas/responses/installed-model-list.json' with { type: 'json' };
 import modelPreload from '@fila/php-bridge-spec/schemas/responses/model-preload.json' with { type: 'json' };
+import batchLine from '@fila/php-bridge-spec/schemas/requests/batch-line.json' with { type: 'json' };
+import listBatchesQuery from '@fila/php-bridge-spec/schemas/requests/list-batches-query.json' with { type: 'json' };
+import batch from '@fila/php-bridge-spec/schemas/responses/batch.json' with { type: 'json' };
+import batchList from '@fila/php-bridge-spec/schemas/responses/batch-list.json' with { type: 'json' };
+import batchResult from '@fila/php-bridge-spec/schemas/responses/batch-result.json' with { type: 'json' };
 import { fail, type FilaError } from '../kernel/errors.ts';
 
 /** In the order in which they may refer to each other. */
 export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
   ...[toolCall, createRequest, requestStatus, request, requestList, listRequestsQuery],
+  ...[batchLine, batch, batchList, batchResult, listBatchesQuery],
   ...[requestEntry, requestEntryList, listAllRequestsQuery, usageHour, usage, usageQuery],
   ...[rotatedApiKey, rotateApiKeyQuery],
   ...[requestExplanation, attemptExplanation, callTimer, timerTerm],
@@ -264,7 +270,7 @@ function sentenceOf({ keyword, params, message, instancePath }: ErrorObject): st
   if (keyword === 'required') return 'is missing';
   if (keyword === 'enum')
     return `must be one of ${(params as { allowedValues: unknown[] }).allowedValues.join(', ')}`;
-  if (keyword === 'oneOf' && instancePath === '')
+  if (keyword === 'oneOf' && (instancePath === '' || instancePath === '/request'))
     return 'must have one of prompt, messages and input, and nothing that belongs to another of them';
   if (keyword === 'anyOf' || keyword === 'oneOf') return 'is not of any allowed form';
   if (keyword === 'type')

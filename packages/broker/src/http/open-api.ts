@@ -3,6 +3,7 @@ import swagger from '@fastify/swagger';
 import errors from '@fila/php-bridge-spec/errors.json' with { type: 'json' };
 import type { FastifyInstance } from 'fastify';
 import { auditRoutes } from '../features/audit/audit-routes.ts';
+import { batchRoutes } from '../features/batches/batch-routes.ts';
 import { deadLetterRoutes } from '../features/dead-letters/dead-letter-routes.ts';
 import { healthRoutes } from '../features/health/health-routes.ts';
 import { keyRoutes } from '../features/keys/key-routes.ts';
@@ -18,7 +19,7 @@ import { queueRoutes } from '../features/queues/queue-routes.ts';
 import { entryRoutes } from '../features/requests/entry-routes.ts';
 import { usageRoutes } from '../features/usage/usage-routes.ts';
 import { explainRoutes } from '../features/requests/explain-routes.ts';
-import { requestRoutes } from '../features/requests/request-routes.ts';
+import { idempotencyKeyOf, requestRoutes } from '../features/requests/request-routes.ts';
 import { streamRoutes } from '../features/streams/stream-routes.ts';
 import { modelRoutes } from '../features/upstreams/model-routes.ts';
 import { upstreamRoutes } from '../features/upstreams/upstream-routes.ts';
@@ -47,6 +48,7 @@ const INFO = {
 
 const TAGS = [
   { name: 'requests', description: 'Prompts and their answers; with an API key.' },
+  { name: 'batches', description: 'Requests that are uploaded together; with an API key.' },
   { name: 'keys', description: 'About the own API key.' },
   { name: 'webhooks', description: 'Who is told when requests of the key end; with an API key.' },
   { name: 'admin', description: 'For operators; with the admin token, a session or a service token.' },
@@ -78,6 +80,7 @@ export function allRoutes(): readonly Routes[] {
     overviewRoutes({ overview: NO_ROOM, stopping: NO_ROOM }),
     queueRoutes(NO_ROOM),
     requestRoutes({ requests: NO_ROOM, arrive: NO_ROOM, keyOf, maxWaitSeconds: 0 }),
+    batchRoutes({ batches: NO_ROOM, keyOf, idempotencyKeyOf }),
     streamRoutes({ requests: NO_ROOM, streams: NO_ROOM, keyOf, logger: silentLogger }),
   ];
 }

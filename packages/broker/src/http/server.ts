@@ -1,7 +1,7 @@
 /** The HTTP server: limits, ids, headers and errors for all routes; the rooms bring the routes themselves. */
 import type { AddressInfo, Socket } from 'node:net';
 import type {} from '@fastify/swagger';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { failpoint } from '../kernel/failpoints.ts';
 import { newId } from '../kernel/ids.ts';
 import { fail } from '../kernel/errors.ts';
@@ -18,6 +18,13 @@ import type { AcceptedKey } from '../features/keys/keys.ts';
 import type { Limits } from '../features/limits/limits.ts';
 import type { People } from '../features/people/people.ts';
 import type { Told } from '../features/overview/overview.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The body is lines of JSON, and the handler reads it as it comes; no other body is taken. */
+    takesLines?: boolean;
+  }
+}
 
 /** What a room adds: its routes. */
 export type Routes = (app: FastifyInstance) => void;
@@ -56,6 +63,7 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 30_000;
 const MAX_HEADER_BYTES = 16 * 1024;
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+const JSON_LINES = /^application\/(x-ndjson|jsonl)(;|$)/i;
 const SAFE_HEADERS = {
   'x-content-type-options': 'nosniff',
   'cache-control': 'no-store',
@@ -158,7 +166,13 @@ export function buildApp(deps: ServerDeps, prepare?: (app: FastifyInstance) => v
   app.addContentTypeParser(
     /^application\/json(;|$)/i,
     { parseAs: 'buffer' },
-    (_request: unknown, body: Buffer, done: (error: Error | null, value?: unknown) => void) => {
+    (request: FastifyRequest, body: Buffer, done: (error: Error | null, value?: unknown) => void) => {
+      if (request.routeOptions.config.takesLines)
+        return done(
+          fail('unsupported_media_type', {
+            detail: 'Send lines of JSON as Content-Type: application/x-ndjson.',
+          }),
+        );
       let value: unknown;
       try {
         value = parseJsonBody(body);
@@ -168,6 +182,10 @@ export function buildApp(deps: ServerDeps, prepare?: (app: FastifyInstance) => v
       done(null, value);
     },
   );
+  app.addContentTypeParser(JSON_LINES, (request, payload, done) => {
+    if (request.routeOptions.config.takesLines) return done(null, payload);
+    done(fail('unsupported_media_type', { detail: 'Send the body as Content-Type: application/json.' }));
+  });
   app.setErrorHandler(answerError(deps.logger));
   app.setNotFoundHandler((request, reply) =>
     sendProblem(fail('not_found', { detail: 'There is no such path.' }), request, reply),

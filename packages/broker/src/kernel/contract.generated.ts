@@ -10,6 +10,175 @@ export type RequestStatus = 'pending' | 'processing' | 'completed' | 'failed' | 
 export type WebhookEvent = RequestEvent | EndpointDisabledEvent | WebhookTestEvent;
 
 /**
+ * One line of an upload: a request, and the client's own name for it.
+ */
+export interface BatchLine {
+  /**
+   * The client's name for this request, once in an upload; kept encrypted, and given back with its result.
+   */
+  custom_id: string;
+  request: CreateRequest;
+}
+/**
+ * A prompt for a model, or texts to embed. Exactly one of prompt, messages and input.
+ */
+export interface CreateRequest {
+  /**
+   * One text for the model.
+   */
+  prompt?: string;
+  /**
+   * A conversation for the model, oldest first.
+   *
+   * @minItems 1
+   * @maxItems 1000
+   */
+  messages?: {
+    role: 'system' | 'user' | 'assistant' | 'tool';
+    content: string;
+    /**
+     * What the model had thought before it said this.
+     */
+    thinking?: string;
+    /**
+     * Images in base64, for models that see.
+     *
+     * @maxItems 16
+     */
+    images?: string[];
+    /**
+     * What the model had asked its tools for, as its result said.
+     *
+     * @maxItems 128
+     */
+    tool_calls?: ToolCall[];
+    /**
+     * With role tool: which call this answers.
+     */
+    tool_call_id?: string;
+    /**
+     * With role tool: the tool that answers.
+     */
+    tool_name?: string;
+  }[];
+  /**
+   * One text, or several, that an embedding model turns into vectors.
+   */
+  input?: string | string[];
+  /**
+   * How long each vector is. Only together with input, for models that can shorten theirs.
+   */
+  dimensions?: number;
+  /**
+   * Whether a text longer than the context is cut rather than refused. Only together with input. Absent: refused.
+   */
+  truncate?: boolean;
+  /**
+   * Images in base64, for models that see. Only together with prompt; messages carry their own.
+   *
+   * @maxItems 16
+   */
+  images?: string[];
+  /**
+   * What the model may ask for in tool_calls of its result. Only together with messages.
+   *
+   * @maxItems 128
+   */
+  tools?: {
+    type: 'function';
+    function: {
+      name: string;
+      description?: string;
+      /**
+       * A JSON Schema.
+       */
+      parameters?: {
+        [k: string]: unknown;
+      };
+    };
+  }[];
+  /**
+   * System text. Only together with prompt; a conversation carries its own.
+   */
+  system?: string;
+  /**
+   * A model's name as Ollama knows it. Absent: the broker's default model.
+   */
+  model?: string;
+  /**
+   * How the model answers; names that Ollama calls otherwise are translated.
+   */
+  parameters?: {
+    temperature?: number;
+    /**
+     * Tokens the answer may have. Reaches Ollama as options.num_predict.
+     */
+    max_tokens?: number;
+    top_p?: number;
+    top_k?: number;
+    min_p?: number;
+    typical_p?: number;
+    seed?: number;
+    /**
+     * @maxItems 16
+     */
+    stop?: string[];
+    repeat_penalty?: number;
+    repeat_last_n?: number;
+    presence_penalty?: number;
+    frequency_penalty?: number;
+    /**
+     * Size of the context in tokens. Another value than the loaded one makes Ollama load the model again.
+     */
+    num_ctx?: number;
+    /**
+     * Whether a thinking model thinks first. Absent: it does not.
+     */
+    think?: boolean | ('low' | 'medium' | 'high' | 'max');
+  };
+  /**
+   * "json", or a JSON Schema that the answer has to follow.
+   */
+  format?: 'json' | {};
+  /**
+   * Free data of the client, kept encrypted and given back unchanged. At most 16 KiB as JSON. Requests with the same session_id (text) go to the same upstream while it is well.
+   */
+  metadata?: {};
+  /**
+   * 9 goes first. Absent: as the queue says, which says 5 unless an operator changed it.
+   */
+  priority?: number;
+  /**
+   * The queue it waits in; operators make them.
+   */
+  queue?: string;
+  /**
+   * If no answer has come by then, the request expires.
+   */
+  deadline?: string;
+  /**
+   * Not before this time.
+   */
+  run_at?: string;
+  /**
+   * Told of the end of the request by a webhook, signed with the key's webhook_secret.
+   */
+  callback_url?: string;
+}
+/**
+ * What a model asks a tool for.
+ */
+export interface ToolCall {
+  id?: string;
+  function: {
+    index?: number;
+    name: string;
+    arguments: {
+      [k: string]: unknown;
+    };
+  };
+}
+/**
  * The own password, anew.
  */
 export interface ChangePassword {
@@ -197,165 +366,6 @@ export interface CreateQueue {
    * Priority of requests that name none; null = 5.
    */
   default_priority?: number | null;
-}
-/**
- * A prompt for a model, or texts to embed. Exactly one of prompt, messages and input.
- */
-export interface CreateRequest {
-  /**
-   * One text for the model.
-   */
-  prompt?: string;
-  /**
-   * A conversation for the model, oldest first.
-   *
-   * @minItems 1
-   * @maxItems 1000
-   */
-  messages?: {
-    role: 'system' | 'user' | 'assistant' | 'tool';
-    content: string;
-    /**
-     * What the model had thought before it said this.
-     */
-    thinking?: string;
-    /**
-     * Images in base64, for models that see.
-     *
-     * @maxItems 16
-     */
-    images?: string[];
-    /**
-     * What the model had asked its tools for, as its result said.
-     *
-     * @maxItems 128
-     */
-    tool_calls?: ToolCall[];
-    /**
-     * With role tool: which call this answers.
-     */
-    tool_call_id?: string;
-    /**
-     * With role tool: the tool that answers.
-     */
-    tool_name?: string;
-  }[];
-  /**
-   * One text, or several, that an embedding model turns into vectors.
-   */
-  input?: string | string[];
-  /**
-   * How long each vector is. Only together with input, for models that can shorten theirs.
-   */
-  dimensions?: number;
-  /**
-   * Whether a text longer than the context is cut rather than refused. Only together with input. Absent: refused.
-   */
-  truncate?: boolean;
-  /**
-   * Images in base64, for models that see. Only together with prompt; messages carry their own.
-   *
-   * @maxItems 16
-   */
-  images?: string[];
-  /**
-   * What the model may ask for in tool_calls of its result. Only together with messages.
-   *
-   * @maxItems 128
-   */
-  tools?: {
-    type: 'function';
-    function: {
-      name: string;
-      description?: string;
-      /**
-       * A JSON Schema.
-       */
-      parameters?: {
-        [k: string]: unknown;
-      };
-    };
-  }[];
-  /**
-   * System text. Only together with prompt; a conversation carries its own.
-   */
-  system?: string;
-  /**
-   * A model's name as Ollama knows it. Absent: the broker's default model.
-   */
-  model?: string;
-  /**
-   * How the model answers; names that Ollama calls otherwise are translated.
-   */
-  parameters?: {
-    temperature?: number;
-    /**
-     * Tokens the answer may have. Reaches Ollama as options.num_predict.
-     */
-    max_tokens?: number;
-    top_p?: number;
-    top_k?: number;
-    min_p?: number;
-    typical_p?: number;
-    seed?: number;
-    /**
-     * @maxItems 16
-     */
-    stop?: string[];
-    repeat_penalty?: number;
-    repeat_last_n?: number;
-    presence_penalty?: number;
-    frequency_penalty?: number;
-    /**
-     * Size of the context in tokens. Another value than the loaded one makes Ollama load the model again.
-     */
-    num_ctx?: number;
-    /**
-     * Whether a thinking model thinks first. Absent: it does not.
-     */
-    think?: boolean | ('low' | 'medium' | 'high' | 'max');
-  };
-  /**
-   * "json", or a JSON Schema that the answer has to follow.
-   */
-  format?: 'json' | {};
-  /**
-   * Free data of the client, kept encrypted and given back unchanged. At most 16 KiB as JSON. Requests with the same session_id (text) go to the same upstream while it is well.
-   */
-  metadata?: {};
-  /**
-   * 9 goes first. Absent: as the queue says, which says 5 unless an operator changed it.
-   */
-  priority?: number;
-  /**
-   * The queue it waits in; operators make them.
-   */
-  queue?: string;
-  /**
-   * If no answer has come by then, the request expires.
-   */
-  deadline?: string;
-  /**
-   * Not before this time.
-   */
-  run_at?: string;
-  /**
-   * Told of the end of the request by a webhook, signed with the key's webhook_secret.
-   */
-  callback_url?: string;
-}
-/**
- * What a model asks a tool for.
- */
-export interface ToolCall {
-  id?: string;
-  function: {
-    index?: number;
-    name: string;
-    arguments: {
-      [k: string]: unknown;
-    };
-  };
 }
 /**
  * A token for a program, which may do what its scopes name and ends by itself.
@@ -574,6 +584,16 @@ export interface ListAuditQuery {
    */
   target?: string;
   outcome?: 'done' | 'refused' | 'failed' | 'intended';
+}
+/**
+ * Which batches.
+ */
+export interface ListBatchesQuery {
+  limit?: number;
+  /**
+   * next_cursor of the page before.
+   */
+  cursor?: string;
 }
 /**
  * Which dead letters; all conditions hold at once.
@@ -1448,6 +1468,97 @@ export interface Authentication {
      */
     allowed_queues: string[] | null;
   };
+}
+/**
+ * One page of batches, newest first.
+ */
+export interface BatchList {
+  items: Batch[];
+  /**
+   * Ask for the next page with it; null = this was the last.
+   */
+  next_cursor: string | null;
+}
+/**
+ * Requests that were uploaded together, and how far they are.
+ */
+export interface Batch {
+  /**
+   * Time-ordered id of the batch.
+   */
+  id: string;
+  /**
+   * completed: each of its requests has ended, well or badly. cancelled: it was cancelled, and each has ended.
+   */
+  status: 'in_progress' | 'completed' | 'cancelling' | 'cancelled';
+  /**
+   * How many requests it has.
+   */
+  total: number;
+  /**
+   * How many of its requests have each status.
+   */
+  counts: {
+    pending: number;
+    processing: number;
+    completed: number;
+    failed: number;
+    cancelled: number;
+    expired: number;
+  };
+  /**
+   * The share of its requests that have ended.
+   */
+  progress: number;
+  created_at: string;
+  /**
+   * When the last of its requests ended.
+   */
+  completed_at: string | null;
+  /**
+   * When it was cancelled first.
+   */
+  cancelled_at: string | null;
+}
+/**
+ * What one request of a batch came to: a line of its results or of its errors.
+ */
+export interface BatchResult {
+  /**
+   * As it was uploaded; null when it can no longer be decrypted.
+   */
+  custom_id: string | null;
+  request_id: string;
+  status: RequestStatus;
+  result: {
+    /**
+     * What the model wrote.
+     */
+    text: string;
+    /**
+     * What it thought first, if it was asked to.
+     */
+    thinking?: string;
+    /**
+     * stop: the model ended; length: max_tokens or the context was reached.
+     */
+    finish_reason: string;
+  } | null;
+  /**
+   * Why there is no result; null also when it was cancelled.
+   */
+  error: {
+    /**
+     * One of the request codes of errors.json.
+     */
+    code: string;
+    message: string;
+  } | null;
+  usage: {
+    prompt_tokens: number;
+    completion_tokens: number;
+    total_tokens: number;
+  } | null;
 }
 /**
  * A new key with its two secrets, which are shown this once.
@@ -2455,6 +2566,14 @@ export interface Problem {
      */
     pointer: string;
     detail: string;
+    /**
+     * Of an upload: which line it is about. The pointer is into that line.
+     */
+    line?: number;
+    /**
+     * The custom_id of that line, where it has one.
+     */
+    custom_id?: string;
   }[];
   /**
    * Which limit refused the call, as RateLimit-Policy names it.
@@ -2607,6 +2726,10 @@ export interface RequestEntry {
   deadline: string | null;
   retry_of: string | null;
   retried_as: string | null;
+  /**
+   * The batch it was uploaded with; absent when it came alone.
+   */
+  batch_id?: string;
 }
 /**
  * A request has ended. Neither its prompt nor its answer is in here.
@@ -2759,6 +2882,14 @@ export interface Request {
    * The request that tries this dead letter again.
    */
   retried_as: string | null;
+  /**
+   * The batch it was uploaded with; absent when it came alone.
+   */
+  batch_id?: string;
+  /**
+   * The client's name for it in that batch; null when it can no longer be decrypted.
+   */
+  custom_id?: string | null;
 }
 /**
  * A key with its new secret, which is shown this once. Its webhook secret stays.

@@ -5,13 +5,21 @@ export interface ErrorDetails {
   /** What a person reads: what is wrong with this very call. Never a stack, SQL or a host name. */
   detail?: string;
   /** Places in the body or query that are wrong. */
-  errors?: readonly { pointer: string; detail: string }[];
+  errors?: readonly WrongPlace[];
   /** Seconds after which trying again makes sense. */
   retryAfter?: number;
   /** Which limit refused the call. */
   limit?: string;
   /** For the log only. */
   cause?: unknown;
+}
+
+/** `line` and `custom_id`: of an upload; the pointer is into that line. */
+export interface WrongPlace {
+  readonly pointer: string;
+  readonly detail: string;
+  readonly line?: number;
+  readonly custom_id?: string;
 }
 
 export class FilaError extends Error {

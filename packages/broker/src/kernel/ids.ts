@@ -5,7 +5,7 @@ const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 const COUNTER_END = 4096;
 const POOL_BYTES = 17 * 512;
 
-export type IdPrefix = 'req' | 'key' | 'run' | 'op' | 'whk' | 'dlv' | 'usr' | 'ses' | 'svc';
+export type IdPrefix = 'req' | 'key' | 'run' | 'op' | 'whk' | 'dlv' | 'usr' | 'ses' | 'svc' | 'bat';
 
 const pool = Buffer.alloc(POOL_BYTES);
 let used = POOL_BYTES;

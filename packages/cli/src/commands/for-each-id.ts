@@ -9,6 +9,7 @@ export interface Change<T> {
   readonly noun:
     | 'key'
     | 'request'
+    | 'batch'
     | 'dead-letter'
     | 'operation'
     | 'upstream'

@@ -178,7 +178,13 @@ function sdkTrouble(error: FilaError): Trouble {
     ...CODES[error.code],
     exitCode: isMistake ? EXIT.failed : kind.exitCode,
     code: error.code,
-    why: [error.detail, ...(error.errors ?? []).map(({ pointer, detail }) => `${pointer || '/'}: ${detail}`)],
+    why: [error.detail, ...(error.errors ?? []).map(placeText)],
     requestId: error.requestId,
   };
+}
+
+/** Of an upload with its line and the name that the line has. */
+function placeText({ pointer, detail, line, custom_id }: NonNullable<FilaError['errors']>[number]): string {
+  const where = line === undefined ? '' : `line ${line}${custom_id === undefined ? '' : ` (${custom_id})`} `;
+  return `${where}${pointer || '/'}: ${detail}`;
 }

@@ -16,6 +16,8 @@ export interface ScriptedAnswer {
   readonly body: unknown;
   /** Instead of the body: a stream of events. */
   readonly events?: readonly { event: string; data: unknown; id?: string }[];
+  /** Instead of the body: lines of JSON. */
+  readonly lines?: readonly unknown[];
 }
 
 export interface ScriptedBroker {
@@ -23,6 +25,9 @@ export interface ScriptedBroker {
   readonly calls: readonly SeenCall[];
   stop(): Promise<void>;
 }
+
+const LINES = 'application/x-ndjson';
+const isLines = (headers: IncomingHttpHeaders): boolean => headers['content-type'] === LINES;
 
 export async function startScriptedBroker(
   answer: (call: SeenCall, count: number) => ScriptedAnswer,
@@ -38,10 +43,14 @@ export async function startScriptedBroker(
         route: `${request.method} ${pathname}`,
         query: Object.fromEntries(searchParams),
         headers: request.headers,
-        body: text === '' ? undefined : JSON.parse(text),
+        body: text === '' ? undefined : isLines(request.headers) ? text : JSON.parse(text),
       };
       calls.push(call);
-      const { status = 200, body, events } = answer(call, calls.length);
+      const { status = 200, body, events, lines } = answer(call, calls.length);
+      if (lines) {
+        response.writeHead(status, { 'content-type': LINES });
+        return void response.end(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+      }
       if (events) {
         response.writeHead(status, { 'content-type': 'text/event-stream' });
         for (const { event, data, id } of events)

@@ -1,9 +1,9 @@
 /** Operations on many things at once, for an operator: needs the admin token. */
-import { TimedOut } from '../errors.ts';
-import { filaPromise, type FilaPromise, type FilaResponse } from '../fila-promise.ts';
+import { filaPromise, type FilaPromise } from '../fila-promise.ts';
 import type { CallOptions, Send } from '../http.ts';
 import { listing, type Listing } from '../listing.ts';
 import type { Sleep } from '../sleep.ts';
+import { pollUntilOver } from './poll-until-over.ts';
 import type { ListOperationsQuery, Operation, OperationList } from '../types.generated.ts';
 
 const OPERATIONS = '/api/v1/admin/operations';
@@ -42,31 +42,6 @@ export interface Operations {
 }
 
 export function createOperations(send: Send, sleep: Sleep): Operations {
-  async function wait(
-    id: string,
-    { timeoutMs = DEFAULT_TIMEOUT_MS, onChange, signal, headers }: WaitForOperationOptions,
-  ): Promise<FilaResponse<Operation>> {
-    const deadlineMs = performance.now() + timeoutMs;
-    for (let seen = ''; ;) {
-      const answer = await send<Operation>(
-        { method: 'GET', path: OPERATION, id, as: 'admin', deadlineMs },
-        { signal, headers, maxRetries: Infinity },
-      )
-        .withResponse()
-        .catch((error: unknown) => {
-          throw error instanceof TimedOut ? notOverInTime(id, error.cause) : error;
-        });
-      const { state, matched, done, skipped } = answer.data;
-      const now = `${state} ${matched} ${done} ${skipped}`;
-      if (now !== seen) onChange?.(answer.data);
-      seen = now;
-      if (state !== 'running') return answer;
-      const remainingMs = deadlineMs - performance.now();
-      if (remainingMs <= 0) throw notOverInTime(id);
-      await sleep(Math.min(POLL_MS, remainingMs), signal);
-    }
-  }
-
   return {
     list: (query, options) =>
       listing((cursor = query?.cursor) =>
@@ -77,11 +52,16 @@ export function createOperations(send: Send, sleep: Sleep): Operations {
       ),
     get: (id, options) => send({ method: 'GET', path: OPERATION, id, as: 'admin' }, options),
     cancel: (id, options) => send({ method: 'POST', path: `${OPERATION}/cancel`, id, as: 'admin' }, options),
-    wait: (id, options = {}) => filaPromise(wait(id, options)),
+    wait: (id, { timeoutMs = DEFAULT_TIMEOUT_MS, ...options } = {}) =>
+      filaPromise(
+        pollUntilOver<Operation>(
+          {
+            ...{ send, sleep, pollMs: POLL_MS, call: { method: 'GET', path: OPERATION, id, as: 'admin' } },
+            isOver: ({ state }) => state !== 'running',
+            changing: ({ state, matched, done, skipped }) => [state, matched, done, skipped],
+          },
+          { timeoutMs, ...options },
+        ),
+      ),
   };
-}
-
-function notOverInTime(id: string, cause?: unknown): TimedOut {
-  const detail = `${id} was not over in time. It goes on: wait for it again, or cancel it.`;
-  return new TimedOut({ code: 'timed_out', detail, retryable: true, cause });
 }

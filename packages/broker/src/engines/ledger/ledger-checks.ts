@@ -40,7 +40,16 @@ const ENDED = `r.state IN (${completed}, ${failed}, ${cancelled}, ${expired})`;
 /** A sweep that runs every second and has not done its work for this long does not run. */
 const LATE_MS = 60_000;
 const SAMPLE = 10;
-const SEALED = ['body', 'metadata', 'result', 'error', 'callback', 'retry_note', 'discard_reason'] as const;
+const SEALED = [
+  'body',
+  'metadata',
+  'result',
+  'error',
+  'callback',
+  'retry_note',
+  'discard_reason',
+  'custom_id',
+] as const;
 const PAGE_ROWS = 200;
 const PAGE_BYTES = 8 * 1024 * 1024;
 

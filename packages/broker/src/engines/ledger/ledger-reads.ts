@@ -15,8 +15,8 @@ import type { SqlRunner, SqlValue } from './sql-runner.ts';
 
 const BARE_COLUMNS =
   'id, lane_id, first_lane_id, key_id, state, priority, attempts, created_at, started_at, completed_at, run_at, deadline_at, ' +
-  'processing_ms, prompt_tokens, completion_tokens, upstream, error_code, retry_of, retried_as, discarded_at, deliveries, fence';
-const COLUMNS = `${BARE_COLUMNS}, metadata, result, error, callback, retry_note, discard_reason`;
+  'processing_ms, prompt_tokens, completion_tokens, upstream, error_code, retry_of, retried_as, discarded_at, deliveries, fence, batch_id';
+const COLUMNS = `${BARE_COLUMNS}, metadata, result, error, callback, retry_note, discard_reason, custom_id`;
 
 const FACTS =
   'id, lane_id, key_id, state, attempts, created_at, completed_at, error_code, metadata, callback';
@@ -284,5 +284,7 @@ function toRow(row: StoredRow): RequestRow {
     discardReason: blob('discard_reason'),
     deliveries: Number(row['deliveries']),
     fence: Number(row['fence']),
+    batchId: text('batch_id'),
+    customId: blob('custom_id'),
   };
 }

@@ -277,6 +277,10 @@ export interface RequestRow {
   readonly deliveries: number;
   /** Of its last claim: what its result is of. */
   readonly fence: number;
+  /** The batch it came with. */
+  readonly batchId: string | null;
+  /** The client's name for it in that batch, sealed. */
+  readonly customId: Buffer | null;
 }
 
 /** Without its content, which may be long. */

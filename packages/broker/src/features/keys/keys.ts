@@ -30,6 +30,8 @@ import { hashKeySecret, keyPrefix, newKeySecret } from './key-secret.ts';
 import type { KeyChange, KeyStatus, KeyStore, StoredKey } from './key-store.ts';
 import { viewOfKey } from './key-view.ts';
 
+export { createRefuseOutside, type RefuseOutside } from './refuse-outside.ts';
+
 export type { AcceptedKey, LimitedKey };
 
 export interface Keys extends Service {

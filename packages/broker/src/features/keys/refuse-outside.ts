@@ -1,10 +1,12 @@
 /** The stage that refuses a request for a model or a queue that its key may not use. */
 import { fail } from '../../kernel/errors.ts';
 import { DEFAULT_QUEUE } from '../../kernel/lanes.ts';
-import type { Stage } from '../../kernel/stage.ts';
-import type { Accepted, Arrival } from '../requests/requests.ts';
+import type { Arrival } from '../requests/requests.ts';
 
-export function createRefuseOutside(defaultModel: string): Stage<Arrival, Accepted> {
+/** Whatever comes of the request behind it. */
+export type RefuseOutside = <Out>(arrival: Arrival, next: (arrival: Arrival) => Promise<Out>) => Promise<Out>;
+
+export function createRefuseOutside(defaultModel: string): RefuseOutside {
   return async (arrival, next) => {
     const { rights } = arrival.key;
     const { model = defaultModel, queue = DEFAULT_QUEUE } = arrival.input;

@@ -76,12 +76,14 @@ export const wrongKeyAccount = (address: string): string => `wrong:${address}`;
 
 export interface RuleBook {
   of(kind: CallKind, key: LimitedKey | null, address: string): CallRules;
+  /** Many requests that are sent with one call, all of them or none. */
+  together(key: LimitedKey, requests: number): CallRules;
   /** A call with a wrong key; null when nobody is ever blocked. */
   wrongKey(address: string): Account | null;
   /** What is counted when a request of this key ends. */
   ended(keyId: string, limits: KeyLimits, tokens: number): Account[];
   /** Where its places are counted. */
-  places(keyId: string, limits: KeyLimits): Account[];
+  places(keyId: string, limits: KeyLimits, count?: number): Account[];
   used(keyId: string, limits: KeyLimits, tokens: number): Account[];
   sent(keyId: string, limits: KeyLimits, requests: number): Account[];
   /** The gauges of what has not ended, and what they are limited to. */
@@ -138,10 +140,11 @@ export function createRuleBook(settings: LimitSettings): RuleBook {
     ].filter(({ rules: list }) => list.length > 0);
   }
 
-  function places(keyId: string, { maxQueued }: KeyLimits): Account[] {
+  function places(keyId: string, { maxQueued }: KeyLimits, count = 1): Account[] {
+    const rules = count === 1 ? ONE_LESS : correction(-count);
     return [
-      ...(maxQueued > 0 ? [{ name: keyAccount(keyId), rules: ONE_LESS }] : []),
-      ...(settings.maxQueued > 0 ? [{ name: 'queue', rules: ONE_LESS }] : []),
+      ...(maxQueued > 0 ? [{ name: keyAccount(keyId), rules }] : []),
+      ...(settings.maxQueued > 0 ? [{ name: 'queue', rules }] : []),
     ];
   }
 
@@ -152,6 +155,17 @@ export function createRuleBook(settings: LimitSettings): RuleBook {
         account(`admin:${address}`, kind === 'admin' ? ofAdmin : []),
         account(`address:${address}`, ofAddress),
       ].filter(({ rules }) => rules.length > 0);
+      return { accounts, named: accounts.flatMap(({ named }) => named) };
+    },
+    together: (key, requests) => {
+      const accounts = accountsOfKey('request', key)
+        .filter(({ name }) => name !== `writes:${key.id}`)
+        .map(({ name, named }) =>
+          account(
+            name,
+            named.map((one) => timesOver(one, requests)),
+          ),
+        );
       return { accounts, named: accounts.flatMap(({ named }) => named) };
     },
     wrongKey: (address) =>
@@ -257,6 +271,13 @@ function penaltyRule(limit: number, cost: number): NamedRule {
 /** The call does not count here and is not refused: the headers say how much is left all the same. */
 function onlyShown(named: NamedRule): NamedRule {
   return { ...named, rule: { ...named.rule, cost: 0, limit: MOST } };
+}
+
+/** A burst is about how evenly calls come, and this is one call. */
+function timesOver(named: NamedRule, requests: number): NamedRule {
+  const { rule } = named;
+  if (rule.kind !== 'window' && rule.kind !== 'gauge') return named;
+  return { ...named, rule: { ...rule, cost: rule.cost * requests } };
 }
 
 /** As it is now, without counting the question. */

@@ -94,6 +94,29 @@ describe('while requests wait too long', () => {
   });
 });
 
+describe('requests that come together', () => {
+  it('count each, are refused whole when they do not fit, and then nothing is counted', async () => {
+    const { limits, key, send } = open({ limits: { limitMinute: 100, limitBurst: 5, maxQueued: 80 } });
+    expect(await limits.admitTogether(key, 60)).toBeNull();
+    const full = await limits.admitTogether(key, 30);
+    expect(full).toMatchObject({ code: 'rate_limited', details: { limit: 'queued' } });
+    limits.giveBack(key, 60);
+    expect(await limits.admitTogether(key, 41)).toMatchObject({ details: { limit: 'minute' } });
+    expect(await limits.admitTogether(key, 39)).toBeNull();
+    expect(await send()).toBe('passed');
+    expect(await send()).toBe('rate_limited');
+  });
+
+  it('that can never fit are told so, without a time to try again', async () => {
+    const { limits, key } = open({ limits: { limitHour: 50, maxQueued: 20 } });
+    const refusal = await limits.admitTogether(key, 51);
+    expect(refusal?.details.detail).toBe('The key may send 50 requests in any hour. 51 together never fit.');
+    expect(refusal?.details.retryAfter).toBeUndefined();
+    expect((await limits.admitTogether(key, 21))?.details.limit).toBe('queued');
+    expect(await limits.admitTogether(key, 20)).toBeNull();
+  });
+});
+
 describe('penalties', () => {
   it('of a key are listed with its id, said once in the log, and lifted', async () => {
     const { limits, key, lines, send } = open({ limits: { limitMinute: 1 } });

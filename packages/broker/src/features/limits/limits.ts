@@ -25,7 +25,7 @@ import { explainLimits } from './explain-limits.ts';
 import { limitHeaders, type LimitHeaders } from './limit-headers.ts';
 import { createQueueCount } from './queue-count.ts';
 import { createRecall } from './recall.ts';
-import { blocked, refusalOf } from './refusal.ts';
+import { blocked, neverFits, refusalOf } from './refusal.ts';
 
 export type { CallKind, LimitSettings } from './call-rules.ts';
 export type { PlanRoom } from './plans.ts';
@@ -48,7 +48,12 @@ export interface Admission {
 
 export interface Limits extends Service {
   admit(call: Call): Promise<Admission>;
-  giveBack(key: LimitedKey): void;
+  giveBack(key: LimitedKey, places?: number): void;
+  /**
+   * For requests that one call sends, all of them or none: null, and they are counted and have their places; or why not,
+   * and nothing is counted.
+   */
+  admitTogether(key: LimitedKey, requests: number): Promise<FilaError | null>;
   /** Null unless the address is blocked. No older than a second. */
   refusalOfAddress(ip: string): FilaError | null;
   /** Counts a wrong key; the refusal when that blocks the address. */
@@ -123,6 +128,19 @@ export function createLimits({
       refusal,
       hasPlace: kind === 'request' && verdict.isAllowed && named.some(({ rule }) => rule.kind === 'gauge'),
     };
+  }
+
+  async function admitTogether(key: LimitedKey, requests: number): Promise<FilaError | null> {
+    if (factor < 1 && !thinning.passes(factor)) return fail('overloaded', { retryAfter: OVERLOADED_RETRY_S });
+    const { accounts, named } = book.together(key, requests);
+    const tooSmall = named.find(({ rule, limit }) => rule.kind !== 'penalty' && rule.cost > limit);
+    if (tooSmall) return neverFits(tooSmall, requests);
+    if (accounts.length === 0) return null;
+    await recall();
+    const verdict = await limiter.decide(accounts);
+    const refusal = refusalOf(named, verdict, drain.waitMs(clock.now()));
+    if (refusal?.code === 'blocked') noteBlock(keyAccount(key.id), verdict.retryMs);
+    return refusal;
   }
 
   const noted = new Map<string, number>();
@@ -205,11 +223,11 @@ export function createLimits({
     name: 'limits',
     start: () => tickers.start(),
     stop: () => tickers.stop(),
-    admit,
+    ...{ admit, admitTogether },
     refusalOfAddress,
     wrongKey,
-    giveBack: (key) => {
-      for (const account of book.ended(key.id, key, 0))
+    giveBack: (key, places = 1) => {
+      for (const account of book.places(key.id, key, places))
         limiter.count(account).catch(failed('giving back a place in the queue'));
     },
     ended: (id, facts) => {

@@ -22,6 +22,13 @@ export function refusalOf(named: readonly NamedRule[], verdict: Verdict, drainMs
   return fail('rate_limited', { detail: SENTENCES[name]!(limit), limit: name, retryAfter });
 }
 
+/** No time is named after which to try again: there is none. */
+export function neverFits({ name, limit }: NamedRule, requests: number): FilaError {
+  const why = name === 'queue' ? `${limit} requests may wait at once.` : SENTENCES[name]!(limit);
+  const code = name === 'queue' ? 'queue_full' : 'rate_limited';
+  return fail(code, { detail: `${why} ${requests} together never fit.`, limit: name });
+}
+
 export function blocked(who: 'The key' | 'The address', forMs: number): FilaError {
   const retryAfter = Math.max(1, seconds(forMs));
   return fail('blocked', {

@@ -1,11 +1,10 @@
 /** Models: which ones a request may name. */
 import { fail } from '../../kernel/errors.ts';
-import type { Stage } from '../../kernel/stage.ts';
-import type { Accepted, Arrival } from '../requests/requests.ts';
+import type { Arrival } from '../requests/requests.ts';
 
 export interface Models {
   /** A model whose very name says that Ollama forwards it is refused at the door; upstreams know the others. */
-  readonly refuseCloud: Stage<Arrival, Accepted>;
+  refuseCloud<Out>(request: Arrival, next: (request: Arrival) => Promise<Out>): Promise<Out>;
 }
 
 interface ModelsDeps {

@@ -14,12 +14,17 @@ function openQueue(rowsBefore = 0) {
     await release;
     return { pending: count, delayed: 0, processing: 0, oldestAt: null };
   });
-  const take = (most: number, isNew = true) =>
-    places.take('chat', most, async () => {
-      await Promise.resolve();
-      if (isNew) rows.count += 1;
-      return { isNew, answer: 'ok' };
-    });
+  const take = (most: number, isNew = true, count = 1) =>
+    places.take(
+      'chat',
+      most,
+      async () => {
+        await Promise.resolve();
+        if (isNew) rows.count += count;
+        return { isNew, answer: 'ok' };
+      },
+      count,
+    );
   const end = (): void => {
     rows.count -= 1;
     places.ended('chat');
@@ -35,6 +40,17 @@ function openQueue(rowsBefore = 0) {
 const taken = (answers: readonly (object | false)[]): number => answers.filter((one) => one !== false).length;
 
 describe('the places of a queue', () => {
+  it('are taken for many together or not at all, and given back together', async () => {
+    const { take, end } = openQueue();
+    expect(await take(10, true, 11)).toBe(false);
+    expect(await take(10, false, 10)).toEqual({ answer: 'ok' });
+    expect(await take(10, true, 7)).toEqual({ answer: 'ok' });
+    expect(await take(10, true, 4)).toBe(false);
+    end();
+    expect(await take(10, true, 4)).toEqual({ answer: 'ok' });
+    expect(await take(10)).toBe(false);
+  });
+
   it('are exactly as many as it may have, however many come at once, with what was there before', async () => {
     const { take, looks } = openQueue(30);
     const answers = await Promise.all(Array.from({ length: 150 }, () => take(100)));

@@ -4,13 +4,15 @@ import type { QueueWork } from '../../engines/ledger/ledger.ts';
 
 export interface QueuePlaces {
   /**
-   * Runs `accept` with a place of the queue taken, and gives it back when no new request came of it. False, without
-   * running it, when `most` have not ended; 0 is no limit. The answer's `isNew` says whether the place is used.
+   * Runs `accept` with `count` places of the queue taken, and gives them back when nothing new came of it. False,
+   * without running it, when more than `most` would not have ended; 0 is no limit. The answer's `isNew` says whether
+   * the places are used.
    */
   take<T>(
     queue: string,
     most: number,
     accept: () => Promise<{ readonly isNew: boolean; readonly answer: T }>,
+    count?: number,
   ): Promise<{ readonly answer: T } | false>;
   /** A request has ended; to be told once for each. */
   ended(queue: string): void;
@@ -71,21 +73,21 @@ export function createQueuePlaces(workOf: (queue: string, most: number) => Promi
   }
 
   return {
-    take: async (queue, most, accept) => {
+    take: async (queue, most, accept, places = 1) => {
       const count = countOf(queue);
       if (most > 0 && count.held === null) await looking(queue, most, count);
-      if (most > 0 && count.held! >= most) return false;
-      count.taken += 1;
-      count.open += 1;
-      if (count.held !== null) count.held += 1;
+      if (most > 0 && count.held! + places > most) return false;
+      count.taken += places;
+      count.open += places;
+      if (count.held !== null) count.held += places;
       let isUsed = false;
       try {
         const { isNew, answer } = await accept();
         isUsed = isNew;
         return { answer };
       } finally {
-        count.open -= 1;
-        if (!isUsed && count.held !== null) count.held -= 1;
+        count.open -= places;
+        if (!isUsed && count.held !== null) count.held -= places;
       }
     },
     ended: (queue) => {

@@ -2,7 +2,7 @@
 import type { QueueWork } from '../../engines/ledger/ledger.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { CreateQueue, CreateRequest, Queue, UpdateQueue } from '../../kernel/contract.generated.ts';
-import { fail } from '../../kernel/errors.ts';
+import { fail, type FilaError } from '../../kernel/errors.ts';
 import { every } from '../../kernel/every.ts';
 import { DEFAULT_QUEUE } from '../../kernel/lanes.ts';
 import type { Logger } from '../../kernel/logger.ts';
@@ -21,6 +21,10 @@ export type { QueuePolicy } from './queue-store.ts';
 export interface Queues extends Service {
   /** A request comes into a queue that exists, takes new ones, is not full, and takes prompts of this size. */
   readonly admit: Stage<Arrival, Accepted>;
+  /** As admit, without a place: who has checked many takes their places together. */
+  check<Out>(arrival: Arrival, next: (arrival: Arrival) => Promise<Out>): Promise<Out>;
+  /** Runs `accept` with so many places of each queue taken; throws queue_full when one of them has too few. */
+  takePlaces<T>(counts: ReadonlyMap<string, number>, accept: () => Promise<Taken<T>>): Promise<T>;
   /** No older than a second. Of a queue that is not there any more nothing differs from the daemon's settings. */
   policyOf(name: string): QueuePolicy;
   /** How many of its requests may be under way here at once; 0 while it is paused, or not known yet. */
@@ -38,6 +42,12 @@ export interface Queues extends Service {
   switch(name: string, state: QueueState): Promise<Queue>;
   /** Conflict while anything in it has not ended; the default queue stays. */
   remove(name: string): Promise<Queue>;
+}
+
+/** Places are given back unless something new came of them. */
+export interface Taken<T> {
+  readonly isNew: boolean;
+  readonly answer: T;
 }
 
 export interface QueuesDeps {
@@ -110,7 +120,7 @@ export function createQueues({ store, workOf, clock, logger }: QueuesDeps): Queu
     return queues.get(name);
   }
 
-  async function admit(arrival: Arrival, next: (arrival: Arrival) => Promise<Accepted>): Promise<Accepted> {
+  async function check<Out>(arrival: Arrival, next: (arrival: Arrival) => Promise<Out>): Promise<Out> {
     const { queue: name = DEFAULT_QUEUE } = arrival.input;
     const queue = await find(name);
     if (!queue)
@@ -121,18 +131,35 @@ export function createQueues({ store, workOf, clock, logger }: QueuesDeps): Queu
         retryAfter: DRAINING_RETRY_S,
       });
     checkPrompt(queue, arrival.input);
-    const { maxQueued, defaultPriority } = queue;
-    const taken = await places.take(name, maxQueued ?? 0, async () => {
-      const answer = await next({ ...arrival, defaultPriority });
-      return { answer, isNew: !answer.isRepeated };
-    });
-    if (taken) return taken.answer;
-    throw fail('queue_full', {
-      detail: `${maxQueued} requests of the queue ${name} have not ended, and more are not taken.`,
-      limit: 'queue',
-      retryAfter: FULL_RETRY_S,
-    });
+    return next({ ...arrival, defaultPriority: queue.defaultPriority });
   }
+
+  async function takePlaces<T>(
+    counts: ReadonlyMap<string, number>,
+    accept: () => Promise<Taken<T>>,
+  ): Promise<T> {
+    const takeAll = async ([first, ...others]: readonly [string, number][]): Promise<Taken<T>> => {
+      if (!first) return accept();
+      const [name, count] = first;
+      const most = queues.get(name)?.maxQueued ?? 0;
+      const withOthers = async () => {
+        const answer = await takeAll(others);
+        return { answer, isNew: answer.isNew };
+      };
+      const taken = await places.take(name, most, withOthers, count);
+      if (taken) return taken.answer;
+      throw full(name, most, count);
+    };
+    return (await takeAll([...counts])).answer;
+  }
+
+  const admit = (arrival: Arrival, next: (arrival: Arrival) => Promise<Accepted>): Promise<Accepted> =>
+    check(arrival, (checked) =>
+      takePlaces(new Map([[arrival.input.queue ?? DEFAULT_QUEUE, 1]]), async () => {
+        const answer = await next(checked);
+        return { answer, isNew: !answer.isRepeated };
+      }),
+    );
 
   async function look(): Promise<void> {
     for (const { name, maxQueued } of queues.values()) if (maxQueued) await places.look(name, maxQueued);
@@ -173,7 +200,7 @@ export function createQueues({ store, workOf, clock, logger }: QueuesDeps): Queu
       await tickers.start();
     },
     stop: () => tickers.stop(),
-    admit,
+    ...{ admit, check, takePlaces },
     policyOf: (name) => queues.get(name) ?? NO_POLICY,
     capOf: (name) => {
       const queue = queues.get(name);
@@ -223,6 +250,19 @@ export function createQueues({ store, workOf, clock, logger }: QueuesDeps): Queu
       return toWire(queue);
     },
   };
+}
+
+function full(name: string, most: number, count: number): FilaError {
+  if (count > most)
+    return fail('queue_full', {
+      detail: `The queue ${name} takes ${most} requests that have not ended: ${count} together never fit.`,
+      limit: 'queue',
+    });
+  return fail('queue_full', {
+    detail: `${most} requests of the queue ${name} have not ended, and more are not taken.`,
+    limit: 'queue',
+    retryAfter: FULL_RETRY_S,
+  });
 }
 
 /** Everything the model is to read, as it was sent. */

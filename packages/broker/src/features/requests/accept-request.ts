@@ -42,8 +42,20 @@ export interface AcceptDeps {
   readonly problemOfCallback: (url: string) => string | null;
 }
 
+export type StoredRow = Pick<NewRow, 'id' | 'laneId' | 'runAt'>;
+
+/** A request that may come in, sealed, and not stored. */
+export interface Prepared {
+  readonly row: NewRow;
+  readonly lane: LaneName;
+}
+
 export interface Acceptance {
   accept(arrival: Arrival): Promise<Accepted>;
+  /** All of accepting but the storing, for who stores many together. */
+  prepare(arrival: Arrival): Promise<Prepared>;
+  /** Who has stored rows says so: their lanes become active. */
+  stored(rows: readonly StoredRow[]): Promise<void>;
   /** Tries a dead letter again as a new request; its id, or null when somebody else has retried or discarded it. */
   retry(dead: RequestRow, note?: RetryNote): Promise<string | null>;
 }
@@ -55,7 +67,7 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
   const { ledger, content, clock, logger, view, defaultModel } = deps;
   const fingerprints = createFingerprints(deps.vault);
 
-  async function accept({ key, input, idempotencyKey, defaultPriority }: Arrival): Promise<Accepted> {
+  async function prepare({ key, input, idempotencyKey, defaultPriority }: Arrival): Promise<Prepared> {
     const now = clock.now();
     const id = newId('req', now);
     const { metadata, callback_url: callback, queue = DEFAULT_QUEUE } = input;
@@ -75,7 +87,13 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
       notify: callback !== undefined || (await deps.hasReceivers(key.id)),
       idempotency: idempotencyKey === null ? null : fingerprints.of(idempotencyKey, input),
     };
-    const room = times.runAt === null ? deps.makeRoom(lane) : null;
+    return { row, lane };
+  }
+
+  async function accept(arrival: Arrival): Promise<Accepted> {
+    const { row, lane } = await prepare(arrival);
+    const { id, laneId, runAt, affinity = null } = row;
+    const room = runAt === null ? deps.makeRoom(lane) : null;
     const inserted = await insert(row, room);
     if (inserted.kind === 'repeated') {
       room?.giveUp({ mayBeStored: false });
@@ -83,20 +101,25 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
     }
     deps.told?.accepted(row, lane);
     if (room) room.enter({ ...row, fence: 1, attempts: 0, firstLaneId: null, affinity });
-    else if (times.runAt === null) {
+    else if (runAt === null) {
       void activate(laneId, lane);
       deps.onAccepted?.(row);
     }
-    const known = {
-      model,
-      queue,
-      priority,
-      metadata: metadata ?? null,
-      createdAt: now,
-      retryOf: null,
-      ...times,
-    };
+    const { model, queue } = lane;
+    const known = { ...row, model, queue, metadata: arrival.input.metadata ?? null };
     return { request: newView(id, known), isRepeated: false };
+  }
+
+  async function stored(rows: readonly StoredRow[]): Promise<void> {
+    const lanes = new Map<number, LaneName>();
+    for (const row of rows) {
+      const lane = await ledger.lanes.nameOf(row.laneId);
+      deps.told?.accepted(row, lane);
+      if (row.runAt !== null) continue;
+      lanes.set(row.laneId, lane);
+      deps.onAccepted?.(row);
+    }
+    for (const [id, name] of lanes) void activate(id, name);
   }
 
   async function insert(row: NewRow, room: Room | null): Promise<Inserted> {
@@ -177,7 +200,7 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
     }
   }
 
-  return { accept, retry };
+  return { accept, prepare, stored, retry };
 }
 
 function checkedTimes(

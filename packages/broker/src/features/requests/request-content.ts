@@ -55,6 +55,7 @@ interface Contents {
   callback: string;
   discard_reason: string;
   retry_note: RetryNote;
+  custom_id: string;
 }
 
 export interface RequestContent {

@@ -49,6 +49,7 @@ export function createRequestEntries({ ledger, cancel, keyNames }: RequestEntrie
       ...{ started_at: iso(row.startedAt), completed_at: iso(row.completedAt) },
       ...{ run_at: iso(row.runAt), deadline: iso(row.deadlineAt) },
       ...{ retry_of: row.retryOf, retried_as: row.retriedAs },
+      ...(row.batchId === null ? {} : { batch_id: row.batchId }),
     };
   }
 

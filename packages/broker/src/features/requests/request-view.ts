@@ -17,8 +17,10 @@ export function createRequestView({ content, lanes, logger }: ViewDeps): Request
   return async (row) => {
     let unreadable: Request['error'] = null;
     /** Null when it cannot be decrypted: the request says so itself, and no list breaks because of one of its rows. */
-    const open = async <Part extends 'metadata' | 'result' | 'error'>(part: Part) => {
-      const sealed = row[part];
+    const open = async <Part extends 'metadata' | 'result' | 'error' | 'custom_id'>(
+      part: Part,
+      sealed: Buffer | null,
+    ) => {
       try {
         return sealed && (await content.open(part, row.id, sealed));
       } catch (error) {
@@ -28,10 +30,11 @@ export function createRequestView({ content, lanes, logger }: ViewDeps): Request
         return null;
       }
     };
-    const [metadata, result, error, lane] = await Promise.all([
-      open('metadata'),
-      open('result'),
-      open('error'),
+    const [metadata, result, error, customId, lane] = await Promise.all([
+      open('metadata', row.metadata),
+      open('result', row.result),
+      open('error', row.error),
+      open('custom_id', row.customId),
       lanes.nameOf(row.laneId),
     ]);
     const failure = error ? { code: error.code, message: error.message } : errorWithoutText(row.errorCode);
@@ -47,6 +50,7 @@ export function createRequestView({ content, lanes, logger }: ViewDeps): Request
       started_at: iso(row.startedAt),
       completed_at: iso(row.completedAt),
       retried_as: row.retriedAs,
+      ...(row.batchId === null ? {} : { batch_id: row.batchId, custom_id: customId }),
     };
   };
 }

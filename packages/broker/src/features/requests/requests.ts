@@ -20,7 +20,7 @@ import type { AcceptedKey } from '../keys/keys.ts';
 import type { CallOutcome } from '../upstreams/upstreams.ts';
 import type { Job, WaitEstimate } from '../worker/worker.ts';
 import type { Checks } from '../verify/verify.ts';
-import { createAcceptance, type AcceptDeps } from './accept-request.ts';
+import { createAcceptance, type AcceptDeps, type Prepared, type StoredRow } from './accept-request.ts';
 import { createRequestChecks } from './request-checks.ts';
 import {
   requestContent,
@@ -34,6 +34,7 @@ import { hasEnded, statesOf, statusOf } from './request-states.ts';
 import { createRequestView, type RequestView } from './request-view.ts';
 import { createWaitRoom } from './wait-room.ts';
 
+export type { Prepared } from './accept-request.ts';
 export type {
   RequestBody,
   RequestContent,
@@ -87,6 +88,12 @@ export interface WaitLimit {
 export interface Requests {
   /** The last stage of arrival: sealed, stored with fsync, and its lane made active. */
   readonly accept: Stage<Arrival, Accepted>;
+  /** The last stage of a line of a batch: sealed, not stored. */
+  readonly prepare: Stage<Arrival, Prepared>;
+  /** For rows that were stored together: makes their lanes active. */
+  stored(rows: readonly StoredRow[]): Promise<void>;
+  /** A batch's own name for one of its requests. */
+  sealCustomId(id: string, customId: string): Buffer;
   /** One request of this key; throws not_found also for another key's. With `limit` it waits for the end until then. */
   find(keyId: string, id: string, limit?: WaitLimit): Promise<Request>;
   /** As `find`, with the number of the claim that its result is of. */
@@ -128,7 +135,7 @@ export function createRequests(deps: RequestsDeps): Requests {
   const { ledger, vault, logger } = deps;
   const content = requestContent(vault);
   const view = createRequestView({ content, lanes: ledger.lanes, logger });
-  const { accept, retry } = createAcceptance({ ...deps, content, view });
+  const { accept, prepare, stored, retry } = createAcceptance({ ...deps, content, view });
   const waitRoom = createWaitRoom();
   const cancelListeners: ((id: string) => void)[] = [];
   const endListeners: ((id: string, facts?: EndedFacts) => void)[] = [];
@@ -251,6 +258,9 @@ export function createRequests(deps: RequestsDeps): Requests {
 
   return {
     accept,
+    prepare,
+    stored,
+    sealCustomId: (id, customId) => content.seal('custom_id', id, customId),
     find,
     findRun,
     follow,
