@@ -197,7 +197,7 @@ describe.each(DATABASES)('batches on $name', ({ isAvailable, open }) => {
       ).toEqual([
         [4, undefined, '', 'is not valid JSON'],
         [5, 'c1', '/custom_id', 'is that of line 2 already'],
-        [6, 'two', '/request', expect.stringContaining('either prompt')],
+        [6, 'two', '/request', expect.stringContaining('one of prompt, messages and input')],
         [6, 'two', '/request/messages', expect.any(String)],
         [7, 'typo', '/more', 'is not a known field'],
         [7, 'typo', '/request/modle', 'is not a known field'],
