@@ -1,6 +1,8 @@
 /** The composition root: builds every room from the settings and hands each what it needs. The only file that knows them all. */
 import { join } from 'node:path';
-import type { Settings } from './config/settings.ts';
+import type { LoadedSettings } from './config/load-settings.ts';
+import { clientOptionsOf, retryPolicyOf, swapBoundsOf, timersOf } from './config/live-parts.ts';
+import { presentSettings, settingCatalog } from './config/setting-catalog.ts';
 import type { DataDir } from './engines/data-dir/data-dir.ts';
 import type { Engines } from './engines/engines.ts';
 import { createAudit } from './features/audit/audit.ts';
@@ -46,6 +48,9 @@ import { idempotencyKeyOf, requestRoutes } from './features/requests/request-rou
 import { createRequests } from './features/requests/requests.ts';
 import { createOverview, type OverviewRoom } from './features/overview/overview.ts';
 import { overviewRoutes } from './features/overview/overview-routes.ts';
+import { settingRoutes } from './features/settings/setting-routes.ts';
+import { settingStore } from './features/settings/setting-store.ts';
+import { createSettings } from './features/settings/settings.ts';
 import { streamRoutes } from './features/streams/stream-routes.ts';
 import { createStreams } from './features/streams/streams.ts';
 import { modelRoutes } from './features/upstreams/model-routes.ts';
@@ -67,6 +72,7 @@ import { callModel, createWorker, type Pace, type Worker } from './features/work
 import { webhookRoutes } from './features/webhooks/webhook-routes.ts';
 import { webhookStore } from './features/webhooks/webhook-store.ts';
 import { createWebhooks, type Webhooks } from './features/webhooks/webhooks.ts';
+import { authorOf } from './http/audit-acts.ts';
 import { keyOf } from './http/authenticate.ts';
 import { createChecker } from './http/contract.ts';
 import { asFilaError } from './http/error-answer.ts';
@@ -79,7 +85,7 @@ import { inOrder } from './kernel/stage.ts';
 import { arrival, execution } from './stages.ts';
 
 export interface Parts {
-  readonly settings: Settings;
+  readonly loaded: LoadedSettings;
   readonly engines: Engines;
   readonly dataDir: DataDir;
   readonly logger: Logger;
@@ -95,9 +101,14 @@ const DAY_MS = 24 * HOUR_MS;
 /** As the contract promises. */
 const IDEMPOTENCY_KEPT_MS = 24 * HOUR_MS;
 
-export function assemble({ settings, engines, dataDir, logger, run, adminToken }: Parts) {
+export function assemble({ loaded, engines, dataDir, logger, run, adminToken }: Parts) {
   const clock = systemClock;
   const { ledger, activeLanes, vault, database } = engines;
+  const settingsRoom = createSettings({
+    ...{ store: settingStore(database.sequelize), catalog: settingCatalog(loaded), vault, clock, logger },
+  });
+  // A room is handed what it reads late: a function for one value, an object whose fields are read late for several.
+  const settings = presentSettings(loaded.settings, settingsRoom.overrides);
   const audit = createAudit({
     ...{ store: auditStore(database.sequelize), together: database.together, vault, clock, logger },
   });
@@ -105,14 +116,14 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   const upstreams = createUpstreams({
     upstreams: settings.ollamaUrls,
     allowCloudModels: settings.allowCloudModels,
-    client: { defaultMaxTokens: settings.maxTokens },
+    client: clientOptionsOf(settings),
     leases: {
       ...{ book: ledger.leases, run, deadRuns: dataDir.earlierRuns },
       tell: (): Paces => worker.paces(),
     },
-    adaptiveTimeouts: settings.adaptiveTimeouts,
+    adaptiveTimeouts: () => settings.adaptiveTimeouts,
     preloadModels: settings.preloadModels,
-    swapBounds: { requests: settings.swapAfterRequests, ms: settings.swapAfterMs },
+    swapBounds: swapBoundsOf(settings),
     logger,
     clock,
   });
@@ -151,7 +162,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   });
   const models = createModels({ allowCloudModels: settings.allowCloudModels, isCloudModel });
   const requests = createRequests({
-    ...{ ledger, activeLanes, vault, clock, logger, told, defaultModel: settings.defaultModel },
+    ...{ ledger, activeLanes, vault, clock, logger, told, defaultModel: () => settings.defaultModel },
     offerLane: (lane, name) => worker.offerLane(lane, name),
     onAccepted: (request) => worker.waits.accepted(request),
     estimateWait: (row) => worker.waits.estimate(row),
@@ -171,11 +182,14 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   const webhooks: Webhooks = createWebhooks({
     ...{ store: webhookRows, vault, clock, logger, run, told },
     deadRuns: dataDir.earlierRuns,
-    logMs: settings.webhookLogDays * DAY_MS,
+    logMs: () => settings.webhookLogDays * DAY_MS,
     secretOf: (keyId) => keys.webhookSecretOf(keyId),
     lookUp: (ids) => requests.describe(ids),
     allowCidrs: settings.webhookAllowCidrs,
-    timings: { timeoutMs: settings.webhookTimeoutMs, retryDelaysMs: settings.webhookRetryDelays },
+    timings: {
+      timeoutMs: settings.webhookTimeoutMs,
+      retryDelaysMs: () => settings.webhookRetryDelays,
+    },
   });
   requests.onEnded(() => webhooks.wake());
   requests.onEnded((id, facts) => limits.ended(id, facts));
@@ -185,14 +199,14 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     ...{ ledger, activeLanes, requests, queues, upstreams, told, clock, logger, owner: run },
     spoolFile: join(settings.dataDir, 'outcomes.spool'),
     ...{ earlierRuns: dataDir.earlierRuns, forgetEarlierRuns: () => dataDir.forgetEarlierRuns() },
-    ...{ leaseMs: settings.leaseMs, stopGraceMs: settings.stopGraceMs },
-    ...{ ageingMs: settings.ageingMs, reservedSlots: settings.reservedSlots },
-    sessionWaitMs: settings.sessionWaitMs,
+    ...{ leaseMs: settings.leaseMs, stopGraceMs: () => settings.stopGraceMs },
+    ...{ ageingMs: () => settings.ageingMs, reservedSlots: () => settings.reservedSlots },
+    sessionWaitMs: () => settings.sessionWaitMs,
     isAlone: () => engines.limiter.brokers().count === 1 && upstreams.brokers() === 1,
     limitsOf: (keyId) => keys.limitsOf(keyId),
     pacesElsewhere: (model) => (upstreams.heard() as Paces[]).flatMap((paces) => paces[model] ?? []),
     execute: inOrder(execution({ requests, streams, worker: { callModel: callModel(settings) } })),
-    policy: { maxAttempts: settings.maxAttempts, baseMs: settings.retryBaseMs, capMs: settings.retryCapMs },
+    policy: retryPolicyOf(settings),
     timers: timersOf(settings),
   });
   const verify = createVerify({
@@ -234,6 +248,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       sessionRoutes({ people, addressOf: clientAddress }),
       serviceTokenRoutes(people),
       queueRoutes(queues),
+      settingRoutes({ settings: settingsRoom, authorOf }),
       upstreamRoutes(upstreamRegistry),
       explainRoutes(
         createExplainRequest({
@@ -255,7 +270,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
         requests,
         arrive,
         keyOf,
-        maxWaitSeconds: settings.maxWaitSeconds,
+        maxWaitSeconds: () => settings.maxWaitSeconds,
       }),
       streamRoutes({ requests, streams, keyOf, logger }),
       doorRoutes({
@@ -276,8 +291,10 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   return {
     server,
     takeLine: logs.take,
+    settings: { present: settings, onChange: settingsRoom.onChange },
     all: services([
       engines,
+      settingsRoom,
       logs,
       upstreams,
       upstreamRegistry,
@@ -308,15 +325,6 @@ function estimateChecks({ waits }: Worker): HealthCheck[] {
   if (error === null) return [];
   const detail = `off by ${Math.round(error.share * 100)} % in the median of the last ${error.of}`;
   return [{ name: 'wait estimates', needed: false, run: async () => ({ status: 'ok', detail }) }];
-}
-
-function timersOf(settings: Settings) {
-  return {
-    connectMs: settings.connectTimeoutMs,
-    firstTokenMs: settings.firstTokenTimeoutMs,
-    gapMs: settings.gapTimeoutMs,
-    totalMs: settings.totalTimeoutMs,
-  };
 }
 
 function checksOf(engines: Engines, upstreams: Upstreams): HealthCheck[] {

@@ -114,6 +114,12 @@ import createQueue from '@fila/php-bridge-spec/schemas/requests/create-queue.jso
 import updateQueue from '@fila/php-bridge-spec/schemas/requests/update-queue.json' with { type: 'json' };
 import queue from '@fila/php-bridge-spec/schemas/responses/queue.json' with { type: 'json' };
 import queueList from '@fila/php-bridge-spec/schemas/responses/queue-list.json' with { type: 'json' };
+import setSetting from '@fila/php-bridge-spec/schemas/requests/set-setting.json' with { type: 'json' };
+import listSettingVersionsQuery from '@fila/php-bridge-spec/schemas/requests/list-setting-versions-query.json' with { type: 'json' };
+import setting from '@fila/php-bridge-spec/schemas/responses/setting.json' with { type: 'json' };
+import settingList from '@fila/php-bridge-spec/schemas/responses/setting-list.json' with { type: 'json' };
+import settingVersion from '@fila/php-bridge-spec/schemas/responses/setting-version.json' with { type: 'json' };
+import settingVersionList from '@fila/php-bridge-spec/schemas/responses/setting-version-list.json' with { type: 'json' };
 import preloadModel from '@fila/php-bridge-spec/schemas/requests/preload-model.json' with { type: 'json' };
 import installedModel from '@fila/php-bridge-spec/schemas/responses/installed-model.json' with { type: 'json' };
 import installedModelList from '@fila/php-bridge-spec/schemas/responses/installed-model-list.json' with { type: 'json' };
@@ -158,6 +164,7 @@ export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
   ...[installedModel, installedModelList, preloadModel, modelPreload],
   ...[plan, planList, createPlan, updatePlan],
   ...[queue, queueList, createQueue, updateQueue],
+  ...[setting, settingList, settingVersion, settingVersionList, setSetting, listSettingVersionsQuery],
   ...[penalty, penaltyList, liftPenalty, liftedPenalty, appliedLimit, limitExplanation, explainLimitsQuery],
   ...[
     user,

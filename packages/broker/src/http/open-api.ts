@@ -16,6 +16,7 @@ import { sessionRoutes } from '../features/people/session-routes.ts';
 import { userRoutes } from '../features/people/user-routes.ts';
 import { queueRoutes } from '../features/queues/queue-routes.ts';
 import { entryRoutes } from '../features/requests/entry-routes.ts';
+import { settingRoutes } from '../features/settings/setting-routes.ts';
 import { usageRoutes } from '../features/usage/usage-routes.ts';
 import { explainRoutes } from '../features/requests/explain-routes.ts';
 import { requestRoutes } from '../features/requests/request-routes.ts';
@@ -77,7 +78,8 @@ export function allRoutes(): readonly Routes[] {
     operationRoutes(NO_ROOM),
     overviewRoutes({ overview: NO_ROOM, stopping: NO_ROOM }),
     queueRoutes(NO_ROOM),
-    requestRoutes({ requests: NO_ROOM, arrive: NO_ROOM, keyOf, maxWaitSeconds: 0 }),
+    settingRoutes({ settings: NO_ROOM, authorOf: NO_ROOM }),
+    requestRoutes({ requests: NO_ROOM, arrive: NO_ROOM, keyOf, maxWaitSeconds: () => 0 }),
     streamRoutes({ requests: NO_ROOM, streams: NO_ROOM, keyOf, logger: silentLogger }),
   ];
 }

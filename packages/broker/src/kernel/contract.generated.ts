@@ -567,6 +567,16 @@ export interface ListSessionsQuery {
   user?: string;
 }
 /**
+ * Which versions of the settings, newest first.
+ */
+export interface ListSettingVersionsQuery {
+  limit?: number;
+  /**
+   * next_cursor of the page before.
+   */
+  cursor?: string;
+}
+/**
  * Which deliveries; all conditions hold at once.
  */
 export interface ListWebhookDeliveriesQuery {
@@ -685,6 +695,19 @@ export interface SetPassword {
    * 12 to 128 characters, neither common words nor the own name.
    */
   password: string;
+}
+/**
+ * A value of a live setting.
+ */
+export interface SetSetting {
+  /**
+   * As its variable would have it; numbers and true or false also as such.
+   */
+  value: string | number | boolean;
+  /**
+   * Kept with the version and in the audit trail.
+   */
+  reason?: string;
 }
 /**
  * The first super-admin.
@@ -2688,6 +2711,100 @@ export interface Session {
    * Whether it is the session of this call.
    */
   is_current: boolean;
+}
+export interface SettingList {
+  items: Setting[];
+  /**
+   * The last change that is in force here; 0: none was ever made.
+   */
+  version: number;
+  next_cursor: string | null;
+}
+/**
+ * A setting of the daemon, with the value that is in force on the broker that answers.
+ */
+export interface Setting {
+  /**
+   * Such as maxQueued: the name in fila.config.json.
+   */
+  name: string;
+  /**
+   * The environment variable.
+   */
+  variable: string;
+  /**
+   * What is in force on the broker that answers, as its variable would have it; secrets are masked, empty is none.
+   */
+  value: string;
+  /**
+   * Where the value comes from. database: it was set while brokers ran.
+   */
+  source: 'default' | 'file' | 'environment' | 'flag' | 'database';
+  /**
+   * What this broker was started with.
+   */
+  start_value: string;
+  start_source: 'default' | 'file' | 'environment' | 'flag';
+  /**
+   * What holds when nobody says anything.
+   */
+  default_value: string;
+  /**
+   * Empty when it has none.
+   */
+  unit: string;
+  /**
+   * Whether it can be changed while brokers run. Otherwise: set the variable and start again.
+   */
+  live: boolean;
+  secret: boolean;
+  /**
+   * What a valid value looks like, in words.
+   */
+  expects: string;
+  about: string;
+}
+export interface SettingVersionList {
+  items: SettingVersion[];
+  next_cursor: string | null;
+}
+/**
+ * One change of settings while brokers run: who, when, why, and what was before and after.
+ */
+export interface SettingVersion {
+  /**
+   * 1, 2, 3 and so on.
+   */
+  version: number;
+  at: string;
+  act: 'set' | 'unset' | 'restore';
+  /**
+   * The version that was brought back, with restore.
+   */
+  restored_version: number | null;
+  actor: {
+    kind: string;
+    id: string | null;
+    name: string | null;
+  };
+  reason: string | null;
+  changes: {
+    name: string;
+    /**
+     * null: as the start says.
+     */
+    before: string | null;
+    /**
+     * null: as the start says.
+     */
+    after: string | null;
+  }[];
+  /**
+   * All that is overridden from this version on, by name.
+   */
+  overrides: {
+    [k: string]: string;
+  };
 }
 /**
  * A new session, with its token, which is shown this once.

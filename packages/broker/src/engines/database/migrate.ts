@@ -16,6 +16,7 @@ import * as m0011 from './migrations/0011-people.ts';
 import * as m0012 from './migrations/0012-audit-and-logs.ts';
 import * as m0013 from './migrations/0013-weights.ts';
 import * as m0014 from './migrations/0014-key-rotation.ts';
+import * as m0018 from './migrations/0018-settings-and-aliases.ts';
 
 export interface Migration {
   readonly name: string;
@@ -47,6 +48,7 @@ const MIGRATIONS: Readonly<Record<string, MigrationModule>> = {
   '0012-audit-and-logs': m0012,
   '0013-weights': m0013,
   '0014-key-rotation': m0014,
+  '0018-settings-and-aliases': m0018,
 };
 
 const MIGRATIONS_TABLE = 'fila_migrations';

@@ -32,6 +32,9 @@ export const PERMISSIONS = rules({
   'queues.read': { least: 'viewer' },
   'queues.switch': { least: 'operator' },
   'queues.write': { least: 'admin' },
+  // They name hosts and folders.
+  'settings.read': { least: 'operator' },
+  'settings.write': { least: 'admin' },
   'overview.read': { least: 'viewer' },
   'requests.read': { least: 'viewer' },
   'usage.read': { least: 'viewer' },

@@ -4,7 +4,8 @@ import type { Stage } from '../../kernel/stage.ts';
 import type { CallOutcome } from '../upstreams/upstreams.ts';
 import type { Job } from './jobs.ts';
 
-export function callModel({ maxAnswerBytes }: { maxAnswerBytes: number }): Stage<Job, CallOutcome> {
+/** The settings are read anew with each call. */
+export function callModel(settings: { readonly maxAnswerBytes: number }): Stage<Job, CallOutcome> {
   return async (job) => {
     if (!job.call) throw new Error('The request was not opened before the call.');
     const held = failpoint('job.before_call');
@@ -14,7 +15,7 @@ export function callModel({ maxAnswerBytes }: { maxAnswerBytes: number }): Stage
       timers: job.timers,
       signal: job.signal,
       onProgress: job.onProgress,
-      maxAnswerBytes,
+      maxAnswerBytes: settings.maxAnswerBytes,
     });
   };
 }

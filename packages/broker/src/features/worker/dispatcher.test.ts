@@ -157,7 +157,7 @@ describe('a dispatcher with caps', () => {
 
   it('keeps slots for the high bands, but never all of them', async () => {
     const { broker, arrive, rest } = await openBench();
-    const here = broker({ m: 3, single: 1 }, undefined, { reservedSlots: 2 });
+    const here = broker({ m: 3, single: 1 }, undefined, { reservedSlots: () => 2 });
     await arrive({ key: 'low', band: 1 }, 5);
     await arrive({ key: 'low alone', model: 'single', band: 1 });
     await rest();
@@ -391,7 +391,7 @@ describe('a dispatcher in trouble', () => {
   it('lets a low band load a model also where slots are kept free for high ones', async () => {
     const { broker, arrive, rest } = await openBench();
     const here = broker({ m: 4 }, undefined, {
-      reservedSlots: 2,
+      reservedSlots: () => 2,
       slots: { free: (model) => Math.min(1, 4 - here.runningOf(model)), capacity: () => 4 },
     });
     await arrive({ band: 1 }, 4);
