@@ -84,6 +84,11 @@ export function createSettings({ store, catalog, vault, clock, logger }: Setting
     return read;
   }
 
+  /** What is wrong with them beside the values of the start. */
+  function problemOf(overrides: Overrides): string | undefined {
+    return catalog.problemsOf(valuesOf(overrides, () => undefined))[0];
+  }
+
   function find(name: string): KnownSetting {
     const setting = known.get(name);
     if (!setting) throw fail('not_found', { detail: `There is no setting ${name}.` });
@@ -127,7 +132,7 @@ export function createSettings({ store, catalog, vault, clock, logger }: Setting
     if (value === undefined) throw wrong(name, `must be ${setting.expects}`);
     const change = (overrides: Overrides): Overrides => {
       const changed = { ...overrides, [name]: setting.show(value) };
-      const [problem] = catalog.problemsOf(valuesOf(changed, () => undefined));
+      const problem = problemOf(changed);
       if (problem !== undefined) throw wrong(name, `cannot be that: ${problem}`);
       return changed;
     };
@@ -137,7 +142,11 @@ export function createSettings({ store, catalog, vault, clock, logger }: Setting
 
   async function unset(name: string, by: Author): Promise<Setting> {
     const setting = findLive(name);
-    const change = ({ [name]: _, ...others }: Overrides): Overrides => others;
+    const change = ({ [name]: _, ...others }: Overrides): Overrides => {
+      const problem = problemOf(others);
+      if (problem !== undefined) throw fail('conflict', { detail: `Without it: ${problem}.` });
+      return others;
+    };
     if (!(await write({ act: 'unset', restored: null }, change, by)))
       throw fail('conflict', { detail: `Nothing in the database overrides ${name}.` });
     return settingOnWire(setting, new Map([...values].filter(([one]) => one !== name)));
@@ -148,14 +157,15 @@ export function createSettings({ store, catalog, vault, clock, logger }: Setting
     const stored = await store.get(wanted);
     if (!stored) throw fail('not_found', { detail: `There is no version ${wanted} of the settings.` });
     const strange: string[] = [];
-    const problems = catalog.problemsOf(valuesOf(stored.overrides, (name) => strange.push(name)));
+    valuesOf(stored.overrides, (name) => strange.push(name));
+    const problem = problemOf(stored.overrides);
     if (strange.length > 0)
       throw fail('conflict', {
         detail: `Version ${wanted} has what this broker does not understand: ${strange.join(', ')}.`,
       });
-    if (problems.length > 0)
+    if (problem !== undefined)
       throw fail('conflict', {
-        detail: `Version ${wanted} does not fit the start any more: ${problems[0]}.`,
+        detail: `Version ${wanted} does not fit the start any more: ${problem}.`,
       });
     return stored.overrides;
   }
