@@ -39,6 +39,7 @@ export type {
 } from './resources/requests.ts';
 export type { ServiceTokens } from './resources/service-tokens.ts';
 export type { Sessions } from './resources/sessions.ts';
+export type { Settings } from './resources/settings.ts';
 export type { StreamEvent, StreamOptions } from './resources/stream.ts';
 export type { Upstreams } from './resources/upstreams.ts';
 export type { Users } from './resources/users.ts';
@@ -90,6 +91,7 @@ export type {
   ListLogsQuery,
   ListOperationsQuery,
   ListRequestsQuery,
+  ListSettingVersionsQuery,
   Liveness,
   LogLine,
   LogList,
@@ -162,6 +164,11 @@ export type {
   Session,
   SessionList,
   SetPassword,
+  SetSetting,
+  Setting,
+  SettingList,
+  SettingVersion,
+  SettingVersionList,
   SetUp,
   SignedIn,
   SignIn,

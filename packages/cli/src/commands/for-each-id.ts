@@ -15,6 +15,7 @@ export interface Change<T> {
     | 'webhook'
     | 'plan'
     | 'queue'
+    | 'setting'
     | 'penalty'
     | 'user'
     | 'session'
