@@ -27,6 +27,9 @@ import { createPlans, type PlanRoom } from './features/limits/plans.ts';
 import { logRoutes } from './features/logs/log-routes.ts';
 import { logStore } from './features/logs/log-store.ts';
 import { createLogs } from './features/logs/logs.ts';
+import { aliasRoutes } from './features/models/alias-routes.ts';
+import { aliasStore } from './features/models/alias-store.ts';
+import { createAliases } from './features/models/aliases.ts';
 import { createModels } from './features/models/models.ts';
 import { operationRoutes } from './features/operations/operation-routes.ts';
 import { operationStore } from './features/operations/operation-store.ts';
@@ -160,7 +163,13 @@ export function assemble({ loaded, engines, dataDir, logger, run, adminToken }: 
   const limits = createLimits({
     ...{ limiter: engines.limiter, keys, ledger, settings, isPaused: queues.isPaused, clock, logger },
   });
-  const models = createModels({ allowCloudModels: settings.allowCloudModels, isCloudModel });
+  const aliases = createAliases({
+    ...{ store: aliasStore(database.sequelize), keyOfModel: modelKey, clock, logger },
+  });
+  const models = createModels({
+    ...{ aliases, isCloudModel, allowCloudModels: settings.allowCloudModels },
+    defaultModel: () => settings.defaultModel,
+  });
   const requests = createRequests({
     ...{ ledger, activeLanes, vault, clock, logger, told, defaultModel: () => settings.defaultModel },
     offerLane: (lane, name) => worker.offerLane(lane, name),
@@ -259,6 +268,7 @@ export function assemble({ loaded, engines, dataDir, logger, run, adminToken }: 
       entryRoutes(createRequestEntries({ ledger, cancel: requests.cancel, keyNames: overview.keyNames })),
       usageRoutes(createCountUsage(ledger, clock)),
       modelRoutes(upstreams),
+      aliasRoutes(aliases),
       webhookRoutes({ webhooks, keyOf }),
       verifyRoutes(verify),
       auditRoutes(audit),
@@ -275,7 +285,7 @@ export function assemble({ loaded, engines, dataDir, logger, run, adminToken }: 
       streamRoutes({ requests, streams, keyOf, logger }),
       doorRoutes({
         ...{ requests, streams, arrive, keyOf, idempotencyKeyOf, logger },
-        models: createKnownModels(upstreams, modelKey),
+        models: createKnownModels(upstreams, modelKey, aliases),
         checkInput: createChecker('CreateRequest'),
         ...{ errorOf: asFilaError, parseBody: parseJsonBody },
       }),
@@ -301,6 +311,7 @@ export function assemble({ loaded, engines, dataDir, logger, run, adminToken }: 
       keys,
       people,
       queues,
+      aliases,
       limits,
       webhooks,
       streams,

@@ -1,4 +1,5 @@
 /** What happens to a request, as two lists to read aloud: before it waits in line, and when a worker takes it. */
+import type { Models } from './features/models/models.ts';
 import type { Queues } from './features/queues/queues.ts';
 import type { Accepted, Arrival, Requests } from './features/requests/requests.ts';
 import type { Streams } from './features/streams/streams.ts';
@@ -7,7 +8,7 @@ import type { Job } from './features/worker/worker.ts';
 import type { Stage } from './kernel/stage.ts';
 
 interface Rooms {
-  readonly models: { readonly refuseCloud: Stage<Arrival, Accepted> };
+  readonly models: Pick<Models, 'resolve' | 'refuseCloud'>;
   readonly queues: Pick<Queues, 'admit'>;
   readonly requests: Pick<Requests, 'accept' | 'unseal'>;
   readonly streams: Pick<Streams, 'follow'>;
@@ -20,6 +21,7 @@ export const arrival = ({
   queues,
   requests,
 }: Pick<Rooms, 'models' | 'queues' | 'requests'>): Stage<Arrival, Accepted>[] => [
+  models.resolve,
   models.refuseCloud,
   queues.admit,
   requests.accept,

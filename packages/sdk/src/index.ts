@@ -27,7 +27,7 @@ export type { Health, ReadyOptions } from './resources/health.ts';
 export type { CreateKeyOptions, Keys } from './resources/keys.ts';
 export type { Limits } from './resources/limits.ts';
 export type { Logs } from './resources/logs.ts';
-export type { Models } from './resources/models.ts';
+export type { ModelAliases, Models } from './resources/models.ts';
 export type { Operations, WaitForOperationOptions } from './resources/operations.ts';
 export type { Plans } from './resources/plans.ts';
 export type { Queues } from './resources/queues.ts';
@@ -95,6 +95,8 @@ export type {
   Liveness,
   LogLine,
   LogList,
+  ModelAlias,
+  ModelAliasList,
   ModelPreload,
   Operation,
   OperationList,
@@ -163,6 +165,7 @@ export type {
   ServiceTokenList,
   Session,
   SessionList,
+  SetModelAlias,
   SetPassword,
   SetSetting,
   Setting,

@@ -123,6 +123,9 @@ import settingVersionList from '@fila/php-bridge-spec/schemas/responses/setting-
 import preloadModel from '@fila/php-bridge-spec/schemas/requests/preload-model.json' with { type: 'json' };
 import installedModel from '@fila/php-bridge-spec/schemas/responses/installed-model.json' with { type: 'json' };
 import installedModelList from '@fila/php-bridge-spec/schemas/responses/installed-model-list.json' with { type: 'json' };
+import modelAlias from '@fila/php-bridge-spec/schemas/responses/model-alias.json' with { type: 'json' };
+import modelAliasList from '@fila/php-bridge-spec/schemas/responses/model-alias-list.json' with { type: 'json' };
+import setModelAlias from '@fila/php-bridge-spec/schemas/requests/set-model-alias.json' with { type: 'json' };
 import modelPreload from '@fila/php-bridge-spec/schemas/responses/model-preload.json' with { type: 'json' };
 import { fail, type FilaError } from '../kernel/errors.ts';
 
@@ -162,6 +165,7 @@ export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
   ],
   ...[upstream, upstreamList, createUpstream, updateUpstream, setUpstreamBreaker],
   ...[installedModel, installedModelList, preloadModel, modelPreload],
+  ...[modelAlias, modelAliasList, setModelAlias],
   ...[plan, planList, createPlan, updatePlan],
   ...[queue, queueList, createQueue, updateQueue],
   ...[setting, settingList, settingVersion, settingVersionList, setSetting, listSettingVersionsQuery],

@@ -9,6 +9,7 @@ import { keyRoutes } from '../features/keys/key-routes.ts';
 import { limitRoutes } from '../features/limits/limit-routes.ts';
 import { planRoutes } from '../features/limits/plan-routes.ts';
 import { logRoutes } from '../features/logs/log-routes.ts';
+import { aliasRoutes } from '../features/models/alias-routes.ts';
 import { operationRoutes } from '../features/operations/operation-routes.ts';
 import { overviewRoutes } from '../features/overview/overview-routes.ts';
 import { serviceTokenRoutes } from '../features/people/service-token-routes.ts';
@@ -74,6 +75,7 @@ export function allRoutes(): readonly Routes[] {
     entryRoutes(NO_ROOM),
     usageRoutes(NO_ROOM),
     modelRoutes(NO_ROOM),
+    aliasRoutes(NO_ROOM),
     deadLetterRoutes({ deadLetters: NO_ROOM, operations: NO_ROOM }),
     operationRoutes(NO_ROOM),
     overviewRoutes({ overview: NO_ROOM, stopping: NO_ROOM }),

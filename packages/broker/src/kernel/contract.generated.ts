@@ -684,6 +684,19 @@ export interface RotateWebhookQuery {
   overlap_seconds?: number;
 }
 /**
+ * The model that an alias stands for.
+ */
+export interface SetModelAlias {
+  /**
+   * A model, never another alias.
+   */
+  model: string;
+  /**
+   * Kept in the audit trail.
+   */
+  reason?: string;
+}
+/**
  * A first or a new password, with the token that a super-admin handed over.
  */
 export interface SetPassword {
@@ -2070,6 +2083,24 @@ export interface LogList {
    * Ask for the next page with it; null = this was the last.
    */
   next_cursor: string | null;
+}
+export interface ModelAliasList {
+  items: ModelAlias[];
+  next_cursor: string | null;
+}
+/**
+ * Another name of a model, which clients may ask for.
+ */
+export interface ModelAlias {
+  /**
+   * What clients ask for.
+   */
+  alias: string;
+  /**
+   * What they get; requests and answers name it.
+   */
+  model: string;
+  created_at: string;
 }
 /**
  * What came of loading a model.

@@ -16,6 +16,7 @@ export interface Change<T> {
     | 'plan'
     | 'queue'
     | 'setting'
+    | 'alias'
     | 'penalty'
     | 'user'
     | 'session'

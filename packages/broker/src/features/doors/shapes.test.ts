@@ -226,18 +226,28 @@ describe('the models', () => {
     version: '0.12.10',
     byModel: [{ model: 'a:latest' }],
   };
+  const known = [
+    { alias: 'fast', model: 'a' },
+    { alias: 'gone', model: 'c:1' },
+  ];
+  const aliases = {
+    known: () => known,
+    modelOf: (name: string) => known.find(({ alias }) => alias === name)?.model ?? name,
+  };
   const two = { status: 'up', models: ['b:1'], version: '0.12.9', byModel: [] };
 
-  it('are those of the servers that answer, each once', () => {
-    const models = createKnownModels(states(one, two, { ...two, status: 'down', models: ['c:1'] }), keyOf);
-    expect(models.names()).toEqual(['a:latest', 'b:1']);
+  it('are those of the servers that answer, each once, and aliases of those', () => {
+    const upstreams = states(one, two, { ...two, status: 'down', models: ['c:1'] });
+    const models = createKnownModels(upstreams, keyOf, aliases);
+    expect(models.names()).toEqual(['a:latest', 'b:1', 'fast']);
+    expect([models.mayHave('fast'), models.mayHave('gone')]).toEqual([true, false]);
     expect(models.loaded()).toEqual(['a:latest']);
     expect(models.version()).toBe('0.12.9');
     expect([models.mayHave('a'), models.mayHave('c:1')]).toEqual([true, false]);
   });
 
   it('may be any while no server answers', () => {
-    const models = createKnownModels(states({ ...one, status: 'down' }), keyOf);
+    const models = createKnownModels(states({ ...one, status: 'down' }), keyOf, aliases);
     expect(models.mayHave('c:1')).toBe(true);
     expect(models.version()).toBe('0.0.0');
   });

@@ -41,6 +41,7 @@ export const PERMISSIONS = rules({
   'requests.cancel': { least: 'operator' },
   'models.read': { least: 'viewer' },
   'models.preload': { least: 'operator' },
+  'models.alias': { least: 'admin' },
   'upstreams.read': { least: 'viewer' },
   'upstreams.switch': { least: 'operator' },
   'upstreams.write': { least: 'admin' },

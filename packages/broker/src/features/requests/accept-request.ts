@@ -56,12 +56,18 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
   const { ledger, content, clock, logger, view, defaultModel } = deps;
   const fingerprints = createFingerprints(deps.vault);
 
-  async function accept({ key, input, idempotencyKey, defaultPriority }: Arrival): Promise<Accepted> {
+  async function accept({
+    key,
+    input,
+    idempotencyKey,
+    defaultPriority,
+    model: meant,
+  }: Arrival): Promise<Accepted> {
     const now = clock.now();
     const id = newId('req', now);
     const { metadata, callback_url: callback, queue = DEFAULT_QUEUE } = input;
     const priority = input.priority ?? defaultPriority ?? DEFAULT_PRIORITY;
-    const model = modelInFull(input.model ?? defaultModel());
+    const model = modelInFull(meant ?? input.model ?? defaultModel());
     const times = checkedTimes(input, now);
     if (callback !== undefined) checkCallback(callback);
     const lane = { queue, keyId: key.id, band: bandOf(priority), model };
