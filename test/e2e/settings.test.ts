@@ -89,6 +89,22 @@ describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment }) => {
       await admin().settings.restore(0);
     });
 
+    it('say from then on which lines are logged', async () => {
+      await admin().settings.set('logLevel', { value: 'error' });
+      await everywhere(async (n) => expect((await admin(n).settings.get('logLevel')).value).toBe('error'));
+      const { id } = await admin().keys.create({ name: 'quiet' });
+      await admin().settings.set('logLevel', { value: 'info' });
+      await admin().keys.suspend(id);
+      const told = (): string[] =>
+        daemons[0]!
+          .log()
+          .split('\n')
+          .filter((line) => line.includes(id));
+      await vi.waitFor(() => expect(told().join()).toContain('key changed'), SOON);
+      expect(told().join()).not.toContain('key created');
+      await admin().settings.unset('logLevel');
+    });
+
     it('count what there is already when a limit of all requests begins', async () => {
       const later = { prompt: 'Hello', run_at: '2099-01-01T00:00:00Z' };
       const sent = await Promise.all([0, 1, 2].map(() => client().requests.create(later)));

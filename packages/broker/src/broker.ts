@@ -49,6 +49,8 @@ import { createRequestEntries } from './features/requests/request-entries.ts';
 import { requestContent } from './features/requests/request-content.ts';
 import { idempotencyKeyOf, requestRoutes } from './features/requests/request-routes.ts';
 import { createRequests } from './features/requests/requests.ts';
+import { createTraceRequest } from './features/requests/trace-request.ts';
+import { traceRoutes } from './features/requests/trace-routes.ts';
 import { createOverview, type OverviewRoom } from './features/overview/overview.ts';
 import { overviewRoutes } from './features/overview/overview-routes.ts';
 import { settingRoutes } from './features/settings/setting-routes.ts';
@@ -266,6 +268,7 @@ export function assemble({ loaded, engines, dataDir, logger, run, adminToken }: 
         }),
       ),
       entryRoutes(createRequestEntries({ ledger, cancel: requests.cancel, keyNames: overview.keyNames })),
+      traceRoutes(createTraceRequest({ ledger, deliveries: webhooks.deliveries, acts: audit.list })),
       usageRoutes(createCountUsage(ledger, clock)),
       modelRoutes(upstreams),
       aliasRoutes(aliases),

@@ -59,6 +59,10 @@ const COMMANDS: Readonly<Record<string, string | Scene>> = {
   'GET /api/v1/admin/requests': 'requests list --all-keys',
   'POST /api/v1/admin/requests/{id}/cancel': 'requests cancel a1 --all-keys',
   'GET /api/v1/admin/requests/{id}/explain': 'requests explain a1',
+  'GET /api/v1/admin/requests/{id}/trace': {
+    line: 'requests trace a1',
+    answers: { 'GET /api/v1/admin/requests/a1/trace': { body: { id: 'a1', complete: true, steps: [] } } },
+  },
   'GET /api/v1/admin/usage': 'usage',
   'GET /api/v1/admin/overview': 'stats --count 1',
   'GET /api/v1/admin/events': {

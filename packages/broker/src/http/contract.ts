@@ -42,6 +42,8 @@ import createUpstream from '@fila/php-bridge-spec/schemas/requests/create-upstre
 import attemptExplanation from '@fila/php-bridge-spec/schemas/responses/attempt-explanation.json' with { type: 'json' };
 import callTimer from '@fila/php-bridge-spec/schemas/responses/call-timer.json' with { type: 'json' };
 import requestExplanation from '@fila/php-bridge-spec/schemas/responses/request-explanation.json' with { type: 'json' };
+import traceStep from '@fila/php-bridge-spec/schemas/responses/trace-step.json' with { type: 'json' };
+import requestTrace from '@fila/php-bridge-spec/schemas/responses/request-trace.json' with { type: 'json' };
 import timerTerm from '@fila/php-bridge-spec/schemas/responses/timer-term.json' with { type: 'json' };
 import setUpstreamBreaker from '@fila/php-bridge-spec/schemas/requests/set-upstream-breaker.json' with { type: 'json' };
 import updateUpstream from '@fila/php-bridge-spec/schemas/requests/update-upstream.json' with { type: 'json' };
@@ -135,6 +137,7 @@ export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
   ...[requestEntry, requestEntryList, listAllRequestsQuery, usageHour, usage, usageQuery],
   ...[rotatedApiKey, rotateApiKeyQuery],
   ...[requestExplanation, attemptExplanation, callTimer, timerTerm],
+  ...[requestTrace, traceStep],
   ...[apiKey, createdApiKey, apiKeyList, createApiKey, updateApiKey, listApiKeysQuery],
   ...[
     deadLetter,

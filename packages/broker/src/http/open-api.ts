@@ -21,6 +21,7 @@ import { settingRoutes } from '../features/settings/setting-routes.ts';
 import { usageRoutes } from '../features/usage/usage-routes.ts';
 import { explainRoutes } from '../features/requests/explain-routes.ts';
 import { requestRoutes } from '../features/requests/request-routes.ts';
+import { traceRoutes } from '../features/requests/trace-routes.ts';
 import { streamRoutes } from '../features/streams/stream-routes.ts';
 import { modelRoutes } from '../features/upstreams/model-routes.ts';
 import { upstreamRoutes } from '../features/upstreams/upstream-routes.ts';
@@ -72,6 +73,7 @@ export function allRoutes(): readonly Routes[] {
     webhookRoutes({ webhooks: NO_ROOM, keyOf }),
     upstreamRoutes(NO_ROOM),
     explainRoutes(NO_ROOM),
+    traceRoutes(NO_ROOM),
     entryRoutes(NO_ROOM),
     usageRoutes(NO_ROOM),
     modelRoutes(NO_ROOM),

@@ -2604,6 +2604,68 @@ export interface Request {
   retried_as: string | null;
 }
 /**
+ * What happened to a request, oldest first. An attempt that was cut off by a crash leaves no step, and old rows are forgotten in time.
+ */
+export interface RequestTrace {
+  id: string;
+  key_id: string;
+  status: RequestStatus;
+  model: string;
+  queue: string;
+  /**
+   * Whether all webhook deliveries and acts are told; otherwise the newest 50 and the oldest 200.
+   */
+  complete: boolean;
+  steps: TraceStep[];
+}
+/**
+ * One thing that happened to a request.
+ */
+export interface TraceStep {
+  /**
+   * By the clock of the database or of a broker: they may differ a little.
+   */
+  at: string;
+  /**
+   * due: it was not to start before. claimed: by a worker, the last time. webhook: a delivery was made. act: an operator did something to it.
+   */
+  step:
+    | 'accepted'
+    | 'due'
+    | 'claimed'
+    | 'attempt_failed'
+    | 'completed'
+    | 'failed'
+    | 'expired'
+    | 'cancelled'
+    | 'retried'
+    | 'discarded'
+    | 'webhook'
+    | 'webhook_attempt'
+    | 'act';
+  /**
+   * In words.
+   */
+  detail: string | null;
+  /**
+   * Where it ran: host:port.
+   */
+  upstream: string | null;
+  /**
+   * What went wrong.
+   */
+  code: string | null;
+  took_ms: number | null;
+  /**
+   * Who did it, of an act.
+   */
+  actor: string | null;
+  /**
+   * Id of the delivery, of the other request, or the number of the row in the audit trail.
+   */
+  ref: string | null;
+}
+/**
  * A key with its new secret, which is shown this once. Its webhook secret stays.
  */
 export interface RotatedApiKey {

@@ -37,6 +37,8 @@ export const PERMISSIONS = rules({
   'settings.write': { least: 'admin' },
   'overview.read': { least: 'viewer' },
   'requests.read': { least: 'viewer' },
+  // It names who did something to them.
+  'traces.read': { least: 'operator' },
   'usage.read': { least: 'viewer' },
   'requests.cancel': { least: 'operator' },
   'models.read': { least: 'viewer' },
