@@ -21,9 +21,11 @@ describe.each(DATABASES)('live settings on $name', ({ isAvailable, open }) => {
     });
 
     /** A broker of these engines, as far as settings go. */
-    async function openRoom(env: Record<string, string> = ENV) {
+    async function openRoom(
+      env: Record<string, string> = ENV,
+      store = settingStore(engines.database.sequelize),
+    ) {
       const loaded = loadSettings({ env });
-      const store = settingStore(engines.database.sequelize);
       const room = createSettings({
         ...{ store, catalog: settingCatalog(loaded), vault: engines.vault, clock: systemClock },
         logger: { ...silentLogger, warn: (fields) => void warned.push(fields) },
@@ -133,6 +135,28 @@ describe.each(DATABASES)('live settings on $name', ({ isAvailable, open }) => {
       });
       await expect(rolledBack).rejects.toThrow('no row');
       expect([present.maxQueued, room.list().version]).toEqual([7, 0]);
+    });
+
+    it('are not undone by a read that was slow', async () => {
+      const store = settingStore(engines.database.sequelize);
+      const slow: (() => void)[] = [];
+      let isSlow = false;
+      const { room, present } = await openRoom(ENV, {
+        ...store,
+        inForce: async () => {
+          const found = await store.inForce();
+          if (isSlow) await new Promise<void>((go) => slow.push(go));
+          return found;
+        },
+      });
+      await room.set('maxQueued', 10, ANA);
+      isSlow = true;
+      await soon(() => expect(slow).toHaveLength(1));
+      isSlow = false;
+      await room.set('maxQueued', 20, ANA);
+      slow[0]!();
+      await room.stop();
+      expect(present.maxQueued).toBe(20);
     });
 
     it('of a newer broker that this one does not know are left out, and it says so', async () => {
