@@ -130,13 +130,19 @@ function settingDocs() {
     '',
     'Generated from `packages/broker/src/config/settings.ts`. A flag of `fila serve` wins over the environment, the',
     'environment over `fila.config.json` (names of the first column), the file over the default. Secrets may also come',
-    'from a file: `FILA_MASTER_KEY_FILE` and so on. `fila config show` says which value is in force and where it came from.',
+    'from a file: `FILA_MASTER_KEY_FILE` and so on. `fila config show` says what a start would read here and from where.',
     '',
-    '| name | variable | default | meaning |',
-    '| --- | --- | --- | --- |',
+    'A live setting can be changed while brokers run: `fila settings set maxQueued 500` keeps it in the database, where it wins',
+    'over what each broker was started with, and every broker follows within a second. Each change is a version with who, when',
+    'and why; `fila settings list` says what is in force, `diff` what differs, `unset` and `restore` go back. A limit of',
+    '`maxQueued` that begins while brokers run counts what is there already within 10 seconds. The others are read at the',
+    'start: what they decide is built once, or is a matter of whoever has the machine (secrets, networks, the audit trail).',
+    '',
+    '| name | variable | default | live | meaning |',
+    '| --- | --- | --- | --- | --- |',
     ...Object.entries(SETTINGS).map(
       ([name, row]) =>
-        `| \`${name}\` | \`${row.env}\`${row.secret ? ' (secret)' : ''} | ${shown(row)} | ${row.about} |`,
+        `| \`${name}\` | \`${row.env}\`${row.secret ? ' (secret)' : ''} | ${shown(row)} | ${row.live ? 'yes' : ''} | ${row.about} |`,
     ),
     '',
   ].join('\n');

@@ -23,13 +23,20 @@ function house({ ledger, activeLanes, vault, database }: Engines) {
   const requests = createRequests({
     offerLane: () => false,
     makeRoom: () => null,
-    ...{ ledger, activeLanes, vault, clock: systemClock, logger: silentLogger, defaultModel: 'llama3:8b' },
+    ...{
+      ledger,
+      activeLanes,
+      vault,
+      clock: systemClock,
+      logger: silentLogger,
+      defaultModel: () => 'llama3:8b',
+    },
     ...{ hasReceivers: async () => true, problemOfCallback: () => null },
   });
   const store = webhookStore({ sequelize: database.sequelize, sql: ledger.sql });
   const webhooks = createWebhooks({
     ...{ store, vault, clock: systemClock, logger: silentLogger, run: newId('run'), deadRuns: [] },
-    ...{ secretOf: async () => SECRET, lookUp: (id) => requests.describe(id), logMs: 30 * DAY_MS },
+    ...{ secretOf: async () => SECRET, lookUp: (id) => requests.describe(id), logMs: () => 30 * DAY_MS },
     ...{ allowCidrs: ['127.0.0.0/8'], timings: { sweepMs: 20 } },
   });
   const checks = [ledger.checks, requests.checks, webhooks.checks];

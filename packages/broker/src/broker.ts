@@ -1,6 +1,8 @@
 /** The composition root: builds every room from the settings and hands each what it needs. The only file that knows them all. */
 import { join } from 'node:path';
-import type { Settings } from './config/settings.ts';
+import type { LoadedSettings } from './config/load-settings.ts';
+import { clientOptionsOf, retryPolicyOf, swapBoundsOf, timersOf } from './config/live-parts.ts';
+import { presentSettings, settingCatalog } from './config/setting-catalog.ts';
 import type { DataDir } from './engines/data-dir/data-dir.ts';
 import type { Engines } from './engines/engines.ts';
 import { createAudit } from './features/audit/audit.ts';
@@ -29,6 +31,9 @@ import { createPlans, type PlanRoom } from './features/limits/plans.ts';
 import { logRoutes } from './features/logs/log-routes.ts';
 import { logStore } from './features/logs/log-store.ts';
 import { createLogs } from './features/logs/logs.ts';
+import { aliasRoutes } from './features/models/alias-routes.ts';
+import { aliasStore } from './features/models/alias-store.ts';
+import { createAliases } from './features/models/aliases.ts';
 import { createModels } from './features/models/models.ts';
 import { operationRoutes } from './features/operations/operation-routes.ts';
 import { operationStore } from './features/operations/operation-store.ts';
@@ -48,8 +53,13 @@ import { createRequestEntries } from './features/requests/request-entries.ts';
 import { requestContent } from './features/requests/request-content.ts';
 import { idempotencyKeyOf, requestRoutes } from './features/requests/request-routes.ts';
 import { createRequests } from './features/requests/requests.ts';
+import { createTraceRequest } from './features/requests/trace-request.ts';
+import { traceRoutes } from './features/requests/trace-routes.ts';
 import { createOverview, type OverviewRoom } from './features/overview/overview.ts';
 import { overviewRoutes } from './features/overview/overview-routes.ts';
+import { settingRoutes } from './features/settings/setting-routes.ts';
+import { settingStore } from './features/settings/setting-store.ts';
+import { createSettings } from './features/settings/settings.ts';
 import { streamRoutes } from './features/streams/stream-routes.ts';
 import { createStreams } from './features/streams/streams.ts';
 import { modelRoutes } from './features/upstreams/model-routes.ts';
@@ -71,6 +81,7 @@ import { callModel, createWorker, type Pace, type Worker } from './features/work
 import { webhookRoutes } from './features/webhooks/webhook-routes.ts';
 import { webhookStore } from './features/webhooks/webhook-store.ts';
 import { createWebhooks, type Webhooks } from './features/webhooks/webhooks.ts';
+import { authorOf } from './http/audit-acts.ts';
 import { keyOf } from './http/authenticate.ts';
 import { createChecker } from './http/contract.ts';
 import { asFilaError } from './http/error-answer.ts';
@@ -83,7 +94,7 @@ import { inOrder } from './kernel/stage.ts';
 import { arrival, execution, lineArrival } from './stages.ts';
 
 export interface Parts {
-  readonly settings: Settings;
+  readonly loaded: LoadedSettings;
   readonly engines: Engines;
   readonly dataDir: DataDir;
   readonly logger: Logger;
@@ -99,9 +110,14 @@ const DAY_MS = 24 * HOUR_MS;
 /** As the contract promises. */
 const IDEMPOTENCY_KEPT_MS = 24 * HOUR_MS;
 
-export function assemble({ settings, engines, dataDir, logger, run, adminToken }: Parts) {
+export function assemble({ loaded, engines, dataDir, logger, run, adminToken }: Parts) {
   const clock = systemClock;
   const { ledger, activeLanes, vault, database } = engines;
+  const settingsRoom = createSettings({
+    ...{ store: settingStore(database.sequelize), catalog: settingCatalog(loaded), vault, clock, logger },
+  });
+  // A room is handed what it reads late: a function for one value, an object whose fields are read late for several.
+  const settings = presentSettings(loaded.settings, settingsRoom.overrides);
   const audit = createAudit({
     ...{ store: auditStore(database.sequelize), together: database.together, vault, clock, logger },
   });
@@ -109,14 +125,14 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   const upstreams = createUpstreams({
     upstreams: settings.ollamaUrls,
     allowCloudModels: settings.allowCloudModels,
-    client: { defaultMaxTokens: settings.maxTokens },
+    client: clientOptionsOf(settings),
     leases: {
       ...{ book: ledger.leases, run, deadRuns: dataDir.earlierRuns },
       tell: (): Paces => worker.paces(),
     },
-    adaptiveTimeouts: settings.adaptiveTimeouts,
+    adaptiveTimeouts: () => settings.adaptiveTimeouts,
     preloadModels: settings.preloadModels,
-    swapBounds: { requests: settings.swapAfterRequests, ms: settings.swapAfterMs },
+    swapBounds: swapBoundsOf(settings),
     logger,
     clock,
   });
@@ -158,9 +174,15 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   const limits = createLimits({
     ...{ limiter: engines.limiter, keys, ledger, settings, isPaused: queues.isPaused, clock, logger },
   });
-  const models = createModels({ allowCloudModels: settings.allowCloudModels, isCloudModel });
+  const aliases = createAliases({
+    ...{ store: aliasStore(database.sequelize), keyOfModel: modelKey, clock, logger },
+  });
+  const models = createModels({
+    ...{ aliases, isCloudModel, allowCloudModels: settings.allowCloudModels },
+    defaultModel: () => settings.defaultModel,
+  });
   const requests = createRequests({
-    ...{ ledger, activeLanes, vault, clock, logger, told, defaultModel: settings.defaultModel },
+    ...{ ledger, activeLanes, vault, clock, logger, told, defaultModel: () => settings.defaultModel },
     offerLane: (lane, name) => worker.offerLane(lane, name),
     onAccepted: (request) => worker.waits.accepted(request),
     estimateWait: (row) => worker.waits.estimate(row),
@@ -170,7 +192,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     problemOfCallback: (url) => webhooks.problemOfUrl(url),
   });
   const stages = {
-    keys: { refuseOutside: createRefuseOutside(settings.defaultModel) },
+    keys: { refuseOutside: createRefuseOutside(() => settings.defaultModel) },
     ...{ models, queues, requests },
   };
   const batches = createBatches({
@@ -193,11 +215,14 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   const webhooks: Webhooks = createWebhooks({
     ...{ store: webhookRows, vault, clock, logger, run, told },
     deadRuns: dataDir.earlierRuns,
-    logMs: settings.webhookLogDays * DAY_MS,
+    logMs: () => settings.webhookLogDays * DAY_MS,
     secretOf: (keyId) => keys.webhookSecretOf(keyId),
     lookUp: (ids) => requests.describe(ids),
     allowCidrs: settings.webhookAllowCidrs,
-    timings: { timeoutMs: settings.webhookTimeoutMs, retryDelaysMs: settings.webhookRetryDelays },
+    timings: {
+      timeoutMs: settings.webhookTimeoutMs,
+      retryDelaysMs: () => settings.webhookRetryDelays,
+    },
   });
   requests.onEnded(() => webhooks.wake());
   requests.onEnded((id, facts) => limits.ended(id, facts));
@@ -207,14 +232,14 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
     ...{ ledger, activeLanes, requests, queues, upstreams, told, clock, logger, owner: run },
     spoolFile: join(settings.dataDir, 'outcomes.spool'),
     ...{ earlierRuns: dataDir.earlierRuns, forgetEarlierRuns: () => dataDir.forgetEarlierRuns() },
-    ...{ leaseMs: settings.leaseMs, stopGraceMs: settings.stopGraceMs },
-    ...{ ageingMs: settings.ageingMs, reservedSlots: settings.reservedSlots },
-    sessionWaitMs: settings.sessionWaitMs,
+    ...{ leaseMs: settings.leaseMs, stopGraceMs: () => settings.stopGraceMs },
+    ...{ ageingMs: () => settings.ageingMs, reservedSlots: () => settings.reservedSlots },
+    sessionWaitMs: () => settings.sessionWaitMs,
     isAlone: () => engines.limiter.brokers().count === 1 && upstreams.brokers() === 1,
     limitsOf: (keyId) => keys.limitsOf(keyId),
     pacesElsewhere: (model) => (upstreams.heard() as Paces[]).flatMap((paces) => paces[model] ?? []),
     execute: inOrder(execution({ requests, streams, worker: { callModel: callModel(settings) } })),
-    policy: { maxAttempts: settings.maxAttempts, baseMs: settings.retryBaseMs, capMs: settings.retryCapMs },
+    policy: retryPolicyOf(settings),
     timers: timersOf(settings),
   });
   const verify = createVerify({
@@ -257,6 +282,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       sessionRoutes({ people, addressOf: clientAddress }),
       serviceTokenRoutes(people),
       queueRoutes(queues),
+      settingRoutes({ settings: settingsRoom, authorOf }),
       upstreamRoutes(upstreamRegistry),
       explainRoutes(
         createExplainRequest({
@@ -266,8 +292,10 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
         }),
       ),
       entryRoutes(createRequestEntries({ ledger, cancel: requests.cancel, keyNames: overview.keyNames })),
+      traceRoutes(createTraceRequest({ ledger, deliveries: webhooks.deliveries, acts: audit.list })),
       usageRoutes(createCountUsage(ledger, clock)),
       modelRoutes(upstreams),
+      aliasRoutes(aliases),
       webhookRoutes({ webhooks, keyOf }),
       verifyRoutes(verify),
       auditRoutes(audit),
@@ -279,13 +307,13 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
         requests,
         arrive,
         keyOf,
-        maxWaitSeconds: settings.maxWaitSeconds,
+        maxWaitSeconds: () => settings.maxWaitSeconds,
       }),
       batchRoutes({ batches, keyOf, idempotencyKeyOf }),
       streamRoutes({ requests, streams, keyOf, logger }),
       doorRoutes({
         ...{ requests, streams, arrive, keyOf, idempotencyKeyOf, logger },
-        models: createKnownModels(upstreams, modelKey),
+        models: createKnownModels(upstreams, modelKey, aliases),
         checkInput: createChecker('CreateRequest'),
         ...{ errorOf: asFilaError, parseBody: parseJsonBody },
       }),
@@ -301,8 +329,10 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
   return {
     server,
     takeLine: logs.take,
+    settings: { present: settings, onChange: settingsRoom.onChange },
     all: services([
       engines,
+      settingsRoom,
       logs,
       upstreams,
       upstreamRegistry,
@@ -310,6 +340,7 @@ export function assemble({ settings, engines, dataDir, logger, run, adminToken }
       expiryNotices,
       people,
       queues,
+      aliases,
       limits,
       webhooks,
       streams,
@@ -335,15 +366,6 @@ function estimateChecks({ waits }: Worker): HealthCheck[] {
   if (error === null) return [];
   const detail = `off by ${Math.round(error.share * 100)} % in the median of the last ${error.of}`;
   return [{ name: 'wait estimates', needed: false, run: async () => ({ status: 'ok', detail }) }];
-}
-
-function timersOf(settings: Settings) {
-  return {
-    connectMs: settings.connectTimeoutMs,
-    firstTokenMs: settings.firstTokenTimeoutMs,
-    gapMs: settings.gapTimeoutMs,
-    totalMs: settings.totalTimeoutMs,
-  };
 }
 
 function checksOf(engines: Engines, upstreams: Upstreams): HealthCheck[] {

@@ -35,6 +35,13 @@ describe('a line of the log', () => {
     ]);
   });
 
+  it('is left out while it is less important than the level that is set by then', async () => {
+    const { lines } = await logged(
+      `log.info({}, 'one'); log.setLevel('error'); log.warn({}, 'two'); log.setLevel('debug'); log.debug({}, 'three');`,
+    );
+    expect(lines.map(({ msg }) => msg)).toEqual(['one', 'three']);
+  });
+
   it('is there after a kill when lines are written at once', async () => {
     const module = JSON.stringify(join(import.meta.dirname, 'process-logger.ts'));
     const program = `import { processLogger } from ${module};

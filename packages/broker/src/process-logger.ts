@@ -49,7 +49,11 @@ export function processLogger(level: string, { isAtOnce = false } = {}): TeeLogg
   };
   const out = isAtOnce ? pino.destination({ sync: true }) : linesTogether();
   const logger = pino(settings, teeing(out, takers));
-  return Object.assign(logger, { flush: () => out.flush(), tee: (take: Take) => void takers.push(take) });
+  return Object.assign(logger, {
+    flush: () => out.flush(),
+    tee: (take: Take) => void takers.push(take),
+    setLevel: (next: string) => void (logger.level = next),
+  });
 }
 
 type Take = (line: string) => void;

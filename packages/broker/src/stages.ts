@@ -10,7 +10,7 @@ import type { Stage } from './kernel/stage.ts';
 
 interface Rooms {
   readonly keys: { readonly refuseOutside: RefuseOutside };
-  readonly models: Pick<Models, 'refuseCloud'>;
+  readonly models: Pick<Models, 'resolve' | 'refuseCloud'>;
   readonly queues: Pick<Queues, 'admit' | 'check'>;
   readonly requests: Pick<Requests, 'accept' | 'prepare' | 'unseal'>;
   readonly streams: Pick<Streams, 'follow'>;
@@ -24,6 +24,7 @@ export const arrival = ({
   queues,
   requests,
 }: Pick<Rooms, 'keys' | 'models' | 'queues' | 'requests'>): Stage<Arrival, Accepted>[] => [
+  models.resolve,
   keys.refuseOutside,
   models.refuseCloud,
   queues.admit,
@@ -37,6 +38,7 @@ export const lineArrival = ({
   queues,
   requests,
 }: Pick<Rooms, 'keys' | 'models' | 'queues' | 'requests'>): Stage<Arrival, Prepared>[] => [
+  models.resolve,
   keys.refuseOutside,
   models.refuseCloud,
   queues.check,

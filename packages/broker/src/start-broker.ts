@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { assemble } from './broker.ts';
-import { SettingsError } from './config/load-settings.ts';
+import { SettingsError, type LoadedSettings } from './config/load-settings.ts';
 import type { Settings } from './config/settings.ts';
 import { openDataDir, type DataDir } from './engines/data-dir/data-dir.ts';
 import { openDatabase } from './engines/database/database.ts';
@@ -30,9 +30,12 @@ export interface RunningBroker {
  * with nothing left running, when it cannot start.
  */
 export async function startBroker(
-  settings: Settings,
-  logger: Logger | TeeLogger = processLogger(settings.logLevel, { isAtOnce: settings.failpoints !== '' }),
+  loaded: LoadedSettings,
+  logger: Logger | TeeLogger = processLogger(loaded.settings.logLevel, {
+    isAtOnce: loaded.settings.failpoints !== '',
+  }),
 ): Promise<RunningBroker> {
+  const { settings } = loaded;
   armFailpoints(settings.failpoints, (fired) => logger.warn(fired, 'a failpoint fired'));
   if (settings.failpoints !== '')
     logger.warn({ failpoints: settings.failpoints }, 'failpoints are armed: this daemon fails on purpose');
@@ -42,8 +45,8 @@ export async function startBroker(
   const adminToken = settings.adminToken ?? dataDir.secret('admin.token', newAdminToken);
   try {
     const engines = createOwnEngines(settings, dataDir, logger);
-    const broker = assemble({ settings, engines, dataDir, logger, run, adminToken });
-    if ('tee' in logger) logger.tee(broker.takeLine);
+    const broker = assemble({ loaded, engines, dataDir, logger, run, adminToken });
+    if ('tee' in logger) followSettings(logger, broker);
     await broker.all.start();
     dataDir.announce(broker.server.url());
     let stopped: Promise<void> | undefined;
@@ -64,6 +67,11 @@ export async function startBroker(
     dataDir.close();
     throw asSettingsError(error);
   }
+}
+
+function followSettings(logger: TeeLogger, { takeLine, settings }: ReturnType<typeof assemble>): void {
+  logger.tee(takeLine);
+  settings.onChange(() => logger.setLevel(settings.present.logLevel));
 }
 
 /** Null when the lines are kept in no files: it was so set, or the logger is somebody else's. */

@@ -18,6 +18,7 @@ import { addOperations } from './commands/operations/operations.ts';
 import { addPlans } from './commands/plans/plans.ts';
 import { addServiceTokens } from './commands/service-tokens/service-tokens.ts';
 import { addSessions } from './commands/sessions/sessions.ts';
+import { addSettings } from './commands/settings/settings.ts';
 import { addUsers } from './commands/users/users.ts';
 import { addQueues } from './commands/queues/queues.ts';
 import { addWebhooks } from './commands/webhooks/webhooks.ts';
@@ -77,6 +78,7 @@ export function buildProgram(
   addPlans(program, run);
   addLimits(program, run);
   addQueues(program, run);
+  addSettings(program, run);
   addUpstreams(program, run);
   addModels(program, run);
   program.commandsGroup('People:');

@@ -26,6 +26,7 @@ import { createQueues, type Queues } from './resources/queues.ts';
 import { createRequests, type CreateAndWaitOptions, type Requests } from './resources/requests.ts';
 import { createServiceTokens, type ServiceTokens } from './resources/service-tokens.ts';
 import { createSessions, type Sessions } from './resources/sessions.ts';
+import { createSettings, type Settings } from './resources/settings.ts';
 import type { StreamEvent, StreamOptions } from './resources/stream.ts';
 import { createUpstreams, type Upstreams } from './resources/upstreams.ts';
 import { createUsers, type Users } from './resources/users.ts';
@@ -85,6 +86,7 @@ export class Fila {
   readonly keys: Keys;
   readonly plans: Plans;
   readonly queues: Queues;
+  readonly settings: Settings;
   readonly limits: Limits;
   readonly deadLetters: DeadLetters;
   readonly operations: Operations;
@@ -131,6 +133,7 @@ export class Fila {
     this.keys = createKeys(this.#send);
     this.plans = createPlans(this.#send);
     this.queues = createQueues(this.#send);
+    this.settings = createSettings(this.#send);
     this.limits = createLimits(this.#send);
     this.deadLetters = createDeadLetters(this.#send);
     this.operations = createOperations(this.#send, wait);

@@ -28,7 +28,7 @@ export type { Health, ReadyOptions } from './resources/health.ts';
 export type { CreateKeyOptions, Keys } from './resources/keys.ts';
 export type { Limits } from './resources/limits.ts';
 export type { Logs } from './resources/logs.ts';
-export type { Models } from './resources/models.ts';
+export type { ModelAliases, Models } from './resources/models.ts';
 export type { Operations, WaitForOperationOptions } from './resources/operations.ts';
 export type { Plans } from './resources/plans.ts';
 export type { Queues } from './resources/queues.ts';
@@ -40,6 +40,7 @@ export type {
 } from './resources/requests.ts';
 export type { ServiceTokens } from './resources/service-tokens.ts';
 export type { Sessions } from './resources/sessions.ts';
+export type { Settings } from './resources/settings.ts';
 export type { StreamEvent, StreamOptions } from './resources/stream.ts';
 export type { Upstreams } from './resources/upstreams.ts';
 export type { Users } from './resources/users.ts';
@@ -96,9 +97,12 @@ export type {
   ListLogsQuery,
   ListOperationsQuery,
   ListRequestsQuery,
+  ListSettingVersionsQuery,
   Liveness,
   LogLine,
   LogList,
+  ModelAlias,
+  ModelAliasList,
   ModelPreload,
   Operation,
   OperationList,
@@ -119,6 +123,7 @@ export type {
   RequestExplanation,
   RequestList,
   RequestStatus,
+  RequestTrace,
   RetryDeadLetter,
   RetryDeadLetters,
   CreateUpstream,
@@ -128,6 +133,7 @@ export type {
   UpstreamList,
   TimerTerm,
   ToolCall,
+  TraceStep,
   RotateApiKeyQuery,
   RotatedApiKey,
   UpdateApiKey,
@@ -168,7 +174,13 @@ export type {
   ServiceTokenList,
   Session,
   SessionList,
+  SetModelAlias,
   SetPassword,
+  SetSetting,
+  Setting,
+  SettingList,
+  SettingVersion,
+  SettingVersionList,
   SetUp,
   SignedIn,
   SignIn,

@@ -19,6 +19,7 @@ export const CALL_SETTINGS = {
   }),
   maxAnswerBytes: row({
     env: 'FILA_MAX_ANSWER_BYTES',
+    live: true,
     fallback: 8_388_608,
     unit: 'bytes',
     kind: bytes(1024, 256 * 1_048_576),
@@ -26,6 +27,7 @@ export const CALL_SETTINGS = {
   }),
   maxTokens: row({
     env: 'FILA_MAX_TOKENS',
+    live: true,
     fallback: 4096,
     unit: 'tokens',
     kind: integer(1, 1_000_000),
@@ -33,6 +35,7 @@ export const CALL_SETTINGS = {
   }),
   maxWaitSeconds: row({
     env: 'FILA_MAX_WAIT_SECONDS',
+    live: true,
     fallback: 60,
     unit: 's',
     kind: integer(0, 600),
@@ -40,12 +43,14 @@ export const CALL_SETTINGS = {
   }),
   maxAttempts: row({
     env: 'FILA_MAX_ATTEMPTS',
+    live: true,
     fallback: 5,
     kind: integer(1, 100),
     about: 'Attempts before a request has failed.',
   }),
   retryBaseMs: row({
     env: 'FILA_RETRY_BASE_MS',
+    live: true,
     fallback: 1000,
     unit: 'ms',
     kind: integer(1, 3_600_000),
@@ -53,6 +58,7 @@ export const CALL_SETTINGS = {
   }),
   retryCapMs: row({
     env: 'FILA_RETRY_CAP_MS',
+    live: true,
     fallback: 300_000,
     unit: 'ms',
     kind: integer(1, 86_400_000),
@@ -68,6 +74,7 @@ export const CALL_SETTINGS = {
   }),
   connectTimeoutMs: row({
     env: 'FILA_CONNECT_TIMEOUT_MS',
+    live: true,
     fallback: 5_000,
     unit: 'ms',
     kind: integer(1, 600_000),
@@ -75,6 +82,7 @@ export const CALL_SETTINGS = {
   }),
   firstTokenTimeoutMs: row({
     env: 'FILA_FIRST_TOKEN_TIMEOUT_MS',
+    live: true,
     fallback: 300_000,
     unit: 'ms',
     kind: integer(1, 7_200_000),
@@ -89,6 +97,7 @@ export const CALL_SETTINGS = {
   }),
   gapTimeoutMs: row({
     env: 'FILA_GAP_TIMEOUT_MS',
+    live: true,
     fallback: 60_000,
     unit: 'ms',
     kind: integer(1, 7_200_000),
@@ -96,6 +105,7 @@ export const CALL_SETTINGS = {
   }),
   totalTimeoutMs: row({
     env: 'FILA_TOTAL_TIMEOUT_MS',
+    live: true,
     fallback: 1_800_000,
     unit: 'ms',
     kind: integer(1, 86_400_000),
@@ -103,6 +113,7 @@ export const CALL_SETTINGS = {
   }),
   adaptiveTimeouts: row({
     env: 'FILA_ADAPTIVE_TIMEOUTS',
+    live: true,
     fallback: true,
     kind: toggle,
     about:
@@ -110,6 +121,7 @@ export const CALL_SETTINGS = {
   }),
   ageingMs: row({
     env: 'FILA_AGEING_MS',
+    live: true,
     fallback: 60_000,
     unit: 'ms',
     kind: integer(0, 86_400_000),
@@ -117,6 +129,7 @@ export const CALL_SETTINGS = {
   }),
   reservedSlots: row({
     env: 'FILA_RESERVED_SLOTS',
+    live: true,
     fallback: 0,
     kind: integer(0, 256),
     about:
@@ -124,6 +137,7 @@ export const CALL_SETTINGS = {
   }),
   swapAfterRequests: row({
     env: 'FILA_SWAP_AFTER_REQUESTS',
+    live: true,
     fallback: 32,
     kind: integer(1, 1_000_000),
     about:
@@ -131,6 +145,7 @@ export const CALL_SETTINGS = {
   }),
   swapAfterMs: row({
     env: 'FILA_SWAP_AFTER_MS',
+    live: true,
     fallback: 30_000,
     unit: 'ms',
     kind: integer(0, 86_400_000),
@@ -144,6 +159,7 @@ export const CALL_SETTINGS = {
   }),
   sessionWaitMs: row({
     env: 'FILA_SESSION_WAIT_MS',
+    live: true,
     fallback: 2_000,
     unit: 'ms',
     kind: integer(0, 600_000),

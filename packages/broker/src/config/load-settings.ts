@@ -61,7 +61,7 @@ export function loadSettings(sources: SettingSources): LoadedSettings {
   return { settings: Object.freeze(settings), origins: origins as Record<SettingName, SettingOrigin> };
 }
 
-function fallbackOf(row: SettingRow<unknown>): unknown {
+export function fallbackOf(row: SettingRow<unknown>): unknown {
   return typeof row.fallback === 'function' ? (row.fallback as () => unknown)() : row.fallback;
 }
 
@@ -145,7 +145,7 @@ function unknownNames(env: SettingSources['env'], file: Readonly<Record<string, 
 }
 
 /** What only shows when settings are seen together. */
-function contradictions(settings: Settings): string[] {
+export function contradictions(settings: Settings): string[] {
   const problems: string[] = [];
   if (settings.masterKey !== null && Buffer.from(settings.masterKey, 'base64').length !== 32)
     problems.push('FILA_MASTER_KEY must be 32 bytes as base64; make one with: openssl rand -base64 32');
@@ -185,18 +185,21 @@ export function describeSettings(
   });
 }
 
-function display(row: SettingRow<unknown>, value: unknown): string {
+export function display(row: SettingRow<unknown>, value: unknown): string {
   if (value === null) return '';
   if (row.secret)
     return typeof value === 'string' && URL.canParse(value) && value.includes('://')
       ? withoutPassword(value)
       : '********';
-  if (Array.isArray(value))
-    return value.map((one: string | UpstreamUrl) => (typeof one === 'string' ? one : textOf(one))).join(',');
+  if (Array.isArray(value)) return value.map(textOf).join(',');
   return String(value);
 }
 
-function textOf({ url, slots, maxModels }: UpstreamUrl): string {
+/** Numbers in a list are times in milliseconds. */
+function textOf(one: string | number | UpstreamUrl): string {
+  if (typeof one === 'string') return one;
+  if (typeof one === 'number') return `${one}ms`;
+  const { url, slots, maxModels } = one;
   return `${url}#slots=${slots}${maxModels === undefined ? '' : `&max_models=${maxModels}`}`;
 }
 

@@ -7,6 +7,8 @@ export interface SettingRow<T> {
   readonly unit?: string;
   /** Shown masked; may also come from a file named by `<env>_FILE`. */
   readonly secret?: true;
+  /** May be overridden in the database while brokers run: whoever reads it reads it anew each time. */
+  readonly live?: true;
   readonly kind: SettingKind<T>;
 }
 

@@ -55,6 +55,7 @@ export const SETTINGS = {
   }),
   defaultModel: row({
     env: 'FILA_DEFAULT_MODEL',
+    live: true,
     fallback: 'llama3:8b',
     kind: text,
     about: 'Model of a request that names none.',
@@ -109,6 +110,7 @@ export const SETTINGS = {
   }),
   logLevel: row({
     env: 'FILA_LOG_LEVEL',
+    live: true,
     fallback: 'info',
     kind: oneOf(...LOG_LEVELS),
     about: 'Least important lines that are logged.',
@@ -148,48 +150,56 @@ export const SETTINGS = {
   }),
   addressLimitMinute: row({
     env: 'FILA_ADDRESS_LIMIT_MINUTE',
+    live: true,
     fallback: 0,
     kind: integer(0, 1_000_000_000),
     about: 'Calls with a key or token that one address may make in any 60 seconds; 0 = no limit.',
   }),
   wrongKeysMinute: row({
     env: 'FILA_WRONG_KEYS_MINUTE',
+    live: true,
     fallback: 60,
     kind: integer(0, 1_000_000),
     about: 'Calls a minute with a wrong key or token before an address is blocked; 0 = never.',
   }),
   refusedCallsMinute: row({
     env: 'FILA_REFUSED_CALLS_MINUTE',
+    live: true,
     fallback: 300,
     kind: integer(0, 1_000_000),
     about: 'Calls a minute that a limit refused before their key is blocked; 0 = never.',
   }),
   writeLimitMinute: row({
     env: 'FILA_WRITE_LIMIT_MINUTE',
+    live: true,
     fallback: 0,
     kind: integer(0, 1_000_000_000),
     about: 'Calls of one key that change something, requests included, in any 60 seconds; 0 = no limit.',
   }),
   readLimitMinute: row({
     env: 'FILA_READ_LIMIT_MINUTE',
+    live: true,
     fallback: 0,
     kind: integer(0, 1_000_000_000),
     about: 'Calls of one key that only read, in any 60 seconds; 0 = no limit.',
   }),
   adminLimitMinute: row({
     env: 'FILA_ADMIN_LIMIT_MINUTE',
+    live: true,
     fallback: 0,
     kind: integer(0, 1_000_000_000),
     about: 'Calls of operators from one address in any 60 seconds; 0 = no limit.',
   }),
   maxQueued: row({
     env: 'FILA_MAX_QUEUED',
+    live: true,
     fallback: 0,
     kind: integer(0, 1_000_000_000),
     about: 'Requests of all keys that have not ended; more are refused with queue_full. 0 = no limit.',
   }),
   targetWaitMs: row({
     env: 'FILA_TARGET_WAIT_MS',
+    live: true,
     fallback: 0,
     unit: 'ms',
     kind: integer(0, 86_400_000),
@@ -210,6 +220,7 @@ export const SETTINGS = {
   }),
   webhookRetryDelays: row<readonly number[] | null>({
     env: 'FILA_WEBHOOK_RETRY_DELAYS',
+    live: true,
     fallback: null,
     kind: durations,
     about:
@@ -217,6 +228,7 @@ export const SETTINGS = {
   }),
   webhookLogDays: row({
     env: 'FILA_WEBHOOK_LOG_DAYS',
+    live: true,
     fallback: 30,
     unit: 'days',
     kind: integer(1, 3650),
@@ -224,6 +236,7 @@ export const SETTINGS = {
   }),
   operationLogDays: row({
     env: 'FILA_OPERATION_LOG_DAYS',
+    live: true,
     fallback: 30,
     unit: 'days',
     kind: integer(1, 3650),
@@ -248,6 +261,7 @@ export const SETTINGS = {
   ...CALL_SETTINGS,
   stopGraceMs: row({
     env: 'FILA_STOP_GRACE_MS',
+    live: true,
     fallback: 25_000,
     unit: 'ms',
     kind: integer(0, 600_000),

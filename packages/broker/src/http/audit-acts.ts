@@ -33,12 +33,16 @@ export function actOf({ config, method, schema, url }: RouteOptions): Act | null
   return { name: operationId ?? url.slice(-60), kind: 'other' };
 }
 
+/** Who calls, and why, for what keeps both with the thing itself. */
+export function authorOf(request: FastifyRequest): Pick<ActCall, 'actor' | 'reason'> {
+  return { actor: actorOf(request), reason: reasonOf(request) };
+}
+
 function callOf(request: FastifyRequest): ActCall {
   return {
-    actor: actorOf(request),
+    ...authorOf(request),
     ip: request.ip,
     requestId: request.id,
-    reason: reasonOf(request),
     params: (request.params ?? {}) as ActCall['params'],
     body: request.body,
   };

@@ -43,6 +43,8 @@ import createUpstream from '@fila/php-bridge-spec/schemas/requests/create-upstre
 import attemptExplanation from '@fila/php-bridge-spec/schemas/responses/attempt-explanation.json' with { type: 'json' };
 import callTimer from '@fila/php-bridge-spec/schemas/responses/call-timer.json' with { type: 'json' };
 import requestExplanation from '@fila/php-bridge-spec/schemas/responses/request-explanation.json' with { type: 'json' };
+import traceStep from '@fila/php-bridge-spec/schemas/responses/trace-step.json' with { type: 'json' };
+import requestTrace from '@fila/php-bridge-spec/schemas/responses/request-trace.json' with { type: 'json' };
 import timerTerm from '@fila/php-bridge-spec/schemas/responses/timer-term.json' with { type: 'json' };
 import setUpstreamBreaker from '@fila/php-bridge-spec/schemas/requests/set-upstream-breaker.json' with { type: 'json' };
 import updateUpstream from '@fila/php-bridge-spec/schemas/requests/update-upstream.json' with { type: 'json' };
@@ -115,9 +117,18 @@ import createQueue from '@fila/php-bridge-spec/schemas/requests/create-queue.jso
 import updateQueue from '@fila/php-bridge-spec/schemas/requests/update-queue.json' with { type: 'json' };
 import queue from '@fila/php-bridge-spec/schemas/responses/queue.json' with { type: 'json' };
 import queueList from '@fila/php-bridge-spec/schemas/responses/queue-list.json' with { type: 'json' };
+import setSetting from '@fila/php-bridge-spec/schemas/requests/set-setting.json' with { type: 'json' };
+import listSettingVersionsQuery from '@fila/php-bridge-spec/schemas/requests/list-setting-versions-query.json' with { type: 'json' };
+import setting from '@fila/php-bridge-spec/schemas/responses/setting.json' with { type: 'json' };
+import settingList from '@fila/php-bridge-spec/schemas/responses/setting-list.json' with { type: 'json' };
+import settingVersion from '@fila/php-bridge-spec/schemas/responses/setting-version.json' with { type: 'json' };
+import settingVersionList from '@fila/php-bridge-spec/schemas/responses/setting-version-list.json' with { type: 'json' };
 import preloadModel from '@fila/php-bridge-spec/schemas/requests/preload-model.json' with { type: 'json' };
 import installedModel from '@fila/php-bridge-spec/schemas/responses/installed-model.json' with { type: 'json' };
 import installedModelList from '@fila/php-bridge-spec/schemas/responses/installed-model-list.json' with { type: 'json' };
+import modelAlias from '@fila/php-bridge-spec/schemas/responses/model-alias.json' with { type: 'json' };
+import modelAliasList from '@fila/php-bridge-spec/schemas/responses/model-alias-list.json' with { type: 'json' };
+import setModelAlias from '@fila/php-bridge-spec/schemas/requests/set-model-alias.json' with { type: 'json' };
 import modelPreload from '@fila/php-bridge-spec/schemas/responses/model-preload.json' with { type: 'json' };
 import batchLine from '@fila/php-bridge-spec/schemas/requests/batch-line.json' with { type: 'json' };
 import listBatchesQuery from '@fila/php-bridge-spec/schemas/requests/list-batches-query.json' with { type: 'json' };
@@ -133,6 +144,7 @@ export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
   ...[requestEntry, requestEntryList, listAllRequestsQuery, usageHour, usage, usageQuery],
   ...[rotatedApiKey, rotateApiKeyQuery],
   ...[requestExplanation, attemptExplanation, callTimer, timerTerm],
+  ...[requestTrace, traceStep],
   ...[apiKey, createdApiKey, apiKeyList, createApiKey, updateApiKey, listApiKeysQuery],
   ...[
     deadLetter,
@@ -163,8 +175,10 @@ export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
   ],
   ...[upstream, upstreamList, createUpstream, updateUpstream, setUpstreamBreaker],
   ...[installedModel, installedModelList, preloadModel, modelPreload],
+  ...[modelAlias, modelAliasList, setModelAlias],
   ...[plan, planList, createPlan, updatePlan],
   ...[queue, queueList, createQueue, updateQueue],
+  ...[setting, settingList, settingVersion, settingVersionList, setSetting, listSettingVersionsQuery],
   ...[penalty, penaltyList, liftPenalty, liftedPenalty, appliedLimit, limitExplanation, explainLimitsQuery],
   ...[
     user,

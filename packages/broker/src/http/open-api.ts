@@ -10,6 +10,7 @@ import { keyRoutes } from '../features/keys/key-routes.ts';
 import { limitRoutes } from '../features/limits/limit-routes.ts';
 import { planRoutes } from '../features/limits/plan-routes.ts';
 import { logRoutes } from '../features/logs/log-routes.ts';
+import { aliasRoutes } from '../features/models/alias-routes.ts';
 import { operationRoutes } from '../features/operations/operation-routes.ts';
 import { overviewRoutes } from '../features/overview/overview-routes.ts';
 import { serviceTokenRoutes } from '../features/people/service-token-routes.ts';
@@ -17,9 +18,11 @@ import { sessionRoutes } from '../features/people/session-routes.ts';
 import { userRoutes } from '../features/people/user-routes.ts';
 import { queueRoutes } from '../features/queues/queue-routes.ts';
 import { entryRoutes } from '../features/requests/entry-routes.ts';
+import { settingRoutes } from '../features/settings/setting-routes.ts';
 import { usageRoutes } from '../features/usage/usage-routes.ts';
 import { explainRoutes } from '../features/requests/explain-routes.ts';
 import { idempotencyKeyOf, requestRoutes } from '../features/requests/request-routes.ts';
+import { traceRoutes } from '../features/requests/trace-routes.ts';
 import { streamRoutes } from '../features/streams/stream-routes.ts';
 import { modelRoutes } from '../features/upstreams/model-routes.ts';
 import { upstreamRoutes } from '../features/upstreams/upstream-routes.ts';
@@ -72,14 +75,17 @@ export function allRoutes(): readonly Routes[] {
     webhookRoutes({ webhooks: NO_ROOM, keyOf }),
     upstreamRoutes(NO_ROOM),
     explainRoutes(NO_ROOM),
+    traceRoutes(NO_ROOM),
     entryRoutes(NO_ROOM),
     usageRoutes(NO_ROOM),
     modelRoutes(NO_ROOM),
+    aliasRoutes(NO_ROOM),
     deadLetterRoutes({ deadLetters: NO_ROOM, operations: NO_ROOM }),
     operationRoutes(NO_ROOM),
     overviewRoutes({ overview: NO_ROOM, stopping: NO_ROOM }),
     queueRoutes(NO_ROOM),
-    requestRoutes({ requests: NO_ROOM, arrive: NO_ROOM, keyOf, maxWaitSeconds: 0 }),
+    settingRoutes({ settings: NO_ROOM, authorOf: NO_ROOM }),
+    requestRoutes({ requests: NO_ROOM, arrive: NO_ROOM, keyOf, maxWaitSeconds: () => 0 }),
     batchRoutes({ batches: NO_ROOM, keyOf, idempotencyKeyOf }),
     streamRoutes({ requests: NO_ROOM, streams: NO_ROOM, keyOf, logger: silentLogger }),
   ];

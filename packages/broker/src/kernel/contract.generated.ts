@@ -694,6 +694,16 @@ export interface ListSessionsQuery {
   user?: string;
 }
 /**
+ * Which versions of the settings, newest first.
+ */
+export interface ListSettingVersionsQuery {
+  limit?: number;
+  /**
+   * next_cursor of the page before.
+   */
+  cursor?: string;
+}
+/**
  * Which deliveries; all conditions hold at once.
  */
 export interface ListWebhookDeliveriesQuery {
@@ -805,6 +815,19 @@ export interface RotateWebhookQuery {
   overlap_seconds?: number;
 }
 /**
+ * The model that an alias stands for.
+ */
+export interface SetModelAlias {
+  /**
+   * A model, never another alias.
+   */
+  model: string;
+  /**
+   * Kept in the audit trail.
+   */
+  reason?: string;
+}
+/**
  * A first or a new password, with the token that a super-admin handed over.
  */
 export interface SetPassword {
@@ -816,6 +839,19 @@ export interface SetPassword {
    * 12 to 128 characters, neither common words nor the own name.
    */
   password: string;
+}
+/**
+ * A value of a live setting.
+ */
+export interface SetSetting {
+  /**
+   * As its variable would have it; numbers and true or false also as such.
+   */
+  value: string | number | boolean;
+  /**
+   * Kept with the version and in the audit trail.
+   */
+  reason?: string;
 }
 /**
  * The first super-admin.
@@ -2362,6 +2398,24 @@ export interface LogList {
    */
   next_cursor: string | null;
 }
+export interface ModelAliasList {
+  items: ModelAlias[];
+  next_cursor: string | null;
+}
+/**
+ * Another name of a model, which clients may ask for.
+ */
+export interface ModelAlias {
+  /**
+   * What clients ask for.
+   */
+  alias: string;
+  /**
+   * What they get; requests and answers name it.
+   */
+  model: string;
+  created_at: string;
+}
 /**
  * What came of loading a model.
  */
@@ -2892,6 +2946,68 @@ export interface Request {
   custom_id?: string | null;
 }
 /**
+ * What happened to a request, oldest first. An attempt that was cut off by a crash leaves no step, and old rows are forgotten in time.
+ */
+export interface RequestTrace {
+  id: string;
+  key_id: string;
+  status: RequestStatus;
+  model: string;
+  queue: string;
+  /**
+   * Whether all webhook deliveries and acts are told; otherwise the newest 50 and the oldest 200.
+   */
+  complete: boolean;
+  steps: TraceStep[];
+}
+/**
+ * One thing that happened to a request.
+ */
+export interface TraceStep {
+  /**
+   * By the clock of the database or of a broker: they may differ a little.
+   */
+  at: string;
+  /**
+   * due: it was not to start before. claimed: by a worker, the last time. webhook: a delivery was made. act: an operator did something to it.
+   */
+  step:
+    | 'accepted'
+    | 'due'
+    | 'claimed'
+    | 'attempt_failed'
+    | 'completed'
+    | 'failed'
+    | 'expired'
+    | 'cancelled'
+    | 'retried'
+    | 'discarded'
+    | 'webhook'
+    | 'webhook_attempt'
+    | 'act';
+  /**
+   * In words.
+   */
+  detail: string | null;
+  /**
+   * Where it ran: host:port.
+   */
+  upstream: string | null;
+  /**
+   * What went wrong.
+   */
+  code: string | null;
+  took_ms: number | null;
+  /**
+   * Who did it, of an act.
+   */
+  actor: string | null;
+  /**
+   * Id of the delivery, of the other request, or the number of the row in the audit trail.
+   */
+  ref: string | null;
+}
+/**
  * A key with its new secret, which is shown this once. Its webhook secret stays.
  */
 export interface RotatedApiKey {
@@ -3054,6 +3170,100 @@ export interface Session {
    * Whether it is the session of this call.
    */
   is_current: boolean;
+}
+export interface SettingList {
+  items: Setting[];
+  /**
+   * The last change that is in force here; 0: none was ever made.
+   */
+  version: number;
+  next_cursor: string | null;
+}
+/**
+ * A setting of the daemon, with the value that is in force on the broker that answers.
+ */
+export interface Setting {
+  /**
+   * Such as maxQueued: the name in fila.config.json.
+   */
+  name: string;
+  /**
+   * The environment variable.
+   */
+  variable: string;
+  /**
+   * What is in force on the broker that answers, as its variable would have it; secrets are masked, empty is none.
+   */
+  value: string;
+  /**
+   * Where the value comes from. database: it was set while brokers ran.
+   */
+  source: 'default' | 'file' | 'environment' | 'flag' | 'database';
+  /**
+   * What this broker was started with.
+   */
+  start_value: string;
+  start_source: 'default' | 'file' | 'environment' | 'flag';
+  /**
+   * What holds when nobody says anything.
+   */
+  default_value: string;
+  /**
+   * Empty when it has none.
+   */
+  unit: string;
+  /**
+   * Whether it can be changed while brokers run. Otherwise: set the variable and start again.
+   */
+  live: boolean;
+  secret: boolean;
+  /**
+   * What a valid value looks like, in words.
+   */
+  expects: string;
+  about: string;
+}
+export interface SettingVersionList {
+  items: SettingVersion[];
+  next_cursor: string | null;
+}
+/**
+ * One change of settings while brokers run: who, when, why, and what was before and after.
+ */
+export interface SettingVersion {
+  /**
+   * 1, 2, 3 and so on.
+   */
+  version: number;
+  at: string;
+  act: 'set' | 'unset' | 'restore';
+  /**
+   * The version that was brought back, with restore.
+   */
+  restored_version: number | null;
+  actor: {
+    kind: string;
+    id: string | null;
+    name: string | null;
+  };
+  reason: string | null;
+  changes: {
+    name: string;
+    /**
+     * null: as the start says.
+     */
+    before: string | null;
+    /**
+     * null: as the start says.
+     */
+    after: string | null;
+  }[];
+  /**
+   * All that is overridden from this version on, by name.
+   */
+  overrides: {
+    [k: string]: string;
+  };
 }
 /**
  * A new session, with its token, which is shown this once.

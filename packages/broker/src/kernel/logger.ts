@@ -14,6 +14,8 @@ export interface Logger {
 export interface TeeLogger extends Logger {
   /** `take` is called with each line; it must neither wait nor throw. */
   tee(take: (line: string) => void): void;
+  /** Less important lines are left out from now on. */
+  setLevel(level: string): void;
 }
 
 export const silentLogger: Logger = {

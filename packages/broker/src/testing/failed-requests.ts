@@ -25,7 +25,14 @@ export function failedRequests({ ledger, activeLanes, vault }: Engines) {
   const requests = createRequests({
     offerLane: () => false,
     makeRoom: () => null,
-    ...{ ledger, activeLanes, vault, clock: systemClock, logger: silentLogger, defaultModel: 'llama3:8b' },
+    ...{
+      ledger,
+      activeLanes,
+      vault,
+      clock: systemClock,
+      logger: silentLogger,
+      defaultModel: () => 'llama3:8b',
+    },
     hasReceivers: async () => false,
     problemOfCallback: () => null,
   });

@@ -47,7 +47,7 @@ async function startAll(loaded: LoadedSettings): Promise<RunningDev> {
   try {
     const found = await findOllama(loaded.settings);
     if (found.simulated) started.push(found.simulated);
-    const broker = await startDaemon(settingsFor(loaded, found.ollama), 'dev');
+    const broker = await startDaemon({ ...loaded, settings: settingsFor(loaded, found.ollama) }, 'dev');
     started.push(broker);
     const { failed } = broker;
     return { broker, failed, ollama: found.ollama, key: await devKey(broker, loaded.settings.dataDir), stop };

@@ -16,6 +16,8 @@ export interface Change<T> {
     | 'webhook'
     | 'plan'
     | 'queue'
+    | 'setting'
+    | 'alias'
     | 'penalty'
     | 'user'
     | 'session'

@@ -5,13 +5,13 @@ import { runUntilStopped } from './run-until-stopped.ts';
 import { startDaemon } from './start-daemon.ts';
 
 export async function serve(context: CliContext, flags: SettingFlags): Promise<void> {
-  const { settings } = await readSettings(context, flags);
+  const loaded = await readSettings(context, flags);
   // For a person who started it; a service manager has the log.
   const say = (line: string): void => {
     if (context.host.stderr.isTTY) context.out.notice(line);
   };
   await runUntilStopped(context.host, {
-    start: () => startDaemon(settings, 'serve'),
+    start: () => startDaemon(loaded, 'serve'),
     onStarted: ({ url }) => say(`Fila listens on ${url}. Ctrl-C stops it.`),
     onStopping: () => say('Stopping: running calls may end first. Ctrl-C again ends it at once.'),
   });

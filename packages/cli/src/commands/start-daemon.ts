@@ -1,5 +1,5 @@
 /** Starts the daemon; what a person can put right is said so that they can. */
-import type { RunningBroker, Settings } from '@fila/broker';
+import type { LoadedSettings, RunningBroker } from '@fila/broker';
 import { CliError, hasCode } from '../output/error-text.ts';
 import { EXIT } from '../output/exit-codes.ts';
 import { whenPortIsFree } from './port-in-use.ts';
@@ -7,10 +7,11 @@ import { whenPortIsFree } from './port-in-use.ts';
 /** An address or a folder that is not there, not ours or full. */
 const CANNOT_USE = new Set(['EACCES', 'EPERM', 'EADDRNOTAVAIL', 'ENOENT', 'ENOTDIR', 'EROFS', 'ENOSPC']);
 
-export async function startDaemon(settings: Settings, command: 'serve' | 'dev'): Promise<RunningBroker> {
+export async function startDaemon(loaded: LoadedSettings, command: 'serve' | 'dev'): Promise<RunningBroker> {
+  const { settings } = loaded;
   const { startBroker } = await import('@fila/broker');
   try {
-    return await whenPortIsFree(startBroker(settings), { ...settings, command });
+    return await whenPortIsFree(startBroker(loaded), { ...settings, command });
   } catch (error) {
     if (hasCode(error, (code) => CANNOT_USE.has(code)))
       throw new CliError({

@@ -36,11 +36,15 @@ describe('fila.requests', () => {
     expect(server.calls[0]?.headers).toMatchObject({ 'idempotency-key': 'order-7', prefer: 'wait=10' });
   });
 
-  it('explains by id, as an operator', async () => {
+  it('explains and traces by id, as an operator', async () => {
     const server = await scriptedServer(() => ({ json: {} }));
     await aClient(server.url).fila.requests.explain(REQUEST_ID);
-    expect(asked(server.calls)).toEqual([`GET /api/v1/admin/requests/${REQUEST_ID}/explain`]);
-    expect(server.calls[0]?.headers.authorization).toBe(`Bearer ${ADMIN_TOKEN}`);
+    await aClient(server.url).fila.requests.trace(REQUEST_ID);
+    expect(asked(server.calls)).toEqual([
+      `GET /api/v1/admin/requests/${REQUEST_ID}/explain`,
+      `GET /api/v1/admin/requests/${REQUEST_ID}/trace`,
+    ]);
+    for (const { headers } of server.calls) expect(headers.authorization).toBe(`Bearer ${ADMIN_TOKEN}`);
   });
 
   it('gets and cancels by id', async () => {

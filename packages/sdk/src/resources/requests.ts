@@ -11,6 +11,7 @@ import type {
   RequestEntryList,
   RequestExplanation,
   RequestList,
+  RequestTrace,
 } from '../types.generated.ts';
 import { streamRequest, type StreamEvent, type Streaming, type StreamOptions } from './stream.ts';
 import { waitDeadlineMs, waitUntilFinal, type WaitOptions } from './wait.ts';
@@ -85,6 +86,11 @@ export interface Requests {
    */
   explain(id: string, options?: CallOptions): FilaPromise<RequestExplanation>;
   /**
+   * Of any key, for an operator: everything that happened to it, in the order of time. Needs the admin token.
+   * @example for (const { at, step } of (await fila.requests.trace('req_…')).steps) console.log(at, step);
+   */
+  trace(id: string, options?: CallOptions): FilaPromise<RequestTrace>;
+  /**
    * Creates a request once, whatever happens on the way, and waits for it.
    * @example const { result } = await fila.requests.createAndWait({ prompt: 'Say hello.' });
    */
@@ -133,6 +139,8 @@ export function createRequests(send: Send, streaming: Streaming): Requests {
       send({ method: 'POST', path: `${ALL}/{id}/cancel`, id, as: 'admin' }, options),
     explain: (id, options) =>
       send({ method: 'GET', path: '/api/v1/admin/requests/{id}/explain', id, as: 'admin' }, options),
+    trace: (id, options) =>
+      send({ method: 'GET', path: '/api/v1/admin/requests/{id}/trace', id, as: 'admin' }, options),
     wait: (id, options = {}) =>
       filaPromise(
         waitUntilFinal(REQUEST, id, { ...options, send, sleep, deadlineMs: waitDeadlineMs(options) }),

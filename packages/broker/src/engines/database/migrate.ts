@@ -18,6 +18,7 @@ import * as m0013 from './migrations/0013-weights.ts';
 import * as m0014 from './migrations/0014-key-rotation.ts';
 import * as m0015 from './migrations/0015-batches.ts';
 import * as m0017 from './migrations/0017-key-rights.ts';
+import * as m0018 from './migrations/0018-settings-and-aliases.ts';
 
 export interface Migration {
   readonly name: string;
@@ -51,6 +52,7 @@ const MIGRATIONS: Readonly<Record<string, MigrationModule>> = {
   '0014-key-rotation': m0014,
   '0015-batches': m0015,
   '0017-key-rights': m0017,
+  '0018-settings-and-aliases': m0018,
 };
 
 const MIGRATIONS_TABLE = 'fila_migrations';

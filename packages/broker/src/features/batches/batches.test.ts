@@ -73,12 +73,14 @@ describe.each(DATABASES)('batches on $name', ({ isAvailable, open }) => {
     function room(instead: { store?: Partial<BatchStore>; refusal?: FilaError } = {}) {
       const { ledger, vault } = engines;
       const activeLanes = memoryActiveLanes();
+      const defaultModel = (): string => 'usual:1b';
       const common = { ledger, vault, clock: systemClock, logger: silentLogger };
       const requests = createRequests({
-        ...{ ...common, activeLanes, defaultModel: 'usual:1b', offerLane: () => false, makeRoom: () => null },
+        ...{ ...common, activeLanes, defaultModel, offerLane: () => false, makeRoom: () => null },
         ...{ hasReceivers: async () => false, problemOfCallback: () => null },
       });
       const models = createModels({
+        ...{ aliases: { modelOf: (name) => name }, defaultModel },
         ...{ allowCloudModels: false, isCloudModel: (name) => name.endsWith('-cloud') },
       });
       const store = { ...batchStore(ledger.sql), ...instead.store };
@@ -95,7 +97,12 @@ describe.each(DATABASES)('batches on $name', ({ isAvailable, open }) => {
         stage: {
           ...{ parse: parseJsonBody, check: createChecker('BatchLine') },
           arrive: inOrder(
-            lineArrival({ keys: { refuseOutside: createRefuseOutside('m') }, models, queues, requests }),
+            lineArrival({
+              keys: { refuseOutside: createRefuseOutside(defaultModel) },
+              models,
+              queues,
+              requests,
+            }),
           ),
           limits: { maxLineBytes: 2_000, maxBytes: 4_000_000 },
         },

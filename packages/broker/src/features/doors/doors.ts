@@ -41,7 +41,7 @@ export function doorRoutes(deps: DoorRouteDeps) {
 
   /** Asked before anything is stored: a wrong name is a mistake of the caller, not work that failed. */
   function knownModel(request: FastifyRequest, model: string): string {
-    if (!deps.keyOf(request).rights.mayUseModel(model))
+    if (!deps.keyOf(request).rights.mayUseModel(models.modelOf(model)))
       throw fail('model_not_allowed', { detail: `This key may not use the model ${model}.` });
     if (models.mayHave(model)) return model;
     throw new DoorFailure({
@@ -53,7 +53,7 @@ export function doorRoutes(deps: DoorRouteDeps) {
   /** A client is offered what it may use. */
   function allowed<Model extends { name: string }>(request: FastifyRequest, all: readonly Model[]): Model[] {
     const { mayUseModel } = deps.keyOf(request).rights;
-    return all.filter(({ name }) => mayUseModel(name));
+    return all.filter(({ name }) => mayUseModel(models.modelOf(name)));
   }
 
   function prepare(door: FastifyInstance, bodyOf: (error: DoorError) => object): void {

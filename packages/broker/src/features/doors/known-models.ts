@@ -1,9 +1,12 @@
 /** The models that the servers behind this broker have, for clients that ask before they send. */
+import type { Aliases } from '../models/models.ts';
 import type { Json, Upstreams } from '../upstreams/upstreams.ts';
 
 export interface KnownModels {
-  /** Of the servers that answer, each once, as Ollama lists them. */
+  /** Of the servers that answer, each once, as Ollama lists them, with the aliases of those. */
   list(): DescribedModel[];
+  /** The model that a name stands for; itself when it is no alias. */
+  modelOf(name: string): string;
   /** False only when servers answer and none of them has it. */
   mayHave(model: string): boolean;
   /** Those that are in memory somewhere, each once, as Ollama lists them. */
@@ -27,15 +30,24 @@ const SHOWN = [
 export function createKnownModels(
   upstreams: Pick<Upstreams, 'states' | 'known' | 'show'>,
   keyOfModel: (name: string) => string,
+  aliases: Pick<Aliases, 'modelOf' | 'known'>,
 ): KnownModels {
   const up = () => upstreams.states().filter(({ status }) => status === 'up');
   const once = (models: readonly DescribedModel[]): DescribedModel[] => {
     const found = new Map(models.map((one) => [keyOfModel(one.name), one]));
     return [...found.values()].sort((one, other) => (one.name < other.name ? -1 : 1));
   };
+  const withAliases = (models: readonly DescribedModel[]): DescribedModel[] => {
+    const others = aliases.known().flatMap(({ alias, model }) => {
+      const meant = models.find(({ name }) => keyOfModel(name) === keyOfModel(model));
+      return meant ? [{ ...meant, name: alias, model: alias }] : [];
+    });
+    return once([...models, ...others]);
+  };
   return {
+    modelOf: (name) => aliases.modelOf(name),
     list: () =>
-      once(
+      withAliases(
         upstreams.known().flatMap(({ installed }) =>
           installed.map(({ name, sizeBytes, modifiedAt, digest, details, capabilities }) => ({
             ...{ name, model: name, modified_at: modifiedAt, size: sizeBytes, digest, details },
@@ -43,9 +55,10 @@ export function createKnownModels(
           })),
         ),
       ),
-    mayHave: (model) =>
-      up().length === 0 ||
-      up().some(({ models }) => models.some((one) => keyOfModel(one) === keyOfModel(model))),
+    mayHave: (name) => {
+      const key = keyOfModel(aliases.modelOf(name));
+      return up().length === 0 || up().some(({ models }) => models.some((one) => keyOfModel(one) === key));
+    },
     loaded: () =>
       once(
         upstreams.known().flatMap(({ resident }) =>
@@ -56,7 +69,7 @@ export function createKnownModels(
         ),
       ),
     show: async (model) => {
-      const shown = await upstreams.show(model);
+      const shown = await upstreams.show(aliases.modelOf(model));
       const fields = SHOWN.map((name) => [name, shown?.[name]] as const);
       return (
         shown && {

@@ -344,16 +344,26 @@ describe('the models', () => {
       show: async () => shown,
     };
     const keyOf = (name: string): string => (name.includes(':') ? name : `${name}:latest`);
-    return createKnownModels(upstreams as unknown as Upstreams, keyOf);
+    return createKnownModels(upstreams as unknown as Upstreams, keyOf, aliases);
+  };
+  const known = [
+    { alias: 'fast', model: 'a' },
+    { alias: 'gone', model: 'c:1' },
+  ];
+  const aliases = {
+    known: () => known,
+    modelOf: (name: string) => known.find(({ alias }) => alias === name)?.model ?? name,
   };
   const one = server('up', '0.12.10', 'b:1', 'a:latest');
   const two = server('up', '0.12.9', 'b:1');
 
-  it('are those of the servers that answer, each once', () => {
+  it('are those of the servers that answer, each once, and aliases of those', () => {
     const loaded = { name: 'a:latest', ...facts, vramBytes: 3, contextLength: 9, expiresAt: 'then' };
     one.known.resident = [loaded];
     const models = of([one, two]);
-    expect(models.list().map(({ name }) => name)).toEqual(['a:latest', 'b:1']);
+    expect(models.list().map(({ name }) => name)).toEqual(['a:latest', 'b:1', 'fast']);
+    expect(models.list()[2]).toMatchObject({ model: 'fast', digest: 'd' });
+    expect([models.mayHave('fast'), models.mayHave('gone')]).toEqual([true, false]);
     expect(models.list()[0]).toEqual({
       ...{ name: 'a:latest', model: 'a:latest', size: 5, digest: 'd', details: { family: 'f' } },
       modified_at: '2026-01-01T00:00:00Z',

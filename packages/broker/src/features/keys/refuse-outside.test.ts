@@ -9,7 +9,7 @@ const ACCEPTED = {} as Accepted;
 function send(input: { model?: string; queue?: string }, rights: Partial<StoredRights>): Promise<Accepted> {
   const known = { id: 'key_1', name: 'shop', plan: null, expiresAt: null, ...NO_LIMITS };
   const key = { ...known, rights: rightsOf({ ...ALL_STORED_RIGHTS, ...rights }) };
-  const refuseOutside = createRefuseOutside('llama3:8b');
+  const refuseOutside = createRefuseOutside(() => 'llama3:8b');
   return refuseOutside({ key, input: { prompt: 'x', ...input }, idempotencyKey: null }, async () => ACCEPTED);
 }
 

@@ -6,10 +6,12 @@ import type { Arrival } from '../requests/requests.ts';
 /** Whatever comes of the request behind it. */
 export type RefuseOutside = <Out>(arrival: Arrival, next: (arrival: Arrival) => Promise<Out>) => Promise<Out>;
 
-export function createRefuseOutside(defaultModel: string): RefuseOutside {
+export function createRefuseOutside(defaultModel: () => string): RefuseOutside {
   return async (arrival, next) => {
     const { rights } = arrival.key;
-    const { model = defaultModel, queue = DEFAULT_QUEUE } = arrival.input;
+    const { queue = DEFAULT_QUEUE } = arrival.input;
+    // The model that is meant counts, not the alias that it was asked for by.
+    const model = arrival.model ?? arrival.input.model ?? defaultModel();
     if (!rights.mayUseModel(model))
       throw fail('model_not_allowed', {
         detail: `This key may not use the model ${model}.`,

@@ -12,7 +12,6 @@ import type { LimitedKey, Keys } from '../keys/keys.ts';
 import type { EndedFacts } from '../requests/requests.ts';
 import { createThinning, nextFactor } from './admission-factor.ts';
 import {
-  createRuleBook,
   keyAccount,
   PENALTY_PLACE,
   wrongKeyAccount,
@@ -23,6 +22,7 @@ import { clientAddress } from './client-address.ts';
 import { createDrainRate } from './drain-rate.ts';
 import { explainLimits } from './explain-limits.ts';
 import { limitHeaders, type LimitHeaders } from './limit-headers.ts';
+import { presentRuleBook } from './present-rule-book.ts';
 import { createQueueCount } from './queue-count.ts';
 import { createRecall } from './recall.ts';
 import { blocked, neverFits, refusalOf } from './refusal.ts';
@@ -78,6 +78,7 @@ interface LimitsDeps {
     readonly lanes: Pick<Ledger['lanes'], 'nameOf'>;
     readonly sweeps: Pick<Ledger['sweeps'], 'lanesWithWork' | 'unfinished' | 'lately'>;
   };
+  /** Read anew each time: they may be others later. */
   readonly settings: LimitSettings & { readonly targetWaitMs: number };
   /** What waits there waits on purpose. */
   readonly isPaused?: (queue: string) => boolean;
@@ -101,12 +102,12 @@ export function createLimits({
   clock,
   logger,
 }: LimitsDeps): Limits {
-  const book = createRuleBook(settings);
+  const book = presentRuleBook(settings);
   const drain = createDrainRate();
   const thinning = createThinning();
   const blockedAddresses = new Map<string, number>();
   const queueCount = createQueueCount({
-    ...{ limiter, ledger, book, logger, countsAll: settings.maxQueued > 0 },
+    ...{ limiter, ledger, book, logger, countsAll: () => settings.maxQueued > 0 },
     limitedKeys: () => keys.limitedInQueue(),
   });
   const recall = createRecall({ limiter, ledger, keys, book, clock });

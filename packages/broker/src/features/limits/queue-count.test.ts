@@ -76,7 +76,7 @@ function open(limitedKeys: string[]) {
       },
     },
   };
-  const deps = { limiter, ledger, book, countsAll: limitedKeys.length > 0, logger: silentLogger };
+  const deps = { limiter, ledger, book, countsAll: () => limitedKeys.length > 0, logger: silentLogger };
   const count = createQueueCount({ ...deps, limitedKeys: async () => limitedKeys });
   const used = async (account: typeof book.held) => (await limiter.decide([account])).states[0]!.used;
   return { limiter, book, rows, count, used, asked: () => asked };

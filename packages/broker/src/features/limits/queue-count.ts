@@ -12,7 +12,7 @@ export interface QueueCountDeps {
   };
   readonly book: RuleBook;
   /** Whether there is a limit for all together. */
-  readonly countsAll: boolean;
+  readonly countsAll: () => boolean;
   /** Keys that have a limit of their own. */
   readonly limitedKeys: () => Promise<readonly string[]>;
   readonly logger: Logger;
@@ -70,7 +70,7 @@ export function createQueueCount({
 
   async function look(): Promise<void> {
     const keys = await limitedKeys();
-    const accounts = [...keys.map((key) => book.heldBy(key)), ...(countsAll ? [book.held] : [])];
+    const accounts = [...keys.map((key) => book.heldBy(key)), ...(countsAll() ? [book.held] : [])];
     const before = seen;
     seen = new Map();
     if (accounts.length === 0) return;

@@ -5,6 +5,11 @@ import { createModels } from './models.ts';
 
 const ACCEPTED = { id: 'accepted' } as unknown as Accepted;
 const isCloudModel = (name: string): boolean => name.endsWith('-cloud');
+const ALIASES: Record<string, string> = { fast: 'llama3', big: 'big-cloud' };
+const more = {
+  ...{ isCloudModel, defaultModel: () => 'fast' },
+  aliases: { modelOf: (name: string) => ALIASES[name] ?? name },
+};
 const arrivalOf = (model?: string): Arrival =>
   ({ key: { id: 'key' }, input: { prompt: 'Hi', model } }) as Arrival;
 
@@ -16,18 +21,40 @@ describe('a request that names a model', () => {
   ])('goes on unchanged with $given', async ({ allowCloudModels, model }) => {
     const next = vi.fn(async () => ACCEPTED);
     const arrival = arrivalOf(model);
-    const { refuseCloud } = createModels({ allowCloudModels, isCloudModel });
+    const { refuseCloud } = createModels({ ...more, allowCloudModels });
     expect(await refuseCloud(arrival, next)).toBe(ACCEPTED);
     expect(next.mock.calls).toEqual([[arrival]]);
   });
 
   it('is refused at the door with a model of a cloud, and goes no further', async () => {
     const next = vi.fn(async () => ACCEPTED);
-    const { refuseCloud } = createModels({ allowCloudModels: false, isCloudModel });
+    const { refuseCloud } = createModels({ ...more, allowCloudModels: false });
     await expect(refuseCloud(arrivalOf('big-cloud'), next)).rejects.toMatchObject({
       code: 'validation_failed',
       details: { errors: [{ pointer: '/model' }] },
     });
+    expect(next).not.toHaveBeenCalled();
+  });
+});
+
+describe('a request that names an alias', () => {
+  const { resolve, refuseCloud } = createModels({ ...more, allowCloudModels: false });
+
+  it.each([
+    { name: 'fast', meant: 'llama3' },
+    { name: undefined, meant: 'llama3' },
+    { name: 'llama3', meant: undefined },
+  ])('$name is one of the model $meant, and what was written stays', async ({ name, meant }) => {
+    const next = vi.fn(async (_arrival: Arrival) => ACCEPTED);
+    await resolve(arrivalOf(name), next);
+    expect(next.mock.calls[0]![0]).toMatchObject({ input: { prompt: 'Hi', model: name } });
+    expect(next.mock.calls[0]![0].model).toBe(meant);
+  });
+
+  it('is refused when the model that is meant is of a cloud', async () => {
+    const next = vi.fn(async () => ACCEPTED);
+    const arriving = resolve(arrivalOf('big'), (arrival) => refuseCloud(arrival, next));
+    await expect(arriving).rejects.toMatchObject({ code: 'validation_failed' });
     expect(next).not.toHaveBeenCalled();
   });
 });

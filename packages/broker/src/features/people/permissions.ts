@@ -32,12 +32,18 @@ export const PERMISSIONS = rules({
   'queues.read': { least: 'viewer' },
   'queues.switch': { least: 'operator' },
   'queues.write': { least: 'admin' },
+  // They name hosts and folders.
+  'settings.read': { least: 'operator' },
+  'settings.write': { least: 'admin' },
   'overview.read': { least: 'viewer' },
   'requests.read': { least: 'viewer' },
+  // It names who did something to them.
+  'traces.read': { least: 'operator' },
   'usage.read': { least: 'viewer' },
   'requests.cancel': { least: 'operator' },
   'models.read': { least: 'viewer' },
   'models.preload': { least: 'operator' },
+  'models.alias': { least: 'admin' },
   'upstreams.read': { least: 'viewer' },
   'upstreams.switch': { least: 'operator' },
   'upstreams.write': { least: 'admin' },

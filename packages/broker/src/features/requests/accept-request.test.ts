@@ -19,7 +19,7 @@ function acceptance(
     vault: { derive: () => Buffer.alloc(32) } as never,
     content: { seal: () => Buffer.from('sealed') } as never,
     view: null as never,
-    ...{ clock: { now: () => 1_000 }, logger: silentLogger, defaultModel: 'm' },
+    ...{ clock: { now: () => 1_000 }, logger: silentLogger, defaultModel: () => 'm' },
     ...{
       offerLane: () => false,
       makeRoom,

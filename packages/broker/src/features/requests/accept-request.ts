@@ -31,7 +31,8 @@ export interface AcceptDeps {
   readonly view: RequestView;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly defaultModel: string;
+  /** Of a request that names none. */
+  readonly defaultModel: () => string;
   /** Whether anybody has asked to be told how requests of this key end. */
   readonly hasReceivers: (keyId: string) => Promise<boolean>;
   /** Hears of what comes in. */
@@ -67,12 +68,18 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
   const { ledger, content, clock, logger, view, defaultModel } = deps;
   const fingerprints = createFingerprints(deps.vault);
 
-  async function prepare({ key, input, idempotencyKey, defaultPriority }: Arrival): Promise<Prepared> {
+  async function prepare({
+    key,
+    input,
+    idempotencyKey,
+    defaultPriority,
+    model: meant,
+  }: Arrival): Promise<Prepared> {
     const now = clock.now();
     const id = newId('req', now);
     const { metadata, callback_url: callback, queue = DEFAULT_QUEUE } = input;
     const priority = input.priority ?? defaultPriority ?? DEFAULT_PRIORITY;
-    const model = modelInFull(input.model ?? defaultModel);
+    const model = modelInFull(meant ?? input.model ?? defaultModel());
     const times = checkedTimes(input, now);
     if (callback !== undefined) checkCallback(callback);
     const lane = { queue, keyId: key.id, band: bandOf(priority), model };

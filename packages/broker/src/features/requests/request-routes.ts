@@ -9,7 +9,8 @@ interface RequestRouteDeps {
   readonly requests: Requests;
   readonly arrive: (arrival: Arrival) => Promise<Accepted>;
   readonly keyOf: (request: FastifyRequest) => AcceptedKey;
-  readonly maxWaitSeconds: number;
+  /** The longest that a call may wait. */
+  readonly maxWaitSeconds: () => number;
 }
 
 const ID = {
@@ -50,7 +51,8 @@ export function idempotencyKeyOf(request: FastifyRequest): string | null {
   return key;
 }
 
-export function requestRoutes({ requests, arrive, keyOf, maxWaitSeconds }: RequestRouteDeps) {
+export function requestRoutes(deps: RequestRouteDeps) {
+  const { requests, arrive, keyOf } = deps;
   /** Null when the call does not want to wait. */
   function waitOf(request: FastifyRequest, reply: FastifyReply): WaitLimit | null {
     const [, seconds] =
@@ -58,7 +60,7 @@ export function requestRoutes({ requests, arrive, keyOf, maxWaitSeconds }: Reque
     if (seconds === undefined) return null;
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
-    return { waitMs: Math.min(Number(seconds), maxWaitSeconds) * 1000, signal: gone.signal };
+    return { waitMs: Math.min(Number(seconds), deps.maxWaitSeconds()) * 1000, signal: gone.signal };
   }
 
   function noteWait(reply: FastifyReply, wait: WaitLimit | null): void {

@@ -43,7 +43,7 @@ function open() {
   const requests = createRequests({
     offerLane: () => false,
     makeRoom: () => null,
-    ...{ ledger, activeLanes, vault, clock, logger, defaultModel: 'usual:1b' },
+    ...{ ledger, activeLanes, vault, clock, logger, defaultModel: () => 'usual:1b' },
     hasReceivers: async () => false,
     problemOfCallback: () => null,
   });

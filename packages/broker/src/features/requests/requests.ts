@@ -47,6 +47,8 @@ export type {
 export interface Arrival {
   readonly key: AcceptedKey;
   readonly input: CreateRequest;
+  /** The model that is meant, where the client named an alias. What the client wrote stays as it is. */
+  readonly model?: string;
   /** The client's own name for this call: the same again within 24 hours is the same request. */
   readonly idempotencyKey: string | null;
   /** As its queue says; absent or null as everywhere else. */

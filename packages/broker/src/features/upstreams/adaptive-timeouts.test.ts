@@ -45,7 +45,7 @@ describe('a call that hangs', () => {
 
   it('is given the whole time that the settings allow when timers are not to adapt', async () => {
     const ollama = await stopping(startSimulatedOllama({ slots: 1, answerTokens: 2 }));
-    const upstreams = await roomOf([ollama], { timerFloors: NONE, adaptiveTimeouts: false });
+    const upstreams = await roomOf([ollama], { timerFloors: NONE, adaptiveTimeouts: () => false });
     await load(upstreams, { calls: 10, atOnce: 1 });
     ollama.control({ held: true });
     const timers = { ...PATIENT.timers, firstTokenMs: 400 };

@@ -88,11 +88,12 @@ export interface UpstreamServerDeps {
   readonly breakerPauses?: BreakerPauses;
   readonly recoveryStepMs?: number;
   /** False: the timers are those that a call brings. */
-  readonly adaptiveTimeouts?: boolean;
+  readonly adaptiveTimeouts?: () => boolean;
   /** Below these no timer goes. */
   readonly timerFloors?: CallTimers;
   /** Keeps what the timers of each call were made of. */
   readonly attempts: AttemptLog;
+  /** Read anew each time. */
   readonly swapBounds?: SwapBounds;
   /** More calls may start here than before. */
   readonly onFree: () => void;
@@ -110,11 +111,7 @@ const LAST_LOOK_MS = 1_000;
 
 export function createUpstreamServer(deps: UpstreamServerDeps, first: ConfiguredUpstream): UpstreamServer {
   const { logger, clock, allowCloudModels, recoveryStepMs, onFree, attempts, othersAt = () => 0 } = deps;
-  const {
-    adaptiveTimeouts: isAdaptive = true,
-    timerFloors: floors = FLOORS,
-    swapBounds = SWAP_BOUNDS,
-  } = deps;
+  const { adaptiveTimeouts = () => true, timerFloors: floors = FLOORS, swapBounds = SWAP_BOUNDS } = deps;
   const { id, url } = first;
   /** One is kept while calls of the model run, and longer only if it is installed: clients name what they like. */
   const records = new Map<string, ModelRecord>();
@@ -231,7 +228,7 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
       speed: record?.speed ?? NO_SPEED,
       slots: slotsOf(record),
       isWarm: warmth.isWarm(key, call.parameters?.num_ctx, loads.isLoaded(key)),
-      isAdaptive,
+      isAdaptive: adaptiveTimeouts(),
       floors,
     };
   }

@@ -19,7 +19,7 @@ interface DeliveryChecksDeps {
   readonly vault: Vault;
   readonly lookUp: LookUp;
   /** How long the log keeps deliveries; of older ends it says nothing. */
-  readonly logMs: number;
+  readonly logMs: () => number;
   /** There is something due. */
   readonly onMended: () => void;
 }
@@ -30,7 +30,7 @@ const SAMPLE = 10;
 export function createDeliveryChecks({ store, vault, lookUp, logMs, onMended }: DeliveryChecksDeps): Checks {
   const { checks } = store;
   const make = eventDeliveries(vault);
-  const untold = (window: Parameters<DeliveryCheckStore['untold']>[0]) => checks.untold(window, logMs);
+  const untold = (window: Parameters<DeliveryCheckStore['untold']>[0]) => checks.untold(window, logMs());
 
   /** A request that cannot be opened stays untold. */
   async function missingDeliveries(all: readonly Untold[]): Promise<NewDelivery[]> {

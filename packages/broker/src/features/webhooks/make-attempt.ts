@@ -47,7 +47,7 @@ interface AttemptDeps {
   /** Hears how each attempt ends. */
   readonly told?: Pick<Told, 'webhook'>;
   readonly failingMs: number;
-  readonly delaysMs?: readonly number[];
+  readonly delaysMs?: () => readonly number[] | undefined;
 }
 
 const NOTHING_SENT = { responseStatus: null, latencyMs: null, excerpt: null };
@@ -144,7 +144,7 @@ export function createMakeAttempt(deps: AttemptDeps): MakeAttempt {
       attempts: delivery.attempts,
       isRepeatable: delivery.type !== 'webhook.test',
       random: Math.random(),
-      delaysMs: deps.delaysMs,
+      delaysMs: deps.delaysMs?.(),
     });
     sayResult(delivery, result, verdict);
     if (endpoint)

@@ -219,7 +219,7 @@ describeWithWebhooks('the routes of webhooks', (bench) => {
   });
 
   it('show every attempt of a callback, and deliver it again under the same message id', async () => {
-    const room = { timings: { retryDelaysMs: [0] } };
+    const room = { timings: { retryDelaysMs: () => [0] } };
     const call = await serve(bench(), room);
     const receiver = await startReceiver((_, count) => (count === 1 ? { instead: 'drop' } : { status: 500 }));
     receiver.secrets.push(bench().keySecret);

@@ -50,7 +50,7 @@ describeWithWebhooks('deliveries that are born claimed', (bench) => {
     let isHanging = true;
     const receiver = await startReceiver(() => (isHanging ? { instead: 'hang' } : {}));
     receiver.secrets.push(bench().keySecret);
-    const room = await bench().room({ timings: { timeoutMs: 1_500, retryDelaysMs: [0, 0] } });
+    const room = await bench().room({ timings: { timeoutMs: 1_500, retryDelaysMs: () => [0, 0] } });
     const count = 30;
     for (let i = 0; i < count; i++) await bench().event({ callbackUrl: receiver.url });
     room.wake();
@@ -117,7 +117,7 @@ describeWithWebhooks('deliveries that are born claimed', (bench) => {
   it('have a log with the attempt that delivered, which has no row of its own', async () => {
     const receiver = await startReceiver((_, count) => ({ status: count === 1 ? 500 : 204 }));
     receiver.secrets.push(bench().keySecret);
-    const room = await bench().room({ timings: { retryDelaysMs: [0] } });
+    const room = await bench().room({ timings: { retryDelaysMs: () => [0] } });
     await bench().event({ callbackUrl: receiver.url });
     room.wake();
     await until(areDone);

@@ -149,7 +149,7 @@ describeWithWebhooks('webhooks', (bench) => {
   it('leave a host that hangs one place, so that many such hosts cannot take all of them', async () => {
     const hanging = await startReceiver(() => ({ instead: 'hang' }));
     hanging.secrets.push(bench().keySecret);
-    const room = await bench().room({ timings: { timeoutMs: 200, retryDelaysMs: [0, 60_000] } });
+    const room = await bench().room({ timings: { timeoutMs: 200, retryDelaysMs: () => [0, 60_000] } });
     for (let i = 0; i < 8; i++) await bench().event({ callbackUrl: hanging.url });
     room.wake();
     await until(() => hanging.heard.length === 8);
@@ -239,7 +239,7 @@ describeWithWebhooks('webhooks', (bench) => {
     const logger: Logger = { ...silentLogger, debug: log, info: log, warn: log, error: log };
     const receiver = await startReceiver(() => ({ status: 500, body: 'canary-in-answer' }));
     receiver.secrets.push(bench().keySecret);
-    const room = await bench().room({ logger, timings: { retryDelaysMs: [0] } });
+    const room = await bench().room({ logger, timings: { retryDelaysMs: () => [0] } });
     const { secret } = await room.endpoints.create(bench().keyId, { url: receiver.url });
     receiver.secrets.push(secret);
     await bench().event({ callbackUrl: receiver.url, metadata: { note: 'canary-in-body' } });

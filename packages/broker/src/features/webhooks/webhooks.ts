@@ -49,7 +49,7 @@ export interface WebhookTimings {
   /** What running attempts get when the daemon stops. */
   readonly stopGraceMs: number;
   /** Waits before the second, third … attempt; those of Standard Webhooks unless given. */
-  readonly retryDelaysMs?: readonly number[] | null;
+  readonly retryDelaysMs?: () => readonly number[] | null;
 }
 
 interface WebhooksDeps {
@@ -62,7 +62,7 @@ interface WebhooksDeps {
   /** Runs whose process is dead for certain: what they had claimed is due at once. */
   readonly deadRuns: readonly string[];
   /** How long the log keeps deliveries that have ended. */
-  readonly logMs: number;
+  readonly logMs: () => number;
   /** The webhook secret of a key. */
   readonly secretOf: (keyId: string) => Promise<string>;
   readonly lookUp: LookUp;
@@ -113,7 +113,10 @@ export function createWebhooks(deps: WebhooksDeps): Webhooks {
         told: deps.told,
         failingMs: timings.failingMs,
       },
-      delaysMs: timings.retryDelaysMs ? [0, ...timings.retryDelaysMs] : undefined,
+      delaysMs: () => {
+        const own = timings.retryDelaysMs?.();
+        return own ? [0, ...own] : undefined;
+      },
       // Whoever is told of it has a delivery that is due.
       disable: (endpoint, reason) => disable(endpoint, reason).then(loop.expectDue),
       onEndpoint: remembered.forget,

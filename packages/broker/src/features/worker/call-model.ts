@@ -10,7 +10,8 @@ export interface CallLimits {
   readonly embedTimeoutMs: number;
 }
 
-export function callModel({ maxAnswerBytes, embedTimeoutMs }: CallLimits): Stage<Job, CallOutcome> {
+/** The settings are read anew with each call. */
+export function callModel(settings: CallLimits): Stage<Job, CallOutcome> {
   return async (job) => {
     if (!job.call) throw new Error('The request was not opened before the call.');
     const held = failpoint('job.before_call');
@@ -18,10 +19,10 @@ export function callModel({ maxAnswerBytes, embedTimeoutMs }: CallLimits): Stage
     const isEmbedding = job.call.input !== undefined;
     const outcome = await job.slot.run(job.call, {
       requestId: job.row.id,
-      timers: isEmbedding ? { ...job.timers, firstTokenMs: embedTimeoutMs } : job.timers,
+      timers: isEmbedding ? { ...job.timers, firstTokenMs: settings.embedTimeoutMs } : job.timers,
       signal: job.signal,
       onProgress: job.onProgress,
-      maxAnswerBytes,
+      maxAnswerBytes: settings.maxAnswerBytes,
     });
     // Vectors of two models cannot be compared.
     return isEmbedding && outcome.kind === 'failed' ? { ...outcome, isOfThisModelOnly: true } : outcome;

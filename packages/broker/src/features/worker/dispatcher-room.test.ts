@@ -20,7 +20,7 @@ describe('a row that would start at once', () => {
   it('stands in line when others wait, keeps no slot that is kept for others, and breaks no cap', async () => {
     const { broker, arrive, arriveInRoom, rest } = await openBench();
     const caps = () => ({ ofKey: 1, ofQueue: Number.POSITIVE_INFINITY });
-    const here = broker({ m: 3, low: 2 }, undefined, { caps, reservedSlots: 1 });
+    const here = broker({ m: 3, low: 2 }, undefined, { caps, reservedSlots: () => 1 });
     expect(await arriveInRoom(here, { key: 'a' })).toBe(true);
     expect(await arriveInRoom(here, { key: 'a' })).toBe(false);
     await rest();

@@ -121,7 +121,7 @@ describe('a dispatcher in trouble', () => {
   it('lets a low band load a model also where slots are kept free for high ones', async () => {
     const { broker, arrive, rest } = await openBench();
     const here = broker({ m: 4 }, undefined, {
-      reservedSlots: 2,
+      reservedSlots: () => 2,
       slots: { free: (model) => Math.min(1, 4 - here.runningOf(model)), capacity: () => 4 },
     });
     await arrive({ band: 1 }, 4);

@@ -156,7 +156,7 @@ describe('a dispatcher with caps', () => {
 
   it('keeps slots for the high bands, but never all of them', async () => {
     const { broker, arrive, rest } = await openBench();
-    const here = broker({ m: 3, single: 1 }, undefined, { reservedSlots: 2 });
+    const here = broker({ m: 3, single: 1 }, undefined, { reservedSlots: () => 2 });
     await arrive({ key: 'low', band: 1 }, 5);
     await arrive({ key: 'low alone', model: 'single', band: 1 });
     await rest();

@@ -42,11 +42,11 @@ export interface DispatcherDeps {
   /** Whether no other broker claims from these lanes: then tokens need not go around. */
   readonly isAlone?: () => boolean;
   /** After each such time of waiting a row counts as one band higher; 0: never. */
-  readonly ageingMs?: number;
+  readonly ageingMs?: () => number;
   /** A dispatch failed: rows may be claimed for us that nobody will start. */
   readonly onFailed?: () => void;
   /** Slots of each model that only the two highest bands may use. */
-  readonly reservedSlots?: number;
+  readonly reservedSlots?: () => number;
 }
 
 /** A slot is kept for a row while it is stored as claimed; one of the two is to be called, once. */
@@ -316,7 +316,8 @@ export class Dispatcher {
   }
 
   async #turnsOf(pool: Pool): Promise<Turn[]> {
-    const { slots, ageingMs = 0 } = this.#deps;
+    const { slots } = this.#deps;
+    const ageingMs = this.#deps.ageingMs?.() ?? 0;
     if (this.#isHeldBack(pool)) return [];
     const [free, capacity] = [slots.free(pool.model) - pool.coming, slots.capacity(pool.model)];
     const places = free + pool.ahead(capacity, this.#claimMs);
@@ -344,8 +345,8 @@ export class Dispatcher {
 
   /** Slots that rows of lower bands must leave free now. At least one is for everybody. */
   #keptFree(pool: Pool): number {
-    const { slots, reservedSlots = 0 } = this.#deps;
-    const reserved = Math.min(reservedSlots, slots.capacity(pool.model) - 1);
+    const { slots, reservedSlots = () => 0 } = this.#deps;
+    const reserved = Math.min(reservedSlots(), slots.capacity(pool.model) - 1);
     return Math.max(0, reserved - pool.runningHigh);
   }
 

@@ -11,14 +11,14 @@ export interface SessionWait {
 /** A timer may be a little early. */
 const LATER_MS = 2;
 
-export function createSessionWait(waitMs: number, wake: () => void): SessionWait {
+export function createSessionWait(waitMs: () => number, wake: () => void): SessionWait {
   const sinceMs = new WeakMap<ClaimedRow, number>();
   return {
-    isPatient: (row) => performance.now() - (sinceMs.get(row) ?? performance.now()) < waitMs,
+    isPatient: (row) => performance.now() - (sinceMs.get(row) ?? performance.now()) < waitMs(),
     refused: (row) => {
       if (sinceMs.has(row)) return;
       sinceMs.set(row, performance.now());
-      setTimeout(wake, waitMs + LATER_MS).unref();
+      setTimeout(wake, waitMs() + LATER_MS).unref();
     },
   };
 }

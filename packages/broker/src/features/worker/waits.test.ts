@@ -13,7 +13,7 @@ async function room(more: Partial<WaitsDeps> = {}) {
   const { insert } = ledgerHands(() => ledger);
   const oldest = new Map<number, number>();
   const waits = createWaits({
-    ...{ ledger, oldest: () => oldest, pacesElsewhere: () => [], ageingMs: 0 },
+    ...{ ledger, oldest: () => oldest, pacesElsewhere: () => [], ageingMs: () => 0 },
     lineOf: () => ({ pace: PACE, hadMs: () => 0, claimedBefore: () => 0, costMs: () => 100 }),
     termsOf: () => ({ cap: Number.POSITIVE_INFINITY, weight: 1 }),
     ...more,

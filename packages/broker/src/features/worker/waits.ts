@@ -37,7 +37,7 @@ export interface WaitsDeps {
   readonly termsOf: (keyId: string) => { readonly cap: number; readonly weight: number };
   /** How many calls a queue may have at once; 0: it stands still. */
   readonly capOfQueue?: (queue: string) => number;
-  readonly ageingMs: number;
+  readonly ageingMs: () => number;
   readonly now?: () => number;
 }
 
@@ -77,7 +77,7 @@ interface Rival extends Waiting {
 }
 
 export function createWaits(deps: WaitsDeps): Waits {
-  const { ledger, ageingMs, now = Date.now, capOfQueue = () => Number.POSITIVE_INFINITY } = deps;
+  const { ledger, now = Date.now, capOfQueue = () => Number.POSITIVE_INFINITY } = deps;
   const samples = new Map<string, { readonly at: number; etaMs: number | null }>();
   const errors: number[] = [];
   let nextSampleAt = Number.NEGATIVE_INFINITY;
@@ -111,7 +111,7 @@ export function createWaits(deps: WaitsDeps): Waits {
     const elsewhere = deps.pacesElsewhere(model);
     const paces = line.pace ? [line.pace, ...elsewhere] : elsewhere;
     const usualMs = meanOf(paces);
-    const rank = (lane: Counted): number => rankOf(lane.name.band, now() - lane.oldestMs, ageingMs);
+    const rank = (lane: Counted): number => rankOf(lane.name.band, now() - lane.oldestMs, deps.ageingMs());
     const waiting = (of: string, more: Pick<Waiting, 'rank' | 'rows'>): Waiting => ({
       ...more,
       weight: deps.termsOf(of).weight,
@@ -126,7 +126,7 @@ export function createWaits(deps: WaitsDeps): Waits {
         return { laneId: lane.laneId, keyId: of, ...waiting(of, { rank: rank(lane), rows: lane.rows }) };
       });
     const counted = lanes.find((lane) => lane.laneId === laneId);
-    const ownRank = counted ? rank(counted) : rankOf(band, now() - idTime(id), ageingMs);
+    const ownRank = counted ? rank(counted) : rankOf(band, now() - idTime(id), deps.ageingMs());
     const { position, etaMs } = estimateWait({
       slots: sum(paces.map(({ slots }) => slots)),
       free: sum(paces.map(({ free }) => free)),

@@ -69,11 +69,11 @@ async function openWorker(slots: number, more: Partial<WorkerDeps> = {}) {
     spoolFile: join(folder, 'outcomes.spool'),
     ...{ ledger: bench.ledger, activeLanes: bench.lanes, clock: { now: () => Date.now() }, owner },
     ...{ requests: requests as Requests, upstreams: upstreams as Upstreams, logger: silentLogger },
-    ...{ earlierRuns: [], forgetEarlierRuns: () => {}, leaseMs: 30_000, stopGraceMs: 20 },
+    ...{ earlierRuns: [], forgetEarlierRuns: () => {}, leaseMs: 30_000, stopGraceMs: () => 20 },
     ...{
-      ageingMs: 60_000,
-      reservedSlots: 0,
-      sessionWaitMs: 50,
+      ageingMs: () => 60_000,
+      reservedSlots: () => 0,
+      sessionWaitMs: () => 50,
       isAlone: () => false,
       pacesElsewhere: () => [],
     },
@@ -224,7 +224,7 @@ describe('the worker', () => {
 describe('a worker that stops', () => {
   it('lets calls end within the grace, claims nothing new, and leaves its lanes to others', async () => {
     const { worker, lanes, arrive, callOf, calls, state, rest } = await openWorker(1, {
-      stopGraceMs: 60_000,
+      stopGraceMs: () => 60_000,
     });
     await worker.start();
     const ids = await arrive({}, 3);

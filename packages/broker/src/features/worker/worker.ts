@@ -42,20 +42,21 @@ export interface WorkerDeps {
   readonly spoolFile: string;
   readonly earlierRuns: readonly string[];
   readonly forgetEarlierRuns: () => void;
+  /** Both are read anew for each call: they may be others later. */
   readonly policy: RetryPolicy;
   readonly timers: CallTimers;
   readonly leaseMs: number;
-  readonly stopGraceMs: number;
+  readonly stopGraceMs: () => number;
   /** Whether this is the only broker on these lanes. */
   readonly isAlone: () => boolean;
   readonly limitsOf: (keyId: string) => Promise<{ readonly maxConcurrent: number; readonly weight: number }>;
   readonly queues: Pick<Queues, 'policyOf' | 'capOf' | 'onChange'>;
   /** After each such time of waiting a request counts as one band higher; 0: never. */
-  readonly ageingMs: number;
+  readonly ageingMs: () => number;
   /** Slots of each model that only the two highest bands may use. */
-  readonly reservedSlots: number;
+  readonly reservedSlots: () => number;
   /** How long a request of a session waits for the upstream of that session. */
-  readonly sessionWaitMs: number;
+  readonly sessionWaitMs: () => number;
   /** How fast other brokers say that a model goes. */
   readonly pacesElsewhere: (model: string) => readonly Pace[];
 }
@@ -181,7 +182,7 @@ export function createWorker(deps: WorkerDeps): Worker {
       unwatch();
       await sweeps.stop();
       await dispatcher.stop().catch(failed('giving back tokens'));
-      await jobs.stopAll(deps.stopGraceMs);
+      await jobs.stopAll(deps.stopGraceMs());
       await tickers.stop();
     },
   };

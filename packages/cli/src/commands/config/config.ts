@@ -3,11 +3,15 @@ import type { Command } from 'commander';
 import type { Run } from '../../program.ts';
 
 export function addConfig(program: Command, run: Run): void {
-  const config = program.command('config').description("show, validate: the daemon's settings");
+  const config = program
+    .command('config')
+    .description(
+      'show, validate: what a start of the daemon would read here (fila settings: what is in force while it runs)',
+    );
 
   config
     .command('show')
-    .description('every setting, its value and where that comes from; secrets are masked')
+    .description('every setting as a start here would read it, and where that comes from; secrets are masked')
     .option('--config <file>', 'another file than ./fila.config.json')
     .action((options, command) =>
       run(command, async (context) => (await import('./show.ts')).showConfig(context, options)),

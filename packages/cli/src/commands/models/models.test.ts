@@ -49,3 +49,22 @@ it('preload ends with 8 when an upstream could not load it', async () => {
   });
   expect([code, stdout]).toEqual([8, 'gpu-1:11434\tloaded\t5210\t\ngpu-2:11434\tfailed\t12\tIt is gone.\n']);
 });
+
+const FAST = { alias: 'fast', model: 'gemma2:2b', created_at: '2026-11-20T08:00:00.000Z' };
+
+it('alias names a model, aliases lists, unalias takes away', async () => {
+  const made = await models(['alias', 'fast', 'gemma2:2b'], { body: FAST });
+  expect(made.stdout).toContain('alias\tfast\nmodel\tgemma2:2b\n');
+  expect(made.calls[0]).toMatchObject({
+    route: 'PUT /api/v1/admin/models/aliases/fast',
+    body: { model: 'gemma2:2b' },
+  });
+  const page = { body: { items: [FAST], next_cursor: null } };
+  expect((await models(['aliases'], page, 120)).stdout).toMatch(/^ALIAS +MODEL +CREATED\nfast +gemma2:2b /);
+  expect((await models(['aliases', '-o', 'name'], page)).stdout).toBe('fast\n');
+  const none = await models(['aliases'], { body: { items: [], next_cursor: null } });
+  expect(none.stderr).toContain('fila models alias');
+  const removed = await models(['unalias', 'fast'], { body: FAST });
+  expect(removed).toMatchObject({ code: 0, stdout: 'alias/fast removed\n' });
+  expect(removed.calls[0]!.route).toBe('DELETE /api/v1/admin/models/aliases/fast');
+});

@@ -3,7 +3,11 @@ import type { Command } from 'commander';
 import type { Run } from '../../program.ts';
 
 export function addModels(program: Command, run: Run): void {
-  const models = program.command('models').description('list, preload: the models of the upstreams');
+  const models = program
+    .command('models')
+    .description(
+      'list, preload, alias, aliases, unalias: the models of the upstreams, and other names of them',
+    );
 
   models
     .command('list')
@@ -19,5 +23,26 @@ export function addModels(program: Command, run: Run): void {
     .option('--keep-alive <time>', 'how long it stays loaded without a call, such as 30m; -1s: for good')
     .action((model, options, command) =>
       run(command, async (context) => (await import('./preload.ts')).preloadModel(context, model, options)),
+    );
+  models
+    .command('alias')
+    .description('give a model another name: who asks for the alias gets the model, within a second')
+    .argument('<alias>', 'what clients ask for')
+    .argument('<model>', 'what they get')
+    .action((alias, model, _options, command) =>
+      run(command, async (context) => (await import('./alias.ts')).aliasModel(context, alias, model)),
+    );
+  models
+    .command('aliases')
+    .description('list aliases and the models they stand for')
+    .action((_options, command) =>
+      run(command, async (context) => (await import('./aliases.ts')).listAliases(context)),
+    );
+  models
+    .command('unalias')
+    .description('take aliases away')
+    .argument('<alias...>', 'aliases; - reads them from stdin')
+    .action((aliases, _options, command) =>
+      run(command, async (context) => (await import('./unalias.ts')).unaliasModels(context, aliases)),
     );
 }

@@ -9,7 +9,7 @@ const EXPORT_FORMATS = ['jsonl', 'json', 'csv'] as const;
 export function addRequests(program: Command, run: Run): void {
   const requests = program
     .command('requests')
-    .description('send, get, list, export, watch, cancel, explain: prompts and their answers');
+    .description('send, get, list, export, watch, cancel, explain, trace: prompts and their answers');
 
   addSend(requests, run);
   requests
@@ -66,6 +66,13 @@ export function addRequests(program: Command, run: Run): void {
     .argument('<id>', 'id of the request, of any key')
     .action((id, _options, command) =>
       run(command, async (context) => (await import('./explain.ts')).explainRequest(context, id)),
+    );
+  requests
+    .command('trace')
+    .description('everything that happened to a request, in the order of time (admin token)')
+    .argument('<id>', 'id of the request, of any key')
+    .action((id, _options, command) =>
+      run(command, async (context) => (await import('./trace.ts')).traceRequest(context, id)),
     );
 }
 

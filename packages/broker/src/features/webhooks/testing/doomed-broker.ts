@@ -31,7 +31,7 @@ const webhooks = createWebhooks({
   logger: silentLogger,
   run: newId('run'),
   deadRuns: [],
-  logMs: 30 * 24 * 3_600_000,
+  logMs: () => 30 * 24 * 3_600_000,
   secretOf: async () => doom.keySecret,
   lookUp: async (ids) => new Map(ids.map((id) => [id, ended])),
   allowCidrs: ['127.0.0.0/8'],

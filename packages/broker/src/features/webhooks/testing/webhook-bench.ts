@@ -119,7 +119,7 @@ function benchOf(
         logger: options.logger ?? silentLogger,
         run: newId('run'),
         deadRuns: options.deadRuns ?? [],
-        logMs: 30 * 24 * 3_600_000,
+        logMs: () => 30 * 24 * 3_600_000,
         secretOf: async () => keySecret,
         lookUp: options.lookUp ?? (async () => requests),
         allowCidrs: options.allowCidrs ?? ['127.0.0.0/8'],
