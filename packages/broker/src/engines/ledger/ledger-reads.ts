@@ -40,8 +40,7 @@ export function ledgerReads(sql: SqlRunner) {
     waiting = new Map();
     failed = [];
     try {
-      const held = failpoint('ledger.read_group');
-      if (held) await held;
+      await beforeRead();
       const ids = [...group.keys()];
       for (let from = 0; from < ids.length; from += MAX_IDS) {
         const part = ids.slice(from, from + MAX_IDS);
@@ -57,8 +56,7 @@ export function ledgerReads(sql: SqlRunner) {
 
   /** Where a read is no round trip, one by one is faster than together. */
   async function readOne(id: string): Promise<RequestRow | null> {
-    const held = failpoint('ledger.read_group');
-    if (held) await held;
+    await beforeRead();
     const [row] = await sql.all<StoredRow>(`SELECT ${COLUMNS} FROM requests WHERE id = ?`, [id]);
     return row ? toRow(row) : null;
   }
@@ -287,4 +285,9 @@ function toRow(row: StoredRow): RequestRow {
     batchId: text('batch_id'),
     customId: blob('custom_id'),
   };
+}
+
+async function beforeRead(): Promise<void> {
+  const held = failpoint('ledger.read_group');
+  if (held) await held;
 }

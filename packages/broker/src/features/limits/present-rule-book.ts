@@ -20,14 +20,14 @@ export function presentRuleBook(settings: LimitSettings): RuleBook {
   }
 
   return {
-    of: (kind, key, address) => book().of(kind, key, address),
-    together: (key, requests) => book().together(key, requests),
-    wrongKey: (address) => book().wrongKey(address),
-    ended: (keyId, limits, tokens) => book().ended(keyId, limits, tokens),
-    places: (keyId, limits) => book().places(keyId, limits),
-    used: (keyId, limits, tokens) => book().used(keyId, limits, tokens),
-    sent: (keyId, limits, requests) => book().sent(keyId, limits, requests),
-    heldBy: (keyId) => book().heldBy(keyId),
+    of: (...given) => book().of(...given),
+    together: (...given) => book().together(...given),
+    wrongKey: (...given) => book().wrongKey(...given),
+    ended: (...given) => book().ended(...given),
+    places: (...given) => book().places(...given),
+    used: (...given) => book().used(...given),
+    sent: (...given) => book().sent(...given),
+    heldBy: (...given) => book().heldBy(...given),
     get held() {
       return book().held;
     },
