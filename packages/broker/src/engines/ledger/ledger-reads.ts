@@ -40,7 +40,8 @@ export function ledgerReads(sql: SqlRunner) {
     waiting = new Map();
     failed = [];
     try {
-      await beforeRead();
+      const held = failpoint('ledger.read_group');
+      if (held) await held;
       const ids = [...group.keys()];
       for (let from = 0; from < ids.length; from += MAX_IDS) {
         const part = ids.slice(from, from + MAX_IDS);
@@ -52,13 +53,6 @@ export function ledgerReads(sql: SqlRunner) {
     } catch (error) {
       for (const reject of rejects) reject(error);
     }
-  }
-
-  /** Where a read is no round trip, one by one is faster than together. */
-  async function readOne(id: string): Promise<RequestRow | null> {
-    await beforeRead();
-    const [row] = await sql.all<StoredRow>(`SELECT ${COLUMNS} FROM requests WHERE id = ?`, [id]);
-    return row ? toRow(row) : null;
   }
 
   type NextIds = (before: string | undefined) => Promise<string[]>;
@@ -113,7 +107,6 @@ export function ledgerReads(sql: SqlRunner) {
 
   return {
     find(id: string): Promise<RequestRow | null> {
-      if (sql.dialect === 'sqlite') return readOne(id);
       return new Promise((resolve, reject) => {
         if (waiting.size === 0) setImmediate(() => void readGroup());
         const others = waiting.get(id);
@@ -285,9 +278,4 @@ function toRow(row: StoredRow): RequestRow {
     batchId: text('batch_id'),
     customId: blob('custom_id'),
   };
-}
-
-async function beforeRead(): Promise<void> {
-  const held = failpoint('ledger.read_group');
-  if (held) await held;
 }
