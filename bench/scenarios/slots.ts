@@ -38,12 +38,12 @@ export const slots: Scenario = async (bench) => {
   if (filaEngines(bench).includes('shared')) await twoBrokers(bench, count);
 };
 
-/** Two servers of 8 slots; each broker has half the slots of both, and half of the requests come to each broker. */
+/** Two servers of 8 slots, each dispatched by one of two brokers; half of the requests come to each broker. */
 async function twoBrokers(bench: Bench, count: number): Promise<void> {
   const second = await startSimulator();
   const both = [bench.servers.simulator, second];
   const ollamas = both.map(({ url }) => url);
-  const plan = { engines: 'shared', slots: SLOTS / 2, brokers: 2, ollamas } as const;
+  const plan = { engines: 'shared', slots: SLOTS, brokers: 2, ollamas } as const;
   await withFila(bench, plan, async (trial) => {
     for (const one of both) await one.prepare({ slots: SLOTS, firstTokenMs: SERVICE_MS });
     await Promise.all(

@@ -4,6 +4,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { failpoint } from '../../kernel/failpoints.ts';
 import { limitsInForce, NO_LIMITS, type KeyLimits } from '../../kernel/key-limits.ts';
 import { rightsOf, type KeyRights } from '../../kernel/key-rights.ts';
+import { readTogether } from '../../kernel/read-together.ts';
 import { hashKeySecret, isKeySecret } from './key-secret.ts';
 import type { KeyStore, StoredKey } from './key-store.ts';
 
@@ -42,6 +43,11 @@ export function createAcceptedKeys({ store, pepper, planOf, clock }: AcceptedKey
   const good = new Set<string>();
   const lastUsed = new Map<string, number>();
 
+  // Hundreds of keys that are busy together are read again every second.
+  const byId = readTogether<StoredKey>(
+    async (ids) => new Map((await store.byIds(ids)).map((key) => [key.id, key])),
+  );
+
   async function accept(secret: string): Promise<AcceptedKey | null> {
     const name = nameOf(secret);
     const now = clock.now();
@@ -69,7 +75,7 @@ export function createAcceptedKeys({ store, pepper, planOf, clock }: AcceptedKey
     let known = rememberedIds.get(id);
     if (!known || known.until <= clock.now()) {
       if (rememberedIds.size >= REMEMBERED_KEYS) rememberedIds.clear();
-      known = { key: await store.byId(id), until: clock.now() + REMEMBERED_MS };
+      known = { key: await byId(id), until: clock.now() + REMEMBERED_MS };
       rememberedIds.set(id, known);
     }
     return known.key ? inForce(known.key, await planOf(known.key)) : NO_LIMITS;

@@ -55,6 +55,8 @@ export interface KeyStore {
   /** By the hash of its secret, or of the one before while that is accepted as well. */
   byHash(hash: Buffer, nowMs: number): Promise<StoredKey | null>;
   byId(id: string): Promise<StoredKey | null>;
+  /** Those that there are, in any order. */
+  byIds(ids: readonly string[]): Promise<StoredKey[]>;
   /** Changes a key that still has one of these states; false when there is none. */
   change(id: string, change: KeyChange, from: readonly KeyStatus[]): Promise<boolean>;
   /** Changes the secret of a key that still has this one; false when there is none. */
@@ -128,6 +130,8 @@ export function keyStore(sequelize: Sequelize): KeyStore {
       );
     },
     byId: async (id) => asKey(await model.findOne({ raw: true, where: { id } })),
+    byIds: async (ids) =>
+      (await model.findAll({ raw: true, where: { id: [...ids] } })).map((row) => asKey(row)!),
     change: async (id, what, from) => {
       const change = asRow(what);
       const where = { id, status: [...from] };

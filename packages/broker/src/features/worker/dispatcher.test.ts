@@ -243,7 +243,18 @@ describe('two dispatchers on one store of lanes', () => {
     for (const one of brokers) expect(one.starts.length).toBeGreaterThan(20);
   });
 
-  it('pass a lane on: who has no free slot gives its tokens back for the other', async () => {
+  it('pass a lane on at once: who has all it can use holds nothing that the other could', async () => {
+    const { broker, arrive, rest } = await openBench();
+    const [here, there] = [broker({ m: 2 }), broker({ m: 2 })];
+    await arrive({}, 30);
+    await rest();
+    expect([here.running.size, there.running.size]).toEqual([2, 2]);
+    for (const one of [here, there]) one.finishAll();
+    await rest();
+    expect(here.starts.length + there.starts.length).toBe(30);
+  });
+
+  it('leave a lane to the other who has a slot for it when they have none', async () => {
     const { broker, arrive, rest } = await openBench();
     const here = broker({ m: 1 });
     await arrive({}, 3);
@@ -252,18 +263,20 @@ describe('two dispatchers on one store of lanes', () => {
     const there = broker(slots);
     await arrive({});
     slots.m = 1;
-    await here.dispatcher.keepTokens();
+    there.dispatcher.wake();
     await rest();
     expect(here.running.size).toBe(1);
     expect(there.running.size).toBe(1);
   });
 
   it('take over the lane of one that died, once its token has expired', async () => {
-    const { broker, arrive, rest, clock } = await openBench();
+    const { broker, arrive, rest, claims, clock } = await openBench();
     const dead = broker({ m: 1 });
+    claims.isAway = () => true;
     await arrive({}, 2);
     await rest();
-    expect(dead.running.size).toBe(1);
+    expect(dead.running.size).toBe(0);
+    claims.isAway = () => false;
     const there = broker({ m: 1 });
     await arrive({});
     there.dispatcher.heard(LIST);

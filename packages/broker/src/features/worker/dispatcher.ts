@@ -283,15 +283,15 @@ export class Dispatcher {
     for (const [index, turn] of turns.entries()) {
       const answer = answers[index]!;
       if (answer.status === 'rejected') continue;
-      for (const row of answer.value)
-        this.#take(row, { pool: turn.pool, lane: turn.lane.name, rank: turn.rank });
+      const { pool, lane, rank } = turn;
+      for (const row of answer.value) this.#take(row, { pool, lane: lane.name, rank });
       const last = answer.value.at(-1);
-      if (last) turn.lane.oldestMs = Math.max(turn.lane.oldestMs ?? 0, idTime(last.id));
+      if (last) lane.oldestMs = Math.max(lane.oldestMs ?? 0, idTime(last.id));
       if (answer.value.length < turn.limit) empty.push(turn);
     }
     for (const pool of pools) this.#startReady(pool);
     this.#hands.retire(empty);
-    this.#hands.rotate(pools);
+    this.#hands.rotate(pools, (pool) => this.#places(pool) <= pool.ready.length);
     const failed = answers.find((answer) => answer.status === 'rejected');
     if (failed) throw failed.reason;
     return true;
@@ -315,12 +315,19 @@ export class Dispatcher {
     return slots.capacity(model) === 0 || (running === 0 && slots.free(model) <= 0);
   }
 
-  async #turnsOf(pool: Pool): Promise<Turn[]> {
+  /** For rows that are claimed and have not started: those that start at once, and those that are next. */
+  #places(pool: Pool): number {
     const { slots } = this.#deps;
-    const ageingMs = this.#deps.ageingMs?.() ?? 0;
+    const ahead = pool.ahead(slots.capacity(pool.model), this.#claimMs);
+    return slots.free(pool.model) - pool.coming + ahead;
+  }
+
+  async #turnsOf(pool: Pool): Promise<Turn[]> {
+    const { slots, ageingMs: ageing } = this.#deps;
+    const ageingMs = ageing?.() ?? 0;
     if (this.#isHeldBack(pool)) return [];
-    const [free, capacity] = [slots.free(pool.model) - pool.coming, slots.capacity(pool.model)];
-    const places = free + pool.ahead(capacity, this.#claimMs);
+    const free = slots.free(pool.model) - pool.coming;
+    const places = this.#places(pool);
     const ready = pool.ready.filter(({ isRefused }) => !isRefused);
     if (places <= 0 || pool.ready.length >= MOST_WAITING * places) return [];
     const open = places - ready.length;

@@ -75,12 +75,16 @@ export class Hands {
     this.#inBackground(this.#takeOff(empty.map(({ lane }) => lane)));
   }
 
-  /** Lanes that were held for long go back where others wait in line. */
-  rotate(pools: readonly Pool[]): void {
-    const before = performance.now() - HOLD_MS;
+  /**
+   * Lanes that were held for long go back, when other lanes wait in line or other brokers for the same. Those of a pool
+   * that has all it can use go back at once: another broker may have free slots.
+   */
+  rotate(pools: readonly Pool[], isSated: (pool: Pool) => boolean): void {
+    const isAlone = this.#deps.isAlone();
     for (const pool of pools) {
+      const before = performance.now() - (!isAlone && isSated(pool) ? 0 : HOLD_MS);
       const long = [...pool.lists.values()]
-        .filter((list) => list.mayHaveMore && (!this.#deps.isAlone() || list.held.length >= HANDFUL))
+        .filter((list) => !isAlone || (list.mayHaveMore && list.held.length >= HANDFUL))
         .flatMap((list) => list.held.filter((lane) => lane.since < before));
       if (long.length > 0) this.#inBackground(this.giveBack(pool, long));
     }

@@ -97,12 +97,14 @@ export function pickTurns<Lane extends Contender>(
     return best;
   }
 
+  // Looked for anew only when what it hangs on has changed: there may be hundreds.
+  let seat = bestSeat();
   while (places > 0) {
-    const seat = bestSeat();
     const waiting = ready[next];
     if (waiting && !(seat && isBefore({ rank: seat.rank, hadMs: seat.key.hadMs }, waiting))) {
       next += 1;
       use(1, waiting.isHigh);
+      if (seat && placesFor(seat) <= 0) seat = bestSeat();
       continue;
     }
     if (!seat) break;
@@ -113,6 +115,7 @@ export function pickTurns<Lane extends Contender>(
     key.room -= rows;
     queue.room -= rows;
     use(rows, isHigh);
+    seat = bestSeat();
   }
   return new Map(seats.filter(({ rows }) => rows > 0).map(({ lane, rows }) => [lane, rows]));
 }
@@ -123,13 +126,14 @@ function seatsOf<Lane extends Contender>(lanes: readonly Lane[], given: Circumst
   const queues = new Map<string, Counter>();
   return lanes.map((lane) => {
     const { keyId, queue, band, oldestMs = given.nowMs } = lane;
-    const room = given.room(lane);
-    const ofKey = keys.get(keyId) ?? {
-      ...{ room: room.ofKey, hadMs: given.hadMs(keyId), costMs: given.costMs(keyId) },
-    };
-    const ofQueue = queues.get(queue) ?? { room: room.ofQueue };
-    keys.set(keyId, ofKey);
-    queues.set(queue, ofQueue);
+    let [ofKey, ofQueue] = [keys.get(keyId), queues.get(queue)];
+    if (!ofKey || !ofQueue) {
+      const room = given.room(lane);
+      ofKey ??= { room: room.ofKey, hadMs: given.hadMs(keyId), costMs: given.costMs(keyId) };
+      ofQueue ??= { room: room.ofQueue };
+      keys.set(keyId, ofKey);
+      queues.set(queue, ofQueue);
+    }
     const rank = rankOf(band, given.nowMs - oldestMs, given.ageingMs);
     return { ...{ lane, rank, isHigh: band >= HIGH_BAND, oldestMs, key: ofKey, queue: ofQueue }, rows: 0 };
   });
