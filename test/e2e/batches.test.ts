@@ -107,7 +107,7 @@ describe.each(ENGINE_SETS)('a batch on $name', ({ isAvailable, environment }) =>
         { line: 12, custom_id: 'odd', pointer: '/request/promt', detail: 'is not a known field' },
       ]);
       await expect(fila.batches.create(linesOf(51))).rejects.toMatchObject({
-        ...{ name: 'RateLimited', detail: expect.stringContaining('never fit') },
+        ...{ name: 'InvalidRequest', detail: expect.stringContaining('never fit') },
       });
       expect(await readAll(fila.batches.list())).toEqual([]);
       expect(await readAll(fila.requests.list())).toEqual([]);

@@ -21,7 +21,7 @@ import { healthRoutes } from './features/health/health-routes.ts';
 import { keyRoutes } from './features/keys/key-routes.ts';
 import { createExpiryNotices } from './features/keys/expiry-notices.ts';
 import { keyStore } from './features/keys/key-store.ts';
-import { createKeys, createRefuseOutside, type Keys } from './features/keys/keys.ts';
+import { createKeys, refuseOutside, type Keys } from './features/keys/keys.ts';
 import { limitRoutes } from './features/limits/limit-routes.ts';
 import { createLimits } from './features/limits/limits.ts';
 import { planRoutes } from './features/limits/plan-routes.ts';
@@ -84,7 +84,7 @@ import { createWebhooks, type Webhooks } from './features/webhooks/webhooks.ts';
 import { authorOf } from './http/audit-acts.ts';
 import { keyOf } from './http/authenticate.ts';
 import { createChecker } from './http/contract.ts';
-import { asFilaError } from './http/error-answer.ts';
+import { asFilaError, readOn } from './http/error-answer.ts';
 import { parseJsonBody } from './http/json-body.ts';
 import { createServer } from './http/server.ts';
 import { systemClock } from './kernel/clock.ts';
@@ -192,7 +192,7 @@ export function assemble({ loaded, engines, dataDir, logger, run, adminToken }: 
     problemOfCallback: (url) => webhooks.problemOfUrl(url),
   });
   const stages = {
-    keys: { refuseOutside: createRefuseOutside(() => settings.defaultModel) },
+    keys: { refuseOutside },
     ...{ models, queues, requests },
   };
   const batches = createBatches({
@@ -287,7 +287,7 @@ export function assemble({ loaded, engines, dataDir, logger, run, adminToken }: 
       explainRoutes(
         createExplainRequest({
           ...{ ledger, vault, upstreams, clock, timers: timersOf(settings) },
-          embedTimeoutMs: settings.embedTimeoutMs,
+          embedTimeoutMs: () => settings.embedTimeoutMs,
           totalMsOf: (queue) => queues.policyOf(queue).totalTimeoutMs,
         }),
       ),
@@ -315,7 +315,7 @@ export function assemble({ loaded, engines, dataDir, logger, run, adminToken }: 
         ...{ requests, streams, arrive, keyOf, idempotencyKeyOf, logger },
         models: createKnownModels(upstreams, modelKey, aliases),
         checkInput: createChecker('CreateRequest'),
-        ...{ errorOf: asFilaError, parseBody: parseJsonBody },
+        ...{ errorOf: asFilaError, parseBody: parseJsonBody, readOn },
       }),
     ],
     onStopping: () => {

@@ -1,5 +1,5 @@
 /** What happens to a request, as two lists to read aloud: before it waits in line, and when a worker takes it. */
-import type { RefuseOutside } from './features/keys/keys.ts';
+import type { refuseOutside } from './features/keys/keys.ts';
 import type { Models } from './features/models/models.ts';
 import type { Queues } from './features/queues/queues.ts';
 import type { Accepted, Arrival, Prepared, Requests } from './features/requests/requests.ts';
@@ -9,7 +9,7 @@ import type { Job } from './features/worker/worker.ts';
 import type { Stage } from './kernel/stage.ts';
 
 interface Rooms {
-  readonly keys: { readonly refuseOutside: RefuseOutside };
+  readonly keys: { readonly refuseOutside: typeof refuseOutside };
   readonly models: Pick<Models, 'resolve' | 'refuseCloud'>;
   readonly queues: Pick<Queues, 'admit' | 'check'>;
   readonly requests: Pick<Requests, 'accept' | 'prepare' | 'unseal'>;

@@ -208,8 +208,10 @@ export class Fila {
     > = {},
     options?: CreateAndWaitOptions,
   ): Promise<number[][]> {
-    const { embeddings } = resultOf(await this.requests.createAndWait({ ...body, input }, options));
-    return embeddings ?? [];
+    const request = await this.requests.createAndWait({ ...body, input }, options);
+    const { embeddings } = resultOf(request);
+    if (!embeddings) throw new RequestFailed(request);
+    return embeddings;
   }
 
   /**

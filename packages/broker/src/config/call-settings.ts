@@ -90,6 +90,7 @@ export const CALL_SETTINGS = {
   }),
   embedTimeoutMs: row({
     env: 'FILA_EMBED_TIMEOUT_MS',
+    live: true,
     fallback: 300_000,
     unit: 'ms',
     kind: integer(1, 7_200_000),

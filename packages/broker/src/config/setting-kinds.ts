@@ -8,6 +8,12 @@ export const text: SettingKind<string> = {
   parse: (value) => (value === '' ? undefined : value),
 };
 
+/** As a request may name one. */
+export const modelName: SettingKind<string> = {
+  expects: 'the name of a model, such as llama3:8b',
+  parse: (value) => (/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,199}$/.test(value) ? value : undefined),
+};
+
 export const toggle: SettingKind<boolean> = {
   expects: 'true or false',
   parse: (value) =>

@@ -9,6 +9,7 @@ import {
   integer,
   networks,
   oneOf,
+  modelName,
   text,
   toggle,
   upstreamUrls,
@@ -57,7 +58,7 @@ export const SETTINGS = {
     env: 'FILA_DEFAULT_MODEL',
     live: true,
     fallback: 'llama3:8b',
-    kind: text,
+    kind: modelName,
     about: 'Model of a request that names none.',
   }),
   allowCloudModels: row({
@@ -228,7 +229,6 @@ export const SETTINGS = {
   }),
   webhookLogDays: row({
     env: 'FILA_WEBHOOK_LOG_DAYS',
-    live: true,
     fallback: 30,
     unit: 'days',
     kind: integer(1, 3650),

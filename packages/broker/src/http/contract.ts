@@ -21,6 +21,9 @@ import problem from '@fila/php-bridge-spec/schemas/responses/problem.json' with 
 import readiness from '@fila/php-bridge-spec/schemas/responses/readiness.json' with { type: 'json' };
 import requestList from '@fila/php-bridge-spec/schemas/responses/request-list.json' with { type: 'json' };
 import toolCall from '@fila/php-bridge-spec/schemas/responses/tool-call.json' with { type: 'json' };
+import requestResult from '@fila/php-bridge-spec/schemas/responses/request-result.json' with { type: 'json' };
+import requestError from '@fila/php-bridge-spec/schemas/responses/request-error.json' with { type: 'json' };
+import requestUsage from '@fila/php-bridge-spec/schemas/responses/request-usage.json' with { type: 'json' };
 import requestStatus from '@fila/php-bridge-spec/schemas/responses/request-status.json' with { type: 'json' };
 import request from '@fila/php-bridge-spec/schemas/responses/request.json' with { type: 'json' };
 import listAllRequestsQuery from '@fila/php-bridge-spec/schemas/requests/list-all-requests-query.json' with { type: 'json' };
@@ -139,7 +142,8 @@ import { fail, type FilaError } from '../kernel/errors.ts';
 
 /** In the order in which they may refer to each other. */
 export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
-  ...[toolCall, createRequest, requestStatus, request, requestList, listRequestsQuery],
+  ...[toolCall, requestResult, requestError, requestUsage],
+  ...[createRequest, requestStatus, request, requestList, listRequestsQuery],
   ...[batchLine, batch, batchList, batchResult, listBatchesQuery],
   ...[requestEntry, requestEntryList, listAllRequestsQuery, usageHour, usage, usageQuery],
   ...[rotatedApiKey, rotateApiKeyQuery],

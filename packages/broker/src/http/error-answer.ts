@@ -41,7 +41,7 @@ export function answerError(logger: Logger) {
     // Those who watch the engines and the queue say it once, not with every call.
     else if (error.status >= 500 && !SAID_ELSEWHERE.has(error.code))
       logger.warn({ err: thrown, http: request.id }, 'a call could not be answered');
-    if (error.code === 'body_too_large') readOn(request, reply);
+    if (error.code === 'body_too_large' || request.routeOptions.config?.takesLines) readOn(request, reply);
     return sendProblem(error, request, reply);
   };
 }
@@ -50,7 +50,7 @@ export function answerError(logger: Logger) {
  * A connection that closes while its client still sends is reset, and takes the answer along: the client would see a
  * broken call where it should read why. The rest is read and thrown away; the timeout of a call is its limit.
  */
-function readOn(request: FastifyRequest, reply: FastifyReply): void {
+export function readOn(request: FastifyRequest, reply: FastifyReply): void {
   void reply.removeHeader('connection');
   request.raw.resume();
 }
@@ -86,7 +86,9 @@ function ofForeignError(thrown: ThrownByFastify): FilaError {
     });
   if (thrown.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return fail('body_too_large');
   if (thrown.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
-    return fail('unsupported_media_type', { detail: 'Send the body as Content-Type: application/json.' });
+    return fail('unsupported_media_type', {
+      detail: 'Send the body as Content-Type: application/json; an upload of lines as application/x-ndjson.',
+    });
   const status = thrown.statusCode ?? 500;
   return status >= 400 && status < 500
     ? fail('bad_request', { cause: thrown })

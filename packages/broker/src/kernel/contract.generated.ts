@@ -1566,35 +1566,55 @@ export interface BatchResult {
   custom_id: string | null;
   request_id: string;
   status: RequestStatus;
-  result: {
-    /**
-     * What the model wrote.
-     */
-    text: string;
-    /**
-     * What it thought first, if it was asked to.
-     */
-    thinking?: string;
-    /**
-     * stop: the model ended; length: max_tokens or the context was reached.
-     */
-    finish_reason: string;
-  } | null;
+  result: RequestResult | null;
   /**
    * Why there is no result; null also when it was cancelled.
    */
-  error: {
-    /**
-     * One of the request codes of errors.json.
-     */
-    code: string;
-    message: string;
-  } | null;
-  usage: {
-    prompt_tokens: number;
-    completion_tokens: number;
-    total_tokens: number;
-  } | null;
+  error: RequestError | null;
+  usage: RequestUsage | null;
+}
+/**
+ * What the model answered.
+ */
+export interface RequestResult {
+  /**
+   * What the model wrote. Empty for embeddings, and for a model that only asks its tools.
+   */
+  text: string;
+  /**
+   * What it thought first, if it was asked to.
+   */
+  thinking?: string;
+  /**
+   * stop: the model ended; length: max_tokens or the context was reached.
+   */
+  finish_reason: string;
+  /**
+   * What the model asks of the tools it was given: call them, and send a conversation with their answers.
+   */
+  tool_calls?: ToolCall[];
+  /**
+   * A vector for each text of input, in the same order.
+   */
+  embeddings?: number[][];
+}
+/**
+ * Why an attempt failed.
+ */
+export interface RequestError {
+  /**
+   * One of the request codes of errors.json.
+   */
+  code: string;
+  message: string;
+}
+/**
+ * The tokens that a request took.
+ */
+export interface RequestUsage {
+  prompt_tokens: number;
+  completion_tokens: number;
+  total_tokens: number;
 }
 /**
  * A new key with its two secrets, which are shown this once.
@@ -2875,43 +2895,12 @@ export interface Request {
    * Estimated milliseconds until it starts; there with position. null: not known yet, or nothing can start now.
    */
   eta_ms?: number | null;
-  result: {
-    /**
-     * What the model wrote. Empty for embeddings, and for a model that only asks its tools.
-     */
-    text: string;
-    /**
-     * What it thought first, if it was asked to.
-     */
-    thinking?: string;
-    /**
-     * stop: the model ended; length: max_tokens or the context was reached.
-     */
-    finish_reason: string;
-    /**
-     * What the model asks of the tools it was given: call them, and send a conversation with their answers.
-     */
-    tool_calls?: ToolCall[];
-    /**
-     * A vector for each text of input, in the same order.
-     */
-    embeddings?: number[][];
-  } | null;
+  result: RequestResult | null;
   /**
    * Why the last attempt failed. On a pending request: what the next attempt is for.
    */
-  error: {
-    /**
-     * One of the request codes of errors.json.
-     */
-    code: string;
-    message: string;
-  } | null;
-  usage: {
-    prompt_tokens: number;
-    completion_tokens: number;
-    total_tokens: number;
-  } | null;
+  error: RequestError | null;
+  usage: RequestUsage | null;
   metadata: {
     [k: string]: unknown;
   } | null;

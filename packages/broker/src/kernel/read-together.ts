@@ -1,4 +1,5 @@
 /** Reads by id that are asked for in one turn of the event loop, as one read. */
+import { apart } from './written-together.ts';
 
 /** `read` gives what it finds for the ids, by id; what it does not is null. When it fails, all who asked are told. */
 export function readTogether<Value>(
@@ -26,7 +27,7 @@ export function readTogether<Value>(
   return (id) => {
     const others = waiting.get(id);
     if (others) return others.promise;
-    if (waiting.size === 0) setImmediate(readAll);
+    if (waiting.size === 0) apart(() => void setImmediate(readAll));
     const asked = Promise.withResolvers<Value | null>();
     waiting.set(id, asked);
     return asked.promise;

@@ -14,6 +14,11 @@ export function joinedTransaction(): object | undefined {
   return current.getStore()?.transaction ?? undefined;
 }
 
+/** For reads that many share: they are no part of what is being written here. */
+export function apart(work: () => void): void {
+  current.exit(work);
+}
+
 /** Does it when what is being written here is committed, never when it is not; at once where nothing is written together. */
 export function onceCommitted(work: () => void): void {
   const together = current.getStore();

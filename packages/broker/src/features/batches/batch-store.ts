@@ -14,9 +14,9 @@ import {
  * A batch is `uploading` while its lines come in: nobody sees it, and nothing of it runs. The one write that makes it
  * `accepted` is the moment of all or nothing: before it there is no batch, after it there is the whole one. Its lines
  * then get rows of their own, some at a time; it is `stored` when all have. `ended` when it was seen that none of them
- * changes any more; its counts are kept from then on.
+ * changes any more; its counts are kept from then on. An upload that came to nothing is `forgotten` until it is deleted.
  */
-export type BatchState = 'uploading' | 'accepted' | 'stored' | 'ended';
+export type BatchState = 'uploading' | 'forgotten' | 'accepted' | 'stored' | 'ended';
 
 /** Times are milliseconds since 1970. */
 export interface StoredBatch {

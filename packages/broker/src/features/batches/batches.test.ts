@@ -8,14 +8,14 @@ import type { BatchResult } from '../../kernel/contract.generated.ts';
 import { fail, type FilaError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { listOf } from '../../kernel/lanes.ts';
-import { ALL_RIGHTS } from '../../kernel/key-rights.ts';
+import { ALL_RIGHTS, ALL_STORED_RIGHTS, rightsOf } from '../../kernel/key-rights.ts';
 import { NO_LIMITS } from '../../kernel/key-limits.ts';
 import { silentLogger } from '../../kernel/logger.ts';
 import { inOrder } from '../../kernel/stage.ts';
 import { lineArrival } from '../../stages.ts';
 import { DATABASES, type Engines } from '../../testing/databases.ts';
 import { createModels } from '../models/models.ts';
-import { createRefuseOutside, type AcceptedKey } from '../keys/keys.ts';
+import { refuseOutside, type AcceptedKey } from '../keys/keys.ts';
 import { createQueues, NO_POLICY, type Queues } from '../queues/queues.ts';
 import { createRequests } from '../requests/requests.ts';
 import { batchStore, type BatchStore } from './batch-store.ts';
@@ -98,7 +98,7 @@ describe.each(DATABASES)('batches on $name', ({ isAvailable, open }) => {
           ...{ parse: parseJsonBody, check: createChecker('BatchLine') },
           arrive: inOrder(
             lineArrival({
-              keys: { refuseOutside: createRefuseOutside(defaultModel) },
+              keys: { refuseOutside },
               models,
               queues,
               requests,
@@ -169,6 +169,19 @@ describe.each(DATABASES)('batches on $name', ({ isAvailable, open }) => {
       expect(await traces()).toBe(0);
       const list = listOf({ queue: 'default', band: 2, model: 'm:1b' });
       await vi.waitFor(async () => expect(await activeLanes.next(list, 9)).toHaveLength(1));
+    });
+
+    it('name lines that the key may not send among all that are wrong', async () => {
+      const key = { ...newKey(), rights: rightsOf({ ...ALL_STORED_RIGHTS, allowedModels: ['m*'] }) };
+      const other = { custom_id: 'other', request: { prompt: 'x', model: 'qwen:1b' } };
+      const refused = await refusalOf(room().upload(key, [...numbered(2), other, { custom_id: 'odd' }]));
+      expect(refused).toMatchObject({
+        code: 'validation_failed',
+        errors: [
+          { line: 3, custom_id: 'other', pointer: '/request/model' },
+          { line: 4, custom_id: 'odd' },
+        ],
+      });
     });
 
     it('of thousands of lines are taken whole', async () => {
@@ -248,7 +261,10 @@ describe.each(DATABASES)('batches on $name', ({ isAvailable, open }) => {
           ...{ custom_id: `s${from + n}`, request: { prompt: 'a', queue: 'small' } },
         }));
       const never = await refusalOf(upload(key, [...numbered(2), ...small(4)]));
-      expect(never).toMatchObject({ code: 'queue_full', detail: expect.stringContaining('never fit') });
+      expect(never).toMatchObject({
+        code: 'validation_failed',
+        detail: expect.stringContaining('never fit'),
+      });
       await upload(key, small(2));
       expect(await refusalOf(upload(key, small(2)))).toMatchObject({ code: 'queue_full', retryAfter: 5 });
       await upload(key, small(1));

@@ -108,10 +108,9 @@ export function createBatches(deps: BatchesDeps): Batches {
     const faster = isAccepted || !digest ? null : await store.byDigest(key.id, digest);
     if (faster) return repeated(faster, fingerprint);
     if (!isAccepted) throw fail('unavailable', { detail: 'The upload took too long. Nothing was accepted.' });
-    await pour(id);
     const batch = (await store.byId(id))!;
     logger.info({ batch: id, requests: batch.total }, 'batch accepted');
-    return { batch: await view(batch), isRepeated: false };
+    return { batch: batchOnWire(batch, standingOf(batch, [])), isRepeated: false };
   }
 
   /** Only its fingerprint is of interest. */
@@ -128,17 +127,19 @@ export function createBatches(deps: BatchesDeps): Batches {
     { total, queues: counts }: Staged,
     idempotency: Idempotency | null,
   ): Promise<boolean> {
-    const refusal = await limits.admitTogether(key, total);
-    if (refusal) throw refusal;
-    let isNew = false;
-    try {
-      return await queues.takePlaces(counts, async () => {
+    return queues.takePlaces(counts, async () => {
+      const refusal = await limits.admitTogether(key, total);
+      if (refusal) throw refusal;
+      let isNew = false;
+      try {
         isNew = await store.accept(id, total, idempotency);
+        // The places are kept until the rows are there: who counts rows meanwhile would give them to others.
+        if (isNew) await pour(id);
         return { isNew, answer: isNew };
-      });
-    } finally {
-      if (!isNew) limits.giveBack(key, total);
-    }
+      } finally {
+        if (!isNew) limits.giveBack(key, total);
+      }
+    });
   }
 
   async function repeated(batch: StoredBatch, fingerprint: Buffer) {
@@ -211,8 +212,9 @@ export function createBatches(deps: BatchesDeps): Batches {
   async function finishWhole(batch: StoredBatch): Promise<void> {
     await finish(batch);
     const row = await store.byId(batch.id);
-    if (row) await standing(row);
-    logger.info({ batch: batch.id }, 'a batch that was left half done is finished');
+    const isWhole =
+      row !== null && (batch.state === 'accepted' || (await standing(row)).completedAt !== null);
+    if (isWhole) logger.info({ batch: batch.id }, 'a batch that was left half done is finished');
   }
 
   /** One that fails keeps no other from its turn. */

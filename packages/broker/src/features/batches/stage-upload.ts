@@ -44,8 +44,10 @@ export async function stageUpload(
       if (upload.isHopeless()) break;
     }
   } catch (error) {
-    throw error instanceof TooManyBytes
-      ? fail('body_too_large', { detail: `An upload may have ${deps.limits.maxBytes} bytes.` })
+    if (error instanceof TooManyBytes)
+      throw fail('body_too_large', { detail: `An upload may have ${deps.limits.maxBytes} bytes.` });
+    throw isCutOff(error)
+      ? fail('bad_request', { detail: 'The upload ended before its end.', cause: error })
       : error;
   }
   return upload.end();
@@ -122,10 +124,15 @@ function refusal(wrong: readonly WrongPlace[], wrongLines: number): FilaError {
   });
 }
 
+/** The client went away: what is thrown is of the body, and no defect. Nobody reads the answer. */
+function isCutOff(error: unknown): boolean {
+  return (error as { code?: string }).code === 'ECONNRESET' && (error as Error).message === 'aborted';
+}
+
 /** What is wrong with a line must not hide what is wrong with the others; anything else concerns all of them. */
 function isAboutLine(error: unknown): error is FilaError {
   return (
-    error instanceof FilaError && (error.code === 'validation_failed' || error.code === 'malformed_json')
+    error instanceof FilaError && (error.details.errors !== undefined || error.code === 'malformed_json')
   );
 }
 

@@ -37,7 +37,8 @@ export function ofCall({ status, code, message, retryable, details }: FilaError)
 
 /** Null when it was answered. */
 export function ofRequest({ status, error, model }: Request): DoorError | null {
-  if (status === 'completed') return null;
+  // One whose answer cannot be decrypted any more is completed and has an error.
+  if (status === 'completed' && !error) return null;
   if (status === 'cancelled')
     return { status: 499, code: 'cancelled', message: 'The request was cancelled.', isWorthRetrying: false };
   const { code, message } = error ?? { code: 'internal_error', message: `The request is ${status}.` };

@@ -1,5 +1,5 @@
 /** Doors: clients of Ollama and of OpenAI come in here with a key of this broker, and change nothing but address and key. */
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { fail } from '../../kernel/errors.ts';
 import { createDoorAnswer, DoorFailure, type DoorDeps } from './door-answer.ts';
 import { ofCall, type DoorError } from './door-errors.ts';
@@ -28,6 +28,8 @@ export { createKnownModels } from './known-models.ts';
 export interface DoorRouteDeps extends DoorDeps {
   readonly models: KnownModels;
   readonly parseBody: (body: Buffer) => unknown;
+  /** Reads the rest of a body that is refused before its end. */
+  readonly readOn: (request: FastifyRequest, reply: FastifyReply) => void;
 }
 
 const hidden = { schema: { hide: true } } as const;
@@ -42,7 +44,10 @@ export function doorRoutes(deps: DoorRouteDeps) {
   /** Asked before anything is stored: a wrong name is a mistake of the caller, not work that failed. */
   function knownModel(request: FastifyRequest, model: string): string {
     if (!deps.keyOf(request).rights.mayUseModel(models.modelOf(model)))
-      throw fail('model_not_allowed', { detail: `This key may not use the model ${model}.` });
+      throw fail('model_not_allowed', {
+        detail: `This key may not use the model ${model}.`,
+        errors: [{ pointer: '/model', detail: 'must be a model that the key may use' }],
+      });
     if (models.mayHave(model)) return model;
     throw new DoorFailure({
       ...{ status: 404, code: 'model_not_found', message: `model '${model}' not found`, param: 'model' },
@@ -69,6 +74,7 @@ export function doorRoutes(deps: DoorRouteDeps) {
       const fila = thrown instanceof DoorFailure ? null : deps.errorOf(thrown);
       if (fila?.code === 'internal_error')
         deps.logger.error({ err: thrown, http: request.id }, 'a call failed by a defect of ours');
+      if (fila?.code === 'body_too_large') deps.readOn(request, reply);
       if (fila?.details.retryAfter !== undefined) void reply.header('retry-after', fila.details.retryAfter);
       const error = fila ? ofCall(fila) : (thrown as DoorFailure).error;
       // Clients of OpenAI's kind call again by themselves after any 5xx.
@@ -162,7 +168,7 @@ export function doorRoutes(deps: DoorRouteDeps) {
     });
     door.get<{ Params: { '*': string } }>('/v1/models/*', READS, async (request) => {
       const name = knownModel(request, request.params['*']);
-      return openaiModel({ name, ...models.list().find((one) => one.name === name) });
+      return openaiModel({ name, ...models.find(name) });
     });
   }
 

@@ -5,6 +5,8 @@ import type { Json, Upstreams } from '../upstreams/upstreams.ts';
 export interface KnownModels {
   /** Of the servers that answer, each once, as Ollama lists them, with the aliases of those. */
   list(): DescribedModel[];
+  /** That of this name, however it is spelled. */
+  find(name: string): DescribedModel | undefined;
   /** The model that a name stands for; itself when it is no alias. */
   modelOf(name: string): string;
   /** False only when servers answer and none of them has it. */
@@ -44,17 +46,19 @@ export function createKnownModels(
     });
     return once([...models, ...others]);
   };
+  const list = (): DescribedModel[] =>
+    withAliases(
+      upstreams.known().flatMap(({ installed }) =>
+        installed.map(({ name, sizeBytes, modifiedAt, digest, details, capabilities }) => ({
+          ...{ name, model: name, modified_at: modifiedAt, size: sizeBytes, digest, details },
+          ...(capabilities && { capabilities }),
+        })),
+      ),
+    );
   return {
     modelOf: (name) => aliases.modelOf(name),
-    list: () =>
-      withAliases(
-        upstreams.known().flatMap(({ installed }) =>
-          installed.map(({ name, sizeBytes, modifiedAt, digest, details, capabilities }) => ({
-            ...{ name, model: name, modified_at: modifiedAt, size: sizeBytes, digest, details },
-            ...(capabilities && { capabilities }),
-          })),
-        ),
-      ),
+    list,
+    find: (name) => list().find((one) => keyOfModel(one.name) === keyOfModel(name)),
     mayHave: (name) => {
       const key = keyOfModel(aliases.modelOf(name));
       return up().length === 0 || up().some(({ models }) => models.some((one) => keyOfModel(one) === key));

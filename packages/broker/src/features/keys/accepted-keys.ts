@@ -42,6 +42,7 @@ export function createAcceptedKeys({ store, pepper, planOf, clock }: AcceptedKey
   const accepted = new WeakMap<StoredKey, { plan: KeyLimits | undefined; key: AcceptedKey }>();
   const good = new Set<string>();
   const lastUsed = new Map<string, number>();
+  let changes = 0;
 
   // Hundreds of keys that are busy together are read again every second.
   const byId = readTogether<StoredKey>(
@@ -75,8 +76,9 @@ export function createAcceptedKeys({ store, pepper, planOf, clock }: AcceptedKey
     let known = rememberedIds.get(id);
     if (!known || known.until <= clock.now()) {
       if (rememberedIds.size >= REMEMBERED_KEYS) rememberedIds.clear();
+      const asked = changes;
       known = { key: await byId(id), until: clock.now() + REMEMBERED_MS };
-      rememberedIds.set(id, known);
+      if (asked === changes) rememberedIds.set(id, known);
     }
     return known.key ? inForce(known.key, await planOf(known.key)) : NO_LIMITS;
   }
@@ -116,6 +118,7 @@ export function createAcceptedKeys({ store, pepper, planOf, clock }: AcceptedKey
     limitsOf,
     /** What is being read now may be older than a change: nobody who comes later may be given it. */
     forget: (): void => {
+      changes += 1;
       remembered.clear();
       rememberedIds.clear();
       lookups.clear();

@@ -30,7 +30,7 @@ import { hashKeySecret, keyPrefix, newKeySecret } from './key-secret.ts';
 import type { KeyChange, KeyStatus, KeyStore, StoredKey } from './key-store.ts';
 import { viewOfKey } from './key-view.ts';
 
-export { createRefuseOutside, type RefuseOutside } from './refuse-outside.ts';
+export { refuseOutside } from './refuse-outside.ts';
 
 export type { AcceptedKey, LimitedKey };
 

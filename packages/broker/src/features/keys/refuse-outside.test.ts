@@ -2,15 +2,16 @@ import { describe, expect, it } from 'vitest';
 import { NO_LIMITS } from '../../kernel/key-limits.ts';
 import { ALL_STORED_RIGHTS, rightsOf, type StoredRights } from '../../kernel/key-rights.ts';
 import type { Accepted } from '../requests/requests.ts';
-import { createRefuseOutside } from './refuse-outside.ts';
+import { refuseOutside } from './refuse-outside.ts';
 
 const ACCEPTED = {} as Accepted;
 
 function send(input: { model?: string; queue?: string }, rights: Partial<StoredRights>): Promise<Accepted> {
   const known = { id: 'key_1', name: 'shop', plan: null, expiresAt: null, ...NO_LIMITS };
   const key = { ...known, rights: rightsOf({ ...ALL_STORED_RIGHTS, ...rights }) };
-  const refuseOutside = createRefuseOutside(() => 'llama3:8b');
-  return refuseOutside({ key, input: { prompt: 'x', ...input }, idempotencyKey: null }, async () => ACCEPTED);
+  const model = input.model ?? 'llama3:8b';
+  const arrival = { key, input: { prompt: 'x', ...input }, idempotencyKey: null, model };
+  return refuseOutside(arrival, async () => ACCEPTED);
 }
 
 describe('a request', () => {

@@ -3,25 +3,22 @@ import { fail } from '../../kernel/errors.ts';
 import { DEFAULT_QUEUE } from '../../kernel/lanes.ts';
 import type { Arrival } from '../requests/requests.ts';
 
-/** Whatever comes of the request behind it. */
-export type RefuseOutside = <Out>(arrival: Arrival, next: (arrival: Arrival) => Promise<Out>) => Promise<Out>;
-
-export function createRefuseOutside(defaultModel: () => string): RefuseOutside {
-  return async (arrival, next) => {
-    const { rights } = arrival.key;
-    const { queue = DEFAULT_QUEUE } = arrival.input;
-    // The model that is meant counts, not the alias that it was asked for by.
-    const model = arrival.model ?? arrival.input.model ?? defaultModel();
-    if (!rights.mayUseModel(model))
-      throw fail('model_not_allowed', {
-        detail: `This key may not use the model ${model}.`,
-        errors: [{ pointer: '/model', detail: 'must be a model that the key may use' }],
-      });
-    if (!rights.mayUseQueue(queue))
-      throw fail('queue_not_allowed', {
-        detail: `This key may not use the queue ${queue}.`,
-        errors: [{ pointer: '/queue', detail: 'must be a queue that the key may use' }],
-      });
-    return next(arrival);
-  };
+/** The model that is meant counts, not the alias that it was asked for by. */
+export async function refuseOutside<Out>(
+  arrival: Arrival,
+  next: (arrival: Arrival) => Promise<Out>,
+): Promise<Out> {
+  const { key, input, model } = arrival;
+  const { queue = DEFAULT_QUEUE } = input;
+  if (model === undefined || !key.rights.mayUseModel(model))
+    throw fail('model_not_allowed', {
+      detail: `This key may not use the model ${model}.`,
+      errors: [{ pointer: '/model', detail: 'must be a model that the key may use' }],
+    });
+  if (!key.rights.mayUseQueue(queue))
+    throw fail('queue_not_allowed', {
+      detail: `This key may not use the queue ${queue}.`,
+      errors: [{ pointer: '/queue', detail: 'must be a queue that the key may use' }],
+    });
+  return next(arrival);
 }

@@ -20,7 +20,7 @@ function open(
 ) {
   const clock = { nowMs: Date.now(), now: () => clock.nowMs };
   const key = { ...KEY, ...more.limits };
-  const waiting = { oldest: null as string | null };
+  const waiting: { oldest: string | null; targetMs?: number } = { oldest: null };
   const lines: string[] = [];
   const log = (_: object, message: string): void => void lines.push(message);
   const limits = createLimits({
@@ -46,7 +46,9 @@ function open(
     settings: {
       ...{ addressLimitMinute: 0, wrongKeysMinute: more.wrongKeysMinute ?? 0, refusedCallsMinute: 5 },
       ...{ writeLimitMinute: 0, readLimitMinute: 0, adminLimitMinute: 0, maxQueued: 0 },
-      targetWaitMs: more.targetWaitMs ?? 0,
+      get targetWaitMs() {
+        return waiting.targetMs ?? more.targetWaitMs ?? 0;
+      },
     },
     ...{ isPaused: more.isPaused, clock, logger: { ...silentLogger, info: log, warn: log } },
   });
@@ -68,6 +70,20 @@ describe('while requests wait too long', () => {
     await limits.start();
     await vi.waitFor(() => expect(looks).toBeGreaterThan(1), { timeout: 8_000, interval: 50 });
     expect(new Set(await Promise.all(Array.from({ length: 100 }, send)))).toEqual(new Set(['passed']));
+  });
+
+  it('all are taken at once when an operator says that waiting does not matter', async () => {
+    const { limits, clock, waiting, send } = open({ targetWaitMs: 5_000 });
+    const passed = async () => {
+      const codes = await Promise.all(Array.from({ length: 50 }, send));
+      return codes.filter((code) => code === 'passed').length;
+    };
+    waiting.oldest = newId('req', clock.nowMs);
+    await limits.start();
+    clock.nowMs += 60_000;
+    await vi.waitFor(async () => expect(await passed()).toBeLessThan(40), { timeout: 8_000, interval: 200 });
+    waiting.targetMs = 0;
+    await vi.waitFor(async () => expect(await passed()).toBe(50), { timeout: 8_000, interval: 200 });
   });
 
   it('a part of them is refused, reading never; when they no longer do all are taken again', async () => {

@@ -200,15 +200,21 @@ export function createLimits({
     lookAt = performance.now() + LOOK_SHARE * (performance.now() - startMs);
   }
 
+  /** Of what does not wait on purpose. */
+  async function oldestWaitMs(): Promise<number> {
+    let waitMs = 0;
+    for (const { laneId, oldest } of await ledger.sweeps.lanesWithWork())
+      if (!isPaused?.((await ledger.lanes.nameOf(laneId)).queue))
+        waitMs = Math.max(waitMs, clock.now() - idTime(oldest));
+    return waitMs;
+  }
+
   async function adapt(): Promise<void> {
-    if (settings.targetWaitMs === 0) return;
-    const oldest: number[] = [];
-    for (const { laneId, oldest: id } of await ledger.sweeps.lanesWithWork())
-      if (!isPaused?.((await ledger.lanes.nameOf(laneId)).queue)) oldest.push(clock.now() - idTime(id));
+    const { targetWaitMs } = settings;
     const before = factor;
-    factor = nextFactor(factor, Math.max(0, ...oldest), settings.targetWaitMs);
+    factor = targetWaitMs === 0 ? 1 : nextFactor(factor, await oldestWaitMs(), targetWaitMs);
     if (before === 1 && factor < 1)
-      logger.warn({ targetWaitMs: settings.targetWaitMs }, 'requests wait too long: only a part is accepted');
+      logger.warn({ targetWaitMs }, 'requests wait too long: only a part is accepted');
     if (before < 1 && factor === 1) logger.info({}, 'all requests are accepted again');
   }
 

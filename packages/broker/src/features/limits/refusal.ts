@@ -25,8 +25,7 @@ export function refusalOf(named: readonly NamedRule[], verdict: Verdict, drainMs
 /** No time is named after which to try again: there is none. */
 export function neverFits({ name, limit }: NamedRule, requests: number): FilaError {
   const why = name === 'queue' ? `${limit} requests may wait at once.` : SENTENCES[name]!(limit);
-  const code = name === 'queue' ? 'queue_full' : 'rate_limited';
-  return fail(code, { detail: `${why} ${requests} together never fit.`, limit: name });
+  return fail('validation_failed', { detail: `${why} ${requests} together never fit.`, limit: name });
 }
 
 export function blocked(who: 'The key' | 'The address', forMs: number): FilaError {

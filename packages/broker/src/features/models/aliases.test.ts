@@ -48,6 +48,7 @@ describe.each(DATABASES)('aliases on $name', ({ isAvailable, open }) => {
       for (const model of ['fast', 'Fast:latest'])
         await expect(room.set('quick', model)).rejects.toMatchObject({ code: 'validation_failed' });
       await expect(room.set('slow', 'slow:latest')).rejects.toMatchObject({ code: 'validation_failed' });
+      await expect(room.set('gemma2:2b', 'qwen')).rejects.toMatchObject({ code: 'validation_failed' });
       await expect(room.remove('quick')).rejects.toMatchObject({ code: 'not_found' });
       expect(await room.list()).toHaveLength(1);
     });

@@ -69,8 +69,12 @@ export function createAliases({ store, keyOfModel, clock, logger }: AliasesDeps)
 
   async function set(alias: string, model: string): Promise<ModelAlias> {
     if (keyOfModel(alias) === keyOfModel(model)) throw wrong('must be another name than the alias');
-    if (await find(model)) throw wrong('must be a model, and is an alias');
-    const before = await find(alias);
+    const all = await store.all();
+    const of = (name: string) => all.find((one) => keyOfModel(one.alias) === keyOfModel(name));
+    const before = of(alias);
+    if (of(model)) throw wrong('must be a model, and is an alias');
+    if (all.some((one) => keyOfModel(one.model) === keyOfModel(alias)))
+      throw wrong('cannot be given to a name that other aliases stand for');
     if (before) await store.change(before.alias, model);
     else await store.insert({ alias, model, createdAt: clock.now() });
     await changed();

@@ -22,12 +22,10 @@ interface ModelsDeps {
 export function createModels({ aliases, defaultModel, allowCloudModels, isCloudModel }: ModelsDeps): Models {
   return {
     resolve: (arrival, next) => {
-      const name = arrival.input.model ?? defaultModel();
-      const model = aliases.modelOf(name);
-      return next(model === name ? arrival : { ...arrival, model });
+      return next({ ...arrival, model: aliases.modelOf(arrival.input.model ?? defaultModel()) });
     },
     refuseCloud: async (arrival, next) => {
-      const model = arrival.model ?? arrival.input.model;
+      const { model } = arrival;
       if (allowCloudModels || model === undefined || !isCloudModel(model)) return next(arrival);
       throw fail('validation_failed', {
         detail: 'The model runs in a cloud: the prompt would leave this house, which is not allowed here.',

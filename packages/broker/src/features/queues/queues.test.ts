@@ -129,6 +129,10 @@ describe.each(DATABASES)('queues on $name', ({ isAvailable, open }) => {
       await expect(admit({ queue: name, prompt: undefined, messages })).rejects.toMatchObject({
         ...{ details: { errors: [{ pointer: '/messages' }] } },
       });
+      const input = ['123456', '12345'];
+      await expect(admit({ queue: name, prompt: undefined, input })).rejects.toMatchObject({
+        ...{ details: { errors: [{ pointer: '/input' }] } },
+      });
     });
 
     it('take as many requests as they may hold, and more when one has ended; a repetition takes no place', async () => {

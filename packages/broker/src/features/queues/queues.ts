@@ -6,6 +6,7 @@ import { fail, type FilaError } from '../../kernel/errors.ts';
 import { every } from '../../kernel/every.ts';
 import { DEFAULT_QUEUE } from '../../kernel/lanes.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import { promptBytesOf } from '../../kernel/prompt-bytes.ts';
 import { services, type Service } from '../../kernel/service.ts';
 import { onceCommitted } from '../../kernel/written-together.ts';
 import type { Stage } from '../../kernel/stage.ts';
@@ -254,7 +255,7 @@ export function createQueues({ store, workOf, clock, logger }: QueuesDeps): Queu
 
 function full(name: string, most: number, count: number): FilaError {
   if (count > most)
-    return fail('queue_full', {
+    return fail('validation_failed', {
       detail: `The queue ${name} takes ${most} requests that have not ended: ${count} together never fit.`,
       limit: 'queue',
     });
@@ -268,12 +269,10 @@ function full(name: string, most: number, count: number): FilaError {
 /** Everything the model is to read, as it was sent. */
 function checkPrompt({ name, maxPromptBytes }: StoredQueue, input: CreateRequest): void {
   if (maxPromptBytes === null) return;
-  const { prompt = '', system = '', messages = [] } = input;
-  const texts = [prompt, system, ...messages.map(({ content }) => content)];
-  const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  const bytes = promptBytesOf(input);
   if (bytes <= maxPromptBytes) return;
   const detail = `must have at most ${maxPromptBytes} bytes of text in the queue ${name}`;
-  const pointer = input.prompt === undefined ? '/messages' : '/prompt';
+  const pointer = `/${(['prompt', 'messages', 'input'] as const).find((name) => input[name] !== undefined)}`;
   throw wrong(pointer, detail, `The prompt has ${bytes} bytes; the queue ${name} takes ${maxPromptBytes}.`);
 }
 

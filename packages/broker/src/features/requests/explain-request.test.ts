@@ -54,7 +54,7 @@ function open(last: AttemptExplanation | null = null) {
   const asked: { call: ModelCall; leftMs: number }[] = [];
   const firstTokens: number[] = [];
   const explain = createExplainRequest({
-    ...{ ledger, vault, timers: TIMERS, embedTimeoutMs: 20, clock: { now: () => 1_000 } },
+    ...{ ledger, vault, timers: TIMERS, embedTimeoutMs: () => 20, clock: { now: () => 1_000 } },
     upstreams: {
       explainLast: () => last,
       explainNext: (call, { firstTokenMs }, leftMs) => {

@@ -16,7 +16,7 @@ interface ExplainDeps {
   /** The most that the settings allow. */
   readonly timers: CallTimers;
   /** For texts to embed, instead of the time until the first token. */
-  readonly embedTimeoutMs: number;
+  readonly embedTimeoutMs: () => number;
   /** What a queue says otherwise of the whole call; null when it does not. */
   readonly totalMsOf?: (queue: string) => number | null;
   readonly clock: Clock;
@@ -52,7 +52,7 @@ export function createExplainRequest(deps: ExplainDeps) {
     const timers = {
       ...deps.timers,
       totalMs: deps.totalMsOf?.(queue) ?? totalMs,
-      firstTokenMs: call?.input === undefined ? firstTokenMs : deps.embedTimeoutMs,
+      firstTokenMs: call?.input === undefined ? firstTokenMs : deps.embedTimeoutMs(),
     };
     return {
       ...{ id, status: statusOf(row.state), model, attempts: row.attempts },

@@ -137,7 +137,8 @@ export function createModelRecord(key: string, deps: ModelRecordDeps): ModelReco
       const sample = {
         ...{ generation: slotGeneration, tokens, running: Math.max(ofModel, running) },
         tookMs: Math.max(0, tookMs - durations.loadMs),
-        firstTokenMs: Math.max(0, (firstTokenMs ?? tookMs) - durations.loadMs),
+        // Vectors come all at once: how long they take hangs on how many there are.
+        firstTokenMs: embeddings ? 0 : Math.max(0, (firstTokenMs ?? tookMs) - durations.loadMs),
         queuedMs: durations.hiddenQueueMs,
       };
       adaptive = slotsAfter(before, sample, clock.now());

@@ -36,7 +36,7 @@ export interface OllamaQueries {
   /** All that Ollama tells of one model: its template, its capabilities and so on. */
   show(model: string): Promise<Json>;
   /** Resolves when the model is loaded, without asking it anything. Rejects after 10 minutes. */
-  load(model: string, keepAlive?: string | number): Promise<void>;
+  load(model: string, keepAlive?: string | number, path?: '/api/generate' | '/api/embed'): Promise<void>;
 }
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -82,9 +82,9 @@ export function createOllamaQueries(connections: Connections, basePath: string):
     version: async (signal) => asString((await query('/api/version', signal)).version),
     installed: async (signal) => asList((await query('/api/tags', signal)).models).map(readInstalled),
     show: (model) => query('/api/show', undefined, { model }),
-    load: async (model, keepAlive) => {
+    load: async (model, keepAlive, path = '/api/generate') => {
       const said = { model, stream: false, keep_alive: keepAlive };
-      await query('/api/generate', undefined, said, LOAD_TIMEOUT_MS);
+      await query(path, undefined, said, LOAD_TIMEOUT_MS);
     },
     resident: async (signal) => asList((await query('/api/ps', signal)).models).map(readResident),
   };

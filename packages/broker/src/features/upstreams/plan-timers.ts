@@ -1,4 +1,5 @@
 /** Decides how long one call may take, from its size, what was measured, and how busy the upstream is; pure. */
+import { promptBytesOf } from '../../kernel/prompt-bytes.ts';
 import type { CallTimers, ModelCall } from './ollama-client.ts';
 import { longestOf, type Longest, type Speed } from './speed.ts';
 
@@ -45,11 +46,12 @@ export const BYTES_PER_TOKEN = 3;
 /** 50 tokens a second: a small machine without a GPU. */
 export const USUAL_PROMPT_TOKEN_MS = 20;
 
+/** As text of 1,024 tokens: about what the usual vision models make of an image. */
+const IMAGE_BYTES = 1_024 * BYTES_PER_TOKEN;
+
 export function sizeOf(call: Omit<ModelCall, 'model'>, defaultMaxTokens: number): CallSize {
-  const messages = (call.messages ?? []).map(({ content }) => content);
-  const tools = call.tools && JSON.stringify(call.tools);
-  const texts = [call.prompt, call.system, tools, ...messages, ...[call.input ?? []].flat()];
-  const promptBytes = texts.reduce((sum, text) => sum + (text ? Buffer.byteLength(text) : 0), 0);
+  const images = [call.images, ...(call.messages ?? []).map((message) => message.images)].flat();
+  const promptBytes = promptBytesOf(call) + IMAGE_BYTES * images.filter(Boolean).length;
   if (call.input !== undefined) return { promptBytes, maxTokens: 0, isMaxGiven: true };
   const given = call.parameters?.max_tokens;
   return { promptBytes, maxTokens: given ?? defaultMaxTokens, isMaxGiven: given !== undefined };

@@ -275,6 +275,13 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
     else if (outcome.code === 'upstream_unreachable') watched.suspect();
   }
 
+  /** Ollama does not load one for a prompt. */
+  function isEmbedderOnly(key: string): boolean {
+    const found = watched.known().installed.find(({ name }) => modelKey(name) === key);
+    const { capabilities } = found ?? {};
+    return capabilities?.includes('embedding') === true && !capabilities.includes('completion');
+  }
+
   function hold(key: string): Hold {
     const record = recordOf(key);
     const isLoader = loads.began(key);
@@ -285,7 +292,8 @@ export function createUpstreamServer(deps: UpstreamServerDeps, first: Configured
       server,
       run: (call, options) => runCall(record, call, options, isProbe),
       load: async (model, keepAlive) => {
-        await watched.client.load(model, keepAlive ?? deps.client?.keepAlive);
+        const path = isEmbedderOnly(key) ? '/api/embed' : '/api/generate';
+        await watched.client.load(model, keepAlive ?? deps.client?.keepAlive, path);
         if (loads.heard(key)) await noteLoaded(key);
       },
       release: () => {

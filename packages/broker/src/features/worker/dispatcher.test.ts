@@ -228,6 +228,19 @@ describe('a dispatcher that is alone', () => {
   });
 });
 
+describe('lanes whose key has all it may have here', () => {
+  it('are in the way of no other lane', async () => {
+    const { broker, arrive, rest } = await openBench();
+    const caps = () => ({ ofKey: 1, ofQueue: Number.POSITIVE_INFINITY });
+    const here = broker({ m: 4 }, undefined, { caps });
+    for (const key of ['a', 'b', 'c']) await arrive({ key }, 2);
+    await rest();
+    await arrive({ key: 'late' });
+    await rest();
+    expect(here.starts.sort()).toEqual(['a', 'b', 'c', 'late']);
+  });
+});
+
 describe('two dispatchers on one store of lanes', () => {
   it('share the work, and no row runs twice', async () => {
     const { broker, arrive, rest, completed } = await openBench();

@@ -215,11 +215,15 @@ export class Dispatcher {
     if (!this.#rest) this.#running ??= this.#run();
   }
 
-  /** Keeps tokens that will be used; those whose model has no free slot go back, for another broker may have one. */
+  /** Keeps tokens that will be used. Where there is no slot, or no room for the key, they go back: others may have both. */
   async keepTokens(): Promise<void> {
     for (const pool of this.#pools.values()) {
-      const isUseful = this.#isAlone() || this.#deps.slots.free(pool.model) > 0;
-      await (isUseful ? this.#hands.renew(pool) : this.#hands.giveBack(pool, pool.held));
+      if (!this.#isAlone()) {
+        const isUseful = this.#deps.slots.free(pool.model) > 0;
+        const useless = pool.held.filter((lane) => !isUseful || !this.#hasRoom(lane));
+        await this.#hands.giveBack(pool, useless);
+      }
+      await this.#hands.renew(pool);
       // What cannot start here for now may start elsewhere, and is to stand in line with the others.
       const stays = pool.ready.filter(({ lane }) => this.#isHeldBack(pool) || this.#underWay.isPaused(lane));
       if (stays.length > 0) await this.#handBack(stays);
@@ -302,12 +306,13 @@ export class Dispatcher {
     const { slots } = this.#deps;
     if (!slots.demand || pools.length < 2) return;
     const nowMs = Date.now();
-    const hasRoom = ({ name }: HeldLane): boolean =>
-      Math.min(...Object.values(this.#underWay.roomOf(name))) > 0;
-    const since = pools.map((pool) => [pool.model, pool.waitsSince(nowMs, hasRoom)] as const);
+    const since = pools.map((pool) => [pool.model, pool.waitsSince(nowMs, this.#hasRoom)] as const);
     slots.demand(new Map(since.filter((one): one is readonly [string, number] => one[1] !== undefined)));
     for (const pool of pools) this.#startReady(pool);
   }
+
+  readonly #hasRoom = ({ name }: HeldLane): boolean =>
+    Math.min(...Object.values(this.#underWay.roomOf(name))) > 0;
 
   /** Nothing of the model may start, and nothing runs whose end would change that. */
   #isHeldBack({ model, running }: Pool): boolean {
@@ -331,7 +336,9 @@ export class Dispatcher {
     const ready = pool.ready.filter(({ isRefused }) => !isRefused);
     if (places <= 0 || pool.ready.length >= MOST_WAITING * places) return [];
     const open = places - ready.length;
-    await Promise.all([...pool.lists.values()].map((list) => this.#hands.fill(pool, list, open)));
+    await Promise.all(
+      [...pool.lists.values()].map((list) => this.#hands.fill(pool, list, open, this.#hasRoom)),
+    );
     const nowMs = Date.now();
     const turns = pickTurns(pool.held, ready, {
       ...{

@@ -53,9 +53,17 @@ export class Hands {
   }
 
   /** `open`: how many rows could be used. Where others want tokens, one more: the next lane is at hand when a slot falls free. */
-  async fill(pool: Pool, list: ActiveList, open: number): Promise<void> {
+  async fill(
+    pool: Pool,
+    list: ActiveList,
+    open: number,
+    hasRoom: (lane: HeldLane) => boolean,
+  ): Promise<void> {
     const overtakes = pool.ready.some(({ rank }) => rank < list.band);
-    const most = this.#deps.isAlone() ? HANDFUL : open > 0 ? open + 1 : Number(overtakes);
+    const useful = open > 0 ? open + 1 : Number(overtakes);
+    // A lane whose key may have no more here is in nobody's way.
+    const idle = list.held.filter((lane) => !hasRoom(lane)).length;
+    const most = this.#deps.isAlone() ? HANDFUL : Math.min(HANDFUL, useful + idle);
     const wanted = most - list.held.length;
     if (!list.mayHaveMore || wanted <= 0) return;
     list.mayHaveMore = false;

@@ -16,7 +16,8 @@ export interface KeyTermsDeps {
   readonly onChange: () => void;
 }
 
-const REMEMBERED_MS = 1_000;
+/** The limits behind are remembered for a second themselves. */
+const REMEMBERED_MS = 100;
 const REMEMBERED_KEYS = 10_000;
 /** Of a key that nothing is known of yet: one request never breaks a cap. */
 const UNKNOWN: KeyTerms = { cap: 1, weight: 1 };

@@ -4,7 +4,8 @@ import type { CliContext } from '../../cli-context.ts';
 import { CliError, usageError } from '../../output/error-text.ts';
 import { oneLine } from '../../output/plain-text.ts';
 import { limitsOf, type LimitFlags } from '../limit-flags.ts';
-import { rightsOf, SCOPES, type RightName } from './right-flags.ts';
+import { SCOPES, type RightName } from './right-flags.ts';
+import { rightsOf } from './rights-of.ts';
 
 const NUMBER = /^\d{1,10}$/;
 

@@ -8,7 +8,8 @@ import { relativeTime } from '../../output/units.ts';
 import { limitsOf, type LimitFlags } from '../limit-flags.ts';
 import { askName, askNewKey } from './ask-new-key.ts';
 import { prepareDelivery, type Delivered, type DeliveryFlags } from './deliver-secret.ts';
-import { rightsOf, type RightFlags } from './right-flags.ts';
+import type { RightFlags } from './right-flags.ts';
+import { rightsOf } from './rights-of.ts';
 
 export interface CreateKeyFlags extends RightFlags, DeliveryFlags {
   readonly name?: string;

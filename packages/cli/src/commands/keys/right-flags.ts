@@ -1,8 +1,5 @@
-/** The flags that say what a key may do and when: kinds of calls, models, queues, networks, times. */
+/** The flags that say what a key may do and when: kinds of calls, models, queues, networks, times. Loads nothing: help shows them. */
 import type { Command } from 'commander';
-import type { CreateApiKey } from '@fila/sdk';
-import { usageError } from '../../output/error-text.ts';
-import { momentToCome } from '../moment-to-come.ts';
 
 export const SCOPES = [
   'requests:write',
@@ -22,15 +19,11 @@ export interface RightFlags {
 }
 
 export type RightName = keyof RightFlags;
-type Rights = Pick<
-  CreateApiKey,
-  'scopes' | 'allowed_models' | 'allowed_queues' | 'allowed_ips' | 'not_before' | 'expires_at'
->;
 
 /** The words for no restriction: of a list, of the start, of the end. */
-const ANY = 'any';
-const NOW = 'now';
-const NEVER = 'never';
+export const ANY = 'any';
+export const NOW = 'now';
+export const NEVER = 'never';
 
 export function addRightFlags(command: Command): Command {
   return command
@@ -43,38 +36,4 @@ export function addRightFlags(command: Command): Command {
       '--expires <when>',
       `refuse it after 365d, or from 2027-01-01 on (UTC); ${NEVER} = it has no end`,
     );
-}
-
-/** Those that were given, as the API calls them. */
-export function rightsOf(flags: RightFlags, nowMs: number): Rights {
-  const { scopes, models, queues, from, starts, expires } = flags;
-  return {
-    ...(scopes === undefined ? {} : { scopes: scopesOf(scopes) }),
-    ...(models === undefined ? {} : { allowed_models: listOf(models) }),
-    ...(queues === undefined ? {} : { allowed_queues: listOf(queues) }),
-    ...(from === undefined ? {} : { allowed_ips: listOf(from) }),
-    ...(starts === undefined ? {} : { not_before: whenOf('--starts', starts, { none: NOW, nowMs }) }),
-    ...(expires === undefined ? {} : { expires_at: whenOf('--expires', expires, { none: NEVER, nowMs }) }),
-  };
-}
-
-function whenOf(flag: string, text: string, { none, nowMs }: { none: string; nowMs: number }): string | null {
-  return text === none ? null : momentToCome(flag, text, nowMs);
-}
-
-function listOf(text: string): string[] | null {
-  if (text === ANY) return null;
-  const list = text.split(',').map((one) => one.trim());
-  if (list.includes('')) throw usageError(`${text} is no list: names, separated by commas`);
-  return list;
-}
-
-function scopesOf(text: string): Rights['scopes'] {
-  const names = listOf(text);
-  if (names === null) return null;
-  return names.map((name) => {
-    const scope = SCOPES.find((one) => one === name);
-    if (!scope) throw usageError(`There is no scope ${name}`, [['There are', SCOPES.join(', ')]]);
-    return scope;
-  });
 }

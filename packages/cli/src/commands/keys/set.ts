@@ -4,7 +4,8 @@ import { usageError } from '../../output/error-text.ts';
 import { printOne } from '../../output/formats.ts';
 import { limitsOf, type LimitFlags } from '../limit-flags.ts';
 import { keyView } from './key-view.ts';
-import { rightsOf, type RightFlags } from './right-flags.ts';
+import type { RightFlags } from './right-flags.ts';
+import { rightsOf } from './rights-of.ts';
 
 export interface SetKeyFlags extends RightFlags {
   readonly name?: string;

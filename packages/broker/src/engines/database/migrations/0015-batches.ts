@@ -40,7 +40,7 @@ const MYSQL = [
     expired INT UNSIGNED NOT NULL DEFAULT 0,
     UNIQUE KEY once (key_id, digest),
     KEY own (key_id, id),
-    KEY state (state, changed_at)
+    KEY state (state, cancelled_at)
   ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci`,
   `CREATE TABLE IF NOT EXISTS batch_lines (
     batch_id ${ID} NOT NULL,
@@ -72,7 +72,7 @@ const SQLITE = [
   )`,
   `CREATE UNIQUE INDEX IF NOT EXISTS batches_once ON batches (key_id, digest) WHERE digest IS NOT NULL`,
   `CREATE INDEX IF NOT EXISTS batches_own ON batches (key_id, id)`,
-  `CREATE INDEX IF NOT EXISTS batches_state ON batches (state, changed_at)`,
+  `CREATE INDEX IF NOT EXISTS batches_state ON batches (state, cancelled_at)`,
   `CREATE TABLE IF NOT EXISTS batch_lines (
     batch_id TEXT NOT NULL, line INTEGER NOT NULL, request_id TEXT NOT NULL,
     lane_id INTEGER NOT NULL, priority INTEGER NOT NULL, created_at INTEGER NOT NULL,
