@@ -1,4 +1,5 @@
 /** What a key may do, with what, and from where: as it is stored, on the wire, and as it is asked. */
+import { fail, type FilaError } from './errors.ts';
 import type { ApiKey } from './contract.generated.ts';
 import { modelInFull } from './lanes.ts';
 import { addressMatcher } from './networks.ts';
@@ -80,4 +81,11 @@ export function rightsFromWire(given: Partial<RightsOnWire>): Partial<StoredRigh
   return Object.fromEntries(
     PAIRS.filter(([, wire]) => given[wire] !== undefined).map(([name, wire]) => [name, given[wire]]),
   );
+}
+
+export function modelNotAllowed(model: string): FilaError {
+  return fail('model_not_allowed', {
+    detail: `This key may not use the model ${model}.`,
+    errors: [{ pointer: '/model', detail: 'must be a model that the key may use' }],
+  });
 }

@@ -1,5 +1,5 @@
 /** Writes rows of the audit trail, each chained to the one before: one writer at a time, here and on all brokers. */
-import { VaultError, type Vault } from '../../engines/vault/vault.ts';
+import { openText, type Vault } from '../../engines/vault/vault.ts';
 import type { AuditRow } from '../../kernel/contract.generated.ts';
 import { digestOfReason, hashOf } from './audit-row.ts';
 import type { Actor, AuditDeps } from './audit.ts';
@@ -68,14 +68,8 @@ export function createTrailWriter({ store, together, vault, clock }: AuditDeps):
 }
 
 /** Null also when the words cannot be read any more: the digest still says that there were some. */
-export async function openReason(vault: Vault, { seq, reason }: StoredRow): Promise<string | null> {
-  if (reason === null) return null;
-  try {
-    return String(await vault.open(reasonPlace(seq), reason));
-  } catch (error) {
-    if (error instanceof VaultError) return null;
-    throw error;
-  }
+export function openReason(vault: Vault, { seq, reason }: StoredRow): Promise<string | null> {
+  return openText(vault, reasonPlace(seq), reason);
 }
 
 function reasonPlace(seq: number) {

@@ -1,6 +1,6 @@
 /** Doors: clients of Ollama and of OpenAI come in here with a key of this broker, and change nothing but address and key. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { fail } from '../../kernel/errors.ts';
+import { modelNotAllowed } from '../../kernel/key-rights.ts';
 import { createDoorAnswer, DoorFailure, type DoorDeps } from './door-answer.ts';
 import { ofCall, type DoorError } from './door-errors.ts';
 import { asBody, modelField } from './door-fields.ts';
@@ -43,11 +43,7 @@ export function doorRoutes(deps: DoorRouteDeps) {
 
   /** Asked before anything is stored: a wrong name is a mistake of the caller, not work that failed. */
   function knownModel(request: FastifyRequest, model: string): string {
-    if (!deps.keyOf(request).rights.mayUseModel(models.modelOf(model)))
-      throw fail('model_not_allowed', {
-        detail: `This key may not use the model ${model}.`,
-        errors: [{ pointer: '/model', detail: 'must be a model that the key may use' }],
-      });
+    if (!deps.keyOf(request).rights.mayUseModel(models.modelOf(model))) throw modelNotAllowed(model);
     if (models.mayHave(model)) return model;
     throw new DoorFailure({
       ...{ status: 404, code: 'model_not_found', message: `model '${model}' not found`, param: 'model' },

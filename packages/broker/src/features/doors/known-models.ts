@@ -30,7 +30,7 @@ const SHOWN = [
 ];
 
 export function createKnownModels(
-  upstreams: Pick<Upstreams, 'states' | 'known' | 'show'>,
+  upstreams: Pick<Upstreams, 'states' | 'known' | 'mayHave' | 'show'>,
   keyOfModel: (name: string) => string,
   aliases: Pick<Aliases, 'modelOf' | 'known'>,
 ): KnownModels {
@@ -59,10 +59,7 @@ export function createKnownModels(
     modelOf: (name) => aliases.modelOf(name),
     list,
     find: (name) => list().find((one) => keyOfModel(one.name) === keyOfModel(name)),
-    mayHave: (name) => {
-      const key = keyOfModel(aliases.modelOf(name));
-      return up().length === 0 || up().some(({ models }) => models.some((one) => keyOfModel(one) === key));
-    },
+    mayHave: (name) => upstreams.mayHave(aliases.modelOf(name)),
     loaded: () =>
       once(
         upstreams.known().flatMap(({ resident }) =>

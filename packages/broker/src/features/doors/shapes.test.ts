@@ -338,12 +338,16 @@ describe('the models', () => {
     known: { installed: models.map(installed), resident: [] as object[] },
   });
   const of = (servers: ReturnType<typeof server>[], shown: object | null = null) => {
+    const keyOf = (name: string): string => (name.includes(':') ? name : `${name}:latest`);
     const upstreams = {
       states: () => servers,
       known: () => servers.map(({ known }) => known),
       show: async () => shown,
+      mayHave: (model: string) => {
+        const up = servers.filter(({ status }) => status === 'up');
+        return up.length === 0 || up.some(({ models }) => models.includes(keyOf(model)));
+      },
     };
-    const keyOf = (name: string): string => (name.includes(':') ? name : `${name}:latest`);
     return createKnownModels(upstreams as unknown as Upstreams, keyOf, aliases);
   };
   const known = [

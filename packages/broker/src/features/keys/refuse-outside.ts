@@ -1,5 +1,6 @@
 /** The stage that refuses a request for a model or a queue that its key may not use. */
 import { fail } from '../../kernel/errors.ts';
+import { modelNotAllowed } from '../../kernel/key-rights.ts';
 import { DEFAULT_QUEUE } from '../../kernel/lanes.ts';
 import type { Arrival } from '../requests/requests.ts';
 
@@ -10,11 +11,7 @@ export async function refuseOutside<Out>(
 ): Promise<Out> {
   const { key, input, model } = arrival;
   const { queue = DEFAULT_QUEUE } = input;
-  if (model === undefined || !key.rights.mayUseModel(model))
-    throw fail('model_not_allowed', {
-      detail: `This key may not use the model ${model}.`,
-      errors: [{ pointer: '/model', detail: 'must be a model that the key may use' }],
-    });
+  if (model === undefined || !key.rights.mayUseModel(model)) throw modelNotAllowed(String(model));
   if (!key.rights.mayUseQueue(queue))
     throw fail('queue_not_allowed', {
       detail: `This key may not use the queue ${queue}.`,

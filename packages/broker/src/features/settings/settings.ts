@@ -1,5 +1,5 @@
 /** Settings that are changed while brokers run: kept as versions, in force here at once and everywhere within a second. */
-import { VaultError, type Vault } from '../../engines/vault/vault.ts';
+import { openText, type Vault } from '../../engines/vault/vault.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type {
   ListSettingVersionsQuery,
@@ -179,14 +179,8 @@ export function createSettings({ store, catalog, vault, clock, logger }: Setting
   }
 
   /** Null also when the words cannot be read any more. */
-  async function reasonOf({ version: number, reason }: StoredVersion): Promise<string | null> {
-    if (reason === null) return null;
-    try {
-      return String(await vault.open(reasonPlace(number), reason));
-    } catch (error) {
-      if (error instanceof VaultError) return null;
-      throw error;
-    }
+  function reasonOf({ version: number, reason }: StoredVersion): Promise<string | null> {
+    return openText(vault, reasonPlace(number), reason);
   }
 
   async function versions({ limit = DEFAULT_PAGE, cursor }: ListSettingVersionsQuery) {

@@ -75,6 +75,8 @@ export interface Upstreams extends Service {
   explainNext(call: ModelCall, settings: CallTimers, leftMs: number): AttemptExplanation;
   /** What Ollama tells of the models, of each upstream that is up. */
   known(): ReturnType<UpstreamServer['watched']['known']>[];
+  /** False only when upstreams answer and none of them has the model. */
+  mayHave(model: string): boolean;
   /** The same of one, in full, from an upstream that has it; null when there is none that answers. */
   show(model: string): Promise<Json | null>;
   /** The models of all upstreams that are up, by name. */
@@ -277,6 +279,12 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     if (isChanged || added.length > 0 || known.size > 0) await leases?.review();
   }
 
+  function mayHave(model: string): boolean {
+    const key = modelKey(model);
+    const up = servers.filter(({ watched }) => watched.health().status === 'up');
+    return up.length === 0 || up.some(({ watched }) => watched.has(key) || watched.passesOn(key));
+  }
+
   async function show(model: string): Promise<Json | null> {
     const key = modelKey(model);
     for (const { watched } of servers) {
@@ -328,6 +336,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
           (one, other) => one.model.localeCompare(other.model) || one.upstream.localeCompare(other.upstream),
         ),
     known: () => servers.map(({ watched }) => watched.known()),
+    mayHave,
     show,
     preload: (order) => preload(order, { servers: () => servers, nextFree }),
     onLost: (listener) => void lostListeners.push(listener),

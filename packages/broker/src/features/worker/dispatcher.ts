@@ -1,62 +1,16 @@
 /** Whose turn it is: holds tokens of active lanes, claims from many of them in one flush, and starts rows as slots fall free. */
-import type { ActiveLanes, Lane } from '../../engines/active-lanes/active-lanes.ts';
-import {
-  LedgerUnavailable,
-  type ClaimedRow,
-  type Held,
-  type LaneName,
-  type Ledger,
-} from '../../engines/ledger/ledger.ts';
+import type { Lane } from '../../engines/active-lanes/active-lanes.ts';
+import { LedgerUnavailable, type ClaimedRow, type Held, type LaneName } from '../../engines/ledger/ledger.ts';
 import { failpoint } from '../../kernel/failpoints.ts';
 import { idTime } from '../../kernel/ids.ts';
 import { listOf } from '../../kernel/lanes.ts';
-import type { Logger } from '../../kernel/logger.ts';
 import { HIGH_BAND, pickTurns, rankOf } from './pick-turns.ts';
+import type { DispatcherDeps, Room } from './dispatcher-deps.ts';
 import { Hands } from './hands.ts';
 import { Paces } from './paces.ts';
 import { type ClaimedAhead, type HeldLane, Pool } from './pool.ts';
-import { UnderWay, type Caps } from './under-way.ts';
+import { UnderWay } from './under-way.ts';
 import type { KnownLine, Pace } from './waits.ts';
-
-export interface DispatcherDeps {
-  readonly ledger: Ledger;
-  readonly activeLanes: ActiveLanes;
-  readonly logger: Logger;
-  readonly owner: string;
-  readonly leaseMs: number;
-  readonly slots: {
-    /** How many calls of a model could start now. */
-    free(model: string): number;
-    /** How many could run here at once, those that run included; 0 while none may start. */
-    capacity(model: string): number;
-    /** Told whenever it may have changed what waits for which model, and since when (ms since 1970). */
-    demand?(waiting: ReadonlyMap<string, number>): void;
-  };
-  /** Starts a claimed row; false when there is no slot for it. What it takes of `free` is taken when it returns. */
-  readonly start: (row: ClaimedRow, lane: LaneName) => boolean;
-  /** Writes at no cost that rows wait again which never started. */
-  readonly handBack: (rows: readonly ClaimedRow[]) => Promise<void>;
-  /** What the key and the queue of a lane may have under way at once. A queue of 0 is paused: what waits here does not start either. */
-  readonly caps?: (lane: LaneName) => Caps;
-  readonly weightOf?: (keyId: string) => number;
-  /** Whether no other broker claims from these lanes: then tokens need not go around. */
-  readonly isAlone?: () => boolean;
-  /** After each such time of waiting a row counts as one band higher; 0: never. */
-  readonly ageingMs?: () => number;
-  /** A dispatch failed: rows may be claimed for us that nobody will start. */
-  readonly onFailed?: () => void;
-  /** Slots of each model that only the two highest bands may use. */
-  readonly reservedSlots?: () => number;
-}
-
-/** A slot is kept for a row while it is stored as claimed; one of the two is to be called, once. */
-export interface Room {
-  readonly claimed: { readonly owner: string; readonly leaseMs: number };
-  /** It is stored. */
-  enter(row: ClaimedRow): void;
-  /** It is not, or nobody can tell. */
-  giveUp(why: { mayBeStored: boolean }): void;
-}
 
 interface Turn {
   readonly pool: Pool;

@@ -10,7 +10,8 @@ import type { Told } from '../overview/overview.ts';
 import type { Queues } from '../queues/queues.ts';
 import type { Requests } from '../requests/requests.ts';
 import type { CallOutcome, CallTimers, Upstreams } from '../upstreams/upstreams.ts';
-import { Dispatcher, type Room } from './dispatcher.ts';
+import type { Room } from './dispatcher-deps.ts';
+import { Dispatcher } from './dispatcher.ts';
 import { Jobs, type Job } from './jobs.ts';
 import { createKeyTerms } from './key-terms.ts';
 import { createLostClaims } from './lost-claims.ts';
@@ -22,7 +23,7 @@ import { createSweeps, type Sweeps } from './sweeps.ts';
 import { createWaits, type Pace, type Waits } from './waits.ts';
 
 export { callModel } from './call-model.ts';
-export type { Room } from './dispatcher.ts';
+export type { Room } from './dispatcher-deps.ts';
 export type { Job } from './jobs.ts';
 export type { WaitEstimate } from './estimate-wait.ts';
 export type { Pace } from './waits.ts';

@@ -3,6 +3,7 @@ import type { AuditRow } from '@fila/sdk';
 import type { Tone } from '../../output/colour.ts';
 import type { View } from '../../output/formats.ts';
 import { timeCell, type Cell, type Column } from '../../output/table.ts';
+import { actorCell } from '../actor-cell.ts';
 
 /** Lists want an id. */
 export type ListedRow = AuditRow & { readonly id: string };
@@ -53,11 +54,6 @@ export function auditView(nowMs: number): View<AuditRow> {
       ['hash', { exact: row.hash }],
     ],
   };
-}
-
-function actorCell({ actor }: AuditRow): Cell {
-  const exact = [actor.kind, actor.id ?? ''].join(' ').trim();
-  return { exact, shown: actor.name ?? exact };
 }
 
 function outcomeCell({ outcome }: AuditRow): Cell {

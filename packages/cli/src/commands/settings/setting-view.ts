@@ -2,6 +2,7 @@
 import type { Setting, SettingVersion } from '@fila/sdk';
 import type { View } from '../../output/formats.ts';
 import { timeCell, type Cell, type Column } from '../../output/table.ts';
+import { actorCell } from '../actor-cell.ts';
 
 export const SETTING_COLUMNS: readonly Column<Setting>[] = [
   { header: 'NAME', cell: ({ name }) => ({ exact: name, tone: 'strong' }) },
@@ -83,9 +84,4 @@ function changesCell({ changes }: SettingVersion): Cell {
   return {
     exact: changes.map(({ name, before, after }) => `${name} ${said(before)} → ${said(after)}`).join(', '),
   };
-}
-
-function actorCell({ actor }: SettingVersion): Cell {
-  const exact = [actor.kind, actor.id ?? ''].join(' ').trim();
-  return { exact, shown: actor.name ?? exact };
 }

@@ -13,7 +13,8 @@ import {
 import { newId } from '../../../kernel/ids.ts';
 import { listOf } from '../../../kernel/lanes.ts';
 import { silentLogger } from '../../../kernel/logger.ts';
-import { Dispatcher, type DispatcherDeps } from '../dispatcher.ts';
+import type { DispatcherDeps } from '../dispatcher-deps.ts';
+import { Dispatcher } from '../dispatcher.ts';
 import { WatchedLanes } from './watched-lanes.ts';
 
 /** Names instead of ids, so that a test reads well. */
