@@ -16,12 +16,12 @@ const MASKED = new Set([
   'webhook_secret',
 ]);
 const MASK = '[masked]';
-/** Without one of these no pattern below can match; almost no text has one. */
+/** Without one of these no pattern below can match; almost no line has one. */
 const SUSPICIOUS = /fila_|whsec_|:\/\//;
 /** API keys, admin tokens, tokens of people and programs, webhook secrets. */
 const SECRET = /(fila_(?:live|test|admin|sess|svc|reset)_|whsec_)[\w+/=-]+/g;
-/** Up to the last @, because passwords are not always encoded as they should be. */
-const PASSWORD_IN_URL = /(\w+:\/\/[^:/@\s]*):\S+@/g;
+/** Up to the last @, because passwords are not always encoded as they should be; within one string of a line of JSON. */
+const PASSWORD_IN_URL = /(\w+:\/\/[^:/@\s"]*):(?:[^\s"\\]|\\.)+@/g;
 /** As pino counts: error is 50. */
 const WORSE_THAN_ERROR = { critical: 54, emergency: 58 };
 const LONGEST_TEXT = 2_000;
@@ -39,12 +39,6 @@ export function processLogger(level: string, { isAtOnce = false } = {}): TeeLogg
     base: { service: 'fila' },
     timestamp: timeField,
     formatters: { level: (label) => ({ level: label === 'warn' ? 'warning' : label }), log: maskFields },
-    hooks: {
-      logMethod(args, method) {
-        const [fields, message] = args as unknown as [object, string];
-        method.apply(this, [fields, masked(message)]);
-      },
-    },
     serializers: { err: (error) => describeError(error), error: (error) => describeError(error) },
   };
   const out = isAtOnce ? pino.destination({ sync: true }) : linesTogether();
@@ -60,7 +54,8 @@ type Take = (line: string) => void;
 
 function teeing(out: { write(line: string): unknown }, takers: readonly Take[]) {
   return {
-    write: (line: string): void => {
+    write: (text: string): void => {
+      const line = SUSPICIOUS.test(text) ? withoutSecrets(text) : text;
       out.write(line);
       for (const take of takers) take(line);
     },
@@ -111,28 +106,33 @@ interface DescribedError {
 }
 
 function describeError(error: unknown, depth = 0): DescribedError {
-  if (!(error instanceof Error)) return { type: typeof error, message: masked(String(error)) };
+  if (!(error instanceof Error)) return { type: typeof error, message: shortened(String(error)) };
   const { code } = error as { code?: unknown };
   return {
     type: error.name,
-    message: masked(error.message),
+    message: shortened(error.message),
     ...(typeof code === 'string' ? { code } : {}),
-    stack: masked(error.stack?.split('\n').slice(1, 8).join('\n') ?? ''),
+    stack: shortened(error.stack?.split('\n').slice(1, 8).join('\n') ?? ''),
     ...(error.cause === undefined || depth === DEEPEST_CAUSE
       ? {}
       : { cause: describeError(error.cause, depth + 1) }),
   };
 }
 
-/** One walk over each line: what a field is called decides, one level down too, and then what its text looks like. */
+/** What a field is called decides, one level down too. What its text looks like is seen when the line is written. */
 function maskFields(fields: Record<string, unknown>): Record<string, unknown> {
-  const safe: Record<string, unknown> = {};
-  for (const name in fields) safe[name] = MASKED.has(name) ? MASK : maskValue(fields[name]);
+  let safe = fields;
+  for (const name in fields) {
+    const value = MASKED.has(name) ? MASK : maskValue(fields[name]);
+    if (value === fields[name]) continue;
+    if (safe === fields) safe = { ...fields };
+    safe[name] = value;
+  }
   return safe;
 }
 
 function maskValue(value: unknown): unknown {
-  if (typeof value === 'string') return masked(value);
+  if (typeof value === 'string') return value.length > LONGEST_TEXT ? shortened(value) : value;
   if (typeof value !== 'object' || value === null || value instanceof Error) return value;
   if (!Object.keys(value).some((name) => MASKED.has(name))) return value;
   return Object.fromEntries(
@@ -140,12 +140,12 @@ function maskValue(value: unknown): unknown {
   );
 }
 
-/** Cut before too, or a very long text would keep the patterns busy. */
-function masked(text: string): string {
-  if (text.length <= LONGEST_TEXT && !SUSPICIOUS.test(text)) return text;
-  return text
-    .slice(0, LONGEST_TEXT * 2)
-    .replace(SECRET, '$1[masked]')
-    .replace(PASSWORD_IN_URL, '$1:[masked]@')
-    .slice(0, LONGEST_TEXT);
+/** Masked before it is cut, or half a secret would be left; cut before too, or a very long text would keep the patterns busy. */
+function shortened(text: string): string {
+  const some = text.length > LONGEST_TEXT ? text.slice(0, LONGEST_TEXT * 2) : text;
+  return withoutSecrets(some).slice(0, LONGEST_TEXT);
+}
+
+function withoutSecrets(text: string): string {
+  return text.replace(SECRET, '$1[masked]').replace(PASSWORD_IN_URL, '$1:[masked]@');
 }

@@ -15,7 +15,7 @@ import { SelfClockedFlush } from './self-clocked-flush.ts';
 import type { SqlRunner, SqlValue, Statement } from './sql-runner.ts';
 
 const NOW = 'CAST(ROUND(UNIX_TIMESTAMP(NOW(3)) * 1000) AS SIGNED)';
-const FLUSH_LIMITS = { maxOps: 256, maxBytes: 4 * 1024 * 1024 };
+const FLUSH_LIMITS = { maxOps: 256, maxBytes: 4 * 1024 * 1024, maxTurns: 8 };
 const CONNECT_TIMEOUT_MS = 1_500;
 /** A server that takes longer counts as away; what it was sent may still happen, which marks and fences bear. */
 const QUERY_TIMEOUT_MS = 5_000;

@@ -1,7 +1,7 @@
 /** Group commit that sets its own pace, with writes that end when the test says so. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SelfClockedFlush } from './self-clocked-flush.ts';
+import { SelfClockedFlush, type FlushLimits } from './self-clocked-flush.ts';
 
 interface Write {
   readonly ops: readonly number[];
@@ -11,7 +11,7 @@ interface Write {
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Operations are numbers; the number is what it adds in bytes. */
-function open(limits = { maxOps: 100, maxBytes: 1_000_000 }) {
+function open(limits: FlushLimits = { maxOps: 100, maxBytes: 1_000_000 }) {
   const writes: Write[] = [];
   const state = { inFlight: 0, most: 0 };
   const write = async (ops: number[]): Promise<void> => {
@@ -68,6 +68,23 @@ describe('a flush', () => {
       writes[i]!.end();
     }
     expect(groups()).toEqual([[4, 6], [1], [50], [10], [3, 3]]);
+  });
+
+  it('waits on as long as each turn brings something new, and no longer than it was told', async () => {
+    const { add, groups } = open({ maxOps: 100, maxBytes: 1_000, maxTurns: 3 });
+    add(1);
+    await turn();
+    add(2);
+    await turn();
+    expect(groups()).toEqual([]);
+    await turn();
+    expect(groups()).toEqual([[1, 2]]);
+    const busy = open({ maxOps: 100, maxBytes: 1_000, maxTurns: 3 });
+    for (let i = 0; i < 3; i++) {
+      busy.add(i);
+      await turn();
+    }
+    expect(busy.groups()).toEqual([[0, 1, 2]]);
   });
 
   it('starts again after it was idle', async () => {

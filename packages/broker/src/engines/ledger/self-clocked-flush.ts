@@ -3,6 +3,11 @@
 export interface FlushLimits {
   readonly maxOps: number;
   readonly maxBytes: number;
+  /**
+   * Turns of the event loop that a first write waits at most while each brings something new; 1 unless given. What is
+   * there to be read is then read, and begun, before a write that may hold the thread, and joins it.
+   */
+  readonly maxTurns?: number;
 }
 
 /** `write` settles every operation it is given, by itself; it must not reject. `bytesOf` says how much an operation adds. */
@@ -30,10 +35,18 @@ export class SelfClockedFlush<Op> {
   }
 
   async #run(): Promise<void> {
-    // What else arrives in this turn of the event loop joins the first write.
-    await new Promise((resolve) => setImmediate(resolve));
+    await this.#gather();
     while (this.#waiting.length > 0) await this.#write(this.#next());
     this.#running = null;
+  }
+
+  async #gather(): Promise<void> {
+    const { maxTurns = 1 } = this.#limits;
+    for (let known = 0, turn = 1; turn <= maxTurns; turn++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (turn > 1 && this.#waiting.length === known) return;
+      known = this.#waiting.length;
+    }
   }
 
   #next(): Op[] {

@@ -16,7 +16,7 @@ import { asBuffer, NOW, type SqliteOp, sqliteWriter } from './sqlite-writer.ts';
 
 /** Of the texts that callers build, not many more are alive. */
 const REMEMBERED_STATEMENTS = 500;
-const FLUSH_LIMITS = { maxOps: 256, maxBytes: 8 * 1024 * 1024 };
+const FLUSH_LIMITS = { maxOps: 256, maxBytes: 8 * 1024 * 1024, maxTurns: 8 };
 const BUSY = 5;
 const BUSY_LIMIT_MS = 5_000;
 const BUSY_PAUSE_MS = 2;

@@ -146,7 +146,7 @@ function decrypt(key: KeyObject, aad: Buffer, sealed: Buffer): Buffer {
   }
 }
 
-/** Random nonces, drawn many at a time because a draw costs more than an encryption. */
+/** Random nonces, drawn many at a time because a draw costs more than an encryption. Each is good until the next is asked for. */
 function noncePool(): () => Buffer {
   const pool = Buffer.alloc(NONCE_BYTES * NONCES_DRAWN);
   let used = pool.length;
@@ -156,7 +156,7 @@ function noncePool(): () => Buffer {
       used = 0;
     }
     used += NONCE_BYTES;
-    return Buffer.from(pool.subarray(used - NONCE_BYTES, used));
+    return pool.subarray(used - NONCE_BYTES, used);
   };
 }
 

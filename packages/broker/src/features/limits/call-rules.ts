@@ -92,7 +92,7 @@ export interface RuleBook {
 }
 
 export function createRuleBook(settings: LimitSettings): RuleBook {
-  const known = new WeakMap<LimitedKey, Partial<Record<CallKind, readonly NamedAccount[]>>>();
+  const known = new WeakMap<LimitedKey, Partial<Record<CallKind, CallRules>>>();
   const perMinute = {
     address: settings.addressLimitMinute,
     admin: settings.adminLimitMinute,
@@ -120,10 +120,10 @@ export function createRuleBook(settings: LimitSettings): RuleBook {
       ? []
       : [gaugeRule({ name: 'queue', scope: 'broker', field: null, limit: settings.maxQueued })];
 
-  function ofKey(kind: CallKind, key: LimitedKey): readonly NamedAccount[] {
-    const made = known.get(key) ?? {};
-    known.set(key, made);
-    return (made[kind] ??= accountsOfKey(kind, key));
+  function ofKey(kind: CallKind, key: LimitedKey): CallRules {
+    let made = known.get(key);
+    if (!made) known.set(key, (made = {}));
+    return (made[kind] ??= callRules(accountsOfKey(kind, key)));
   }
 
   function accountsOfKey(kind: CallKind, key: LimitedKey): readonly NamedAccount[] {
@@ -150,12 +150,11 @@ export function createRuleBook(settings: LimitSettings): RuleBook {
 
   return {
     of: (kind, key, address) => {
-      const accounts = [
-        ...(key ? ofKey(kind, key) : []),
-        account(`admin:${address}`, kind === 'admin' ? ofAdmin : []),
-        account(`address:${address}`, ofAddress),
-      ].filter(({ rules }) => rules.length > 0);
-      return { accounts, named: accounts.flatMap(({ named }) => named) };
+      const own = key ? ofKey(kind, key) : NOTHING;
+      const admin = kind === 'admin' ? ofAdmin : [];
+      if (admin.length + ofAddress.length === 0) return own;
+      const accounts = [account(`admin:${address}`, admin), account(`address:${address}`, ofAddress)];
+      return callRules([...own.accounts, ...accounts.filter(({ rules }) => rules.length > 0)]);
     },
     together: (key, requests) => {
       const accounts = accountsOfKey('request', key)
@@ -166,7 +165,7 @@ export function createRuleBook(settings: LimitSettings): RuleBook {
             named.map((one) => timesOver(one, requests)),
           ),
         );
-      return { accounts, named: accounts.flatMap(({ named }) => named) };
+      return callRules(accounts);
     },
     wrongKey: (address) =>
       settings.wrongKeysMinute === 0
@@ -188,6 +187,12 @@ export function createRuleBook(settings: LimitSettings): RuleBook {
 function used(keyId: string, { limitTokensDay }: KeyLimits, tokens: number): Account[] {
   if (limitTokensDay === 0 || tokens === 0) return [];
   return [{ name: keyAccount(keyId), rules: [{ ...tokensRule(limitTokensDay).rule, cost: tokens }] }];
+}
+
+const NOTHING = callRules([]);
+
+function callRules(accounts: readonly NamedAccount[]): CallRules {
+  return { accounts, named: accounts.flatMap(({ named }) => named) };
 }
 
 function account(name: string, named: readonly NamedRule[]): NamedAccount {

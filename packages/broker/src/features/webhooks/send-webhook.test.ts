@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../kernel/clock.ts';
+import { rememberedUrls } from './remembered-urls.ts';
 import { createSender, type SendResult } from './send-webhook.ts';
 import { addressGuard, type Resolve } from './ssrf-guard.ts';
 
@@ -40,8 +41,9 @@ async function send(
     resolve = undefined as Resolve | undefined,
   } = {},
 ): Promise<SendResult> {
+  const isAllowed = addressGuard(['127.0.0.0/8']);
   const sender = createSender({
-    ...{ clock: systemClock, isAllowed: addressGuard(['127.0.0.0/8']), timeoutMs, resolve },
+    ...{ clock: systemClock, isAllowed, known: rememberedUrls(isAllowed), timeoutMs, resolve },
     ...{ connectionsPerHost: 8, signal },
   });
   onTestFinished(() => sender.close());

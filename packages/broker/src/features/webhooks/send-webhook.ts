@@ -3,7 +3,8 @@ import { Agent, type Dispatcher } from 'undici';
 import type { Clock } from '../../kernel/clock.ts';
 import type { DeliveryError } from './webhook-store.ts';
 import { parseRetryAfterMs } from './retry-schedule.ts';
-import { guardedConnector, problemOfUrl, type IsAllowed, type Resolve } from './ssrf-guard.ts';
+import type { KnownUrl } from './remembered-urls.ts';
+import { guardedConnector, type IsAllowed, type Resolve } from './ssrf-guard.ts';
 
 export type SendResult =
   | {
@@ -34,6 +35,7 @@ export interface WebhookSender {
 interface SenderDeps {
   readonly clock: Clock;
   readonly isAllowed: IsAllowed;
+  readonly known: (url: string) => KnownUrl;
   readonly resolve?: Resolve;
   /** For all of an attempt, from the name's resolution to the end of the answer. */
   readonly timeoutMs: number;
@@ -42,13 +44,9 @@ interface SenderDeps {
   readonly signal: AbortSignal;
 }
 
-/** Where a URL leads; null when it may not be called. */
-type Target = { readonly origin: string; readonly path: string } | null;
-
 const USER_AGENT = 'Fila-Webhooks/1';
 const READ_BYTES = 64 * 1024;
 const KEPT_BYTES = 1024;
-const REMEMBERED_URLS = 1_000;
 const NOTHING = Buffer.alloc(0);
 
 export function createSender(deps: SenderDeps): WebhookSender {
@@ -61,23 +59,12 @@ export function createSender(deps: SenderDeps): WebhookSender {
     bodyTimeout: 0,
   });
   const running = new Set<Exchange>();
-  const targets = new Map<string, Target>();
   signal.addEventListener('abort', () => running.forEach((exchange) => exchange.breakOff('unreachable')));
 
-  /** What a URL says of itself never changes; the addresses of its name are checked with every connection. */
-  function targetOf(url: string): Target {
-    let target = targets.get(url);
-    if (target === undefined) {
-      target = problemOfUrl(url, isAllowed) === null ? partsOf(new URL(url)) : null;
-      if (targets.size >= REMEMBERED_URLS) targets.clear();
-      targets.set(url, target);
-    }
-    return target;
-  }
-
   async function send({ url, headers, body }: Outgoing): Promise<SendResult> {
-    const target = targetOf(url);
-    if (target === null) return { kind: 'failed', error: 'address_refused', latencyMs: 0 };
+    const target = deps.known(url);
+    if (target.problem !== null) return { kind: 'failed', error: 'address_refused', latencyMs: 0 };
+    const { origin, path } = target;
     return new Promise((resolveSent) => {
       const exchange = new Exchange(clock, (result) => {
         clearTimeout(timer);
@@ -89,7 +76,7 @@ export function createSender(deps: SenderDeps): WebhookSender {
       if (signal.aborted) return exchange.breakOff('unreachable');
       const all = { ...headers, 'content-type': 'application/json', 'user-agent': USER_AGENT };
       try {
-        agent.dispatch({ ...target, method: 'POST', headers: all, body }, exchange);
+        agent.dispatch({ origin, path, method: 'POST', headers: all, body }, exchange);
       } catch (error) {
         exchange.onResponseError(null, error as Error);
       }
@@ -97,10 +84,6 @@ export function createSender(deps: SenderDeps): WebhookSender {
   }
 
   return { send, close: () => agent.destroy() };
-}
-
-function partsOf({ origin, pathname, search }: URL): Target {
-  return { origin, path: `${pathname}${search}` };
 }
 
 /** One POST under way, as undici tells of it. The first end is the one that counts. */

@@ -15,7 +15,8 @@ import { createFanOut, type LookUp } from './fan-out.ts';
 import { createMakeAttempt } from './make-attempt.ts';
 import { rememberedEndpoints } from './remembered-endpoints.ts';
 import { createSender } from './send-webhook.ts';
-import { addressGuard, problemOfUrl, type Resolve } from './ssrf-guard.ts';
+import { rememberedUrls } from './remembered-urls.ts';
+import { addressGuard, type Resolve } from './ssrf-guard.ts';
 import { createDeliveries, type WebhookDeliveries } from './webhook-deliveries.ts';
 import { createEndpoints, type WebhookEndpoints } from './webhook-endpoints.ts';
 import type { WebhookStore } from './webhook-store.ts';
@@ -88,6 +89,7 @@ export function createWebhooks(deps: WebhooksDeps): Webhooks {
   const { store, vault, clock, logger, run } = deps;
   const timings = { ...TIMINGS, ...deps.timings };
   const isAllowed = addressGuard(deps.allowCidrs);
+  const known = rememberedUrls(isAllowed);
   const remembered = rememberedEndpoints(store.endpoints, clock);
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -95,7 +97,7 @@ export function createWebhooks(deps: WebhooksDeps): Webhooks {
   let deadHaveClaims = deps.deadRuns.length > 0;
 
   const sender = createSender({
-    ...{ clock, isAllowed, resolve: deps.resolve, timeoutMs: timings.timeoutMs, signal },
+    ...{ clock, isAllowed, known, resolve: deps.resolve, timeoutMs: timings.timeoutMs, signal },
     connectionsPerHost: PLACES_PER_HOST,
   });
   const disable = createDisable({ store, vault, clock, logger });
@@ -180,7 +182,7 @@ export function createWebhooks(deps: WebhooksDeps): Webhooks {
       if (!isStopped) void empty();
     },
     hasReceivers,
-    problemOfUrl: (url) => problemOfUrl(url, isAllowed),
+    problemOfUrl: (url) => known(url).problem,
     endpoints,
     deliveries: createDeliveries({
       ...{ store, vault, clock, logger, endpoints },

@@ -228,6 +228,37 @@ describe('a dispatcher that is alone', () => {
   });
 });
 
+describe('a dispatcher whose slots are all taken', () => {
+  it('claims several rows at a time, not one for each call that ends', async () => {
+    const { broker, arrive, rest, claims } = await openBench();
+    const here = broker({ m: 8 });
+    await arrive({ key: 'a' }, 80);
+    await rest();
+    const before = claims.count;
+    for (let ended = 0; ended < 32; ended++) {
+      const [id] = here.running.keys();
+      await here.finish(id!);
+      await rest();
+    }
+    expect(here.starts).toHaveLength(40);
+    expect(here.runningOf('m')).toBe(8);
+    expect(claims.count - before).toBeLessThanOrEqual(12);
+  });
+
+  it('lets a key that is entitled to it overtake rows that wait here all the same', async () => {
+    const { broker, offer, rest } = await openBench();
+    const here = broker({ m: 2 }, undefined, { isAlone: () => true });
+    await offer(here, { key: 'a' }, 9);
+    await rest();
+    await offer(here, { key: 'b' });
+    await rest();
+    const [id] = here.running.keys();
+    await here.finish(id!);
+    await rest();
+    expect(here.starts).toEqual(['a', 'a', 'b']);
+  });
+});
+
 describe('lanes whose key has all it may have here', () => {
   it('are in the way of no other lane', async () => {
     const { broker, arrive, rest } = await openBench();

@@ -59,7 +59,10 @@ export class Dispatcher {
    * has to go around. Its rows are found by others all the same when this broker dies, as those of every lane.
    */
   offer(lane: Lane, name: LaneName): boolean {
-    if (!this.#hands.has(lane.id)) {
+    if (this.#hands.has(lane.id)) {
+      // Its turn comes behind those, at the end of a call.
+      if (this.#lists.get(lane.list)?.isWaitedIn(name)) return true;
+    } else {
       if (this.#stopped || !this.#isAlone() || this.#deps.slots.capacity(name.model) <= 0) return false;
       this.know(name);
       if (!this.#hands.takeIn(this.#lists.get(lane.list)!, lane, name)) return false;
@@ -77,8 +80,9 @@ export class Dispatcher {
     if (this.#stopped || this.#running || this.#rest) return null;
     this.know(lane);
     const pool = this.#lists.get(listOf(lane))!;
+    if (pool.ready.length > 0) return null;
     const free = slots.free(lane.model) - pool.coming;
-    if (pool.ready.length > 0 || free <= 0) return null;
+    if (free <= 0) return null;
     if (lane.band < HIGH_BAND && this.#left(pool, free) <= this.#keptFree(pool)) return null;
     const { ofKey, ofQueue } = this.#underWay.roomOf(lane);
     if (ofKey <= 0 || ofQueue <= 0) return null;
@@ -249,7 +253,7 @@ export class Dispatcher {
     }
     for (const pool of pools) this.#startReady(pool);
     this.#hands.retire(empty);
-    this.#hands.rotate(pools, (pool) => this.#places(pool) <= pool.ready.length);
+    this.#hands.rotate(pools, (pool) => this.#wanted(pool) <= pool.ready.length);
     const failed = answers.find((answer) => answer.status === 'rejected');
     if (failed) throw failed.reason;
     return true;
@@ -274,11 +278,21 @@ export class Dispatcher {
     return slots.capacity(model) === 0 || (running === 0 && slots.free(model) <= 0);
   }
 
-  /** For rows that are claimed and have not started: those that start at once, and those that are next. */
+  /** Places for rows that are claimed and have not started: those that start at once, and those that are next. */
   #places(pool: Pool): number {
     const { slots } = this.#deps;
     const ahead = pool.ahead(slots.capacity(pool.model), this.#claimMs);
     return slots.free(pool.model) - pool.coming + ahead;
+  }
+
+  /**
+   * How many of these places are to be filled now. While all slots are taken and half of those who are next are at hand,
+   * none but for who overtakes: so a claim takes several rows, and not one for each slot that has become free.
+   */
+  #wanted(pool: Pool): number {
+    const places = this.#places(pool);
+    const isEnough = this.#deps.slots.free(pool.model) - pool.coming <= 0 && pool.ready.length * 2 > places;
+    return isEnough ? Math.min(places, pool.ready.length) : places;
   }
 
   async #turnsOf(pool: Pool): Promise<Turn[]> {
@@ -286,9 +300,9 @@ export class Dispatcher {
     const ageingMs = ageing?.() ?? 0;
     if (this.#isHeldBack(pool)) return [];
     const free = slots.free(pool.model) - pool.coming;
-    const places = this.#places(pool);
+    const places = this.#wanted(pool);
     const ready = pool.ready.filter(({ isRefused }) => !isRefused);
-    if (places <= 0 || pool.ready.length >= MOST_WAITING * places) return [];
+    if (places <= 0 || pool.ready.length >= MOST_WAITING * this.#places(pool)) return [];
     const open = places - ready.length;
     await Promise.all(
       [...pool.lists.values()].map((list) => this.#hands.fill(pool, list, open, this.#hasRoom)),

@@ -69,7 +69,7 @@ describe('the dispatcher', () => {
     expect(lines).toEqual([]);
     state.isAway = false;
     await vi.advanceTimersByTimeAsync(1_100);
-    expect(start).toHaveBeenCalledOnce();
+    await vi.waitFor(() => expect(start).toHaveBeenCalledOnce());
   });
 
   it('lets go of a lane whose token is no longer its own', async () => {

@@ -71,6 +71,11 @@ export class Pool {
     return count;
   }
 
+  /** Whether a row of the same key that is no less urgent waits here already. */
+  isWaitedIn({ keyId, band }: LaneName): boolean {
+    return this.ready.some(({ lane, isRefused }) => !isRefused && lane.keyId === keyId && lane.band >= band);
+  }
+
   addList(name: string, band: number): void {
     this.lists.set(name, { name, band, held: [], mayHaveMore: true });
   }
