@@ -15,6 +15,7 @@ import { newId } from './kernel/ids.ts';
 import { openLogFiles, type LogFiles } from './engines/log-files/log-files.ts';
 import type { Logger, TeeLogger } from './kernel/logger.ts';
 import { processLogger } from './process-logger.ts';
+import { limitYoungHeap } from './young-heap.ts';
 
 export interface RunningBroker {
   readonly url: string;
@@ -39,6 +40,7 @@ export async function startBroker(
   armFailpoints(settings.failpoints, (fired) => logger.warn(fired, 'a failpoint fired'));
   if (settings.failpoints !== '')
     logger.warn({ failpoints: settings.failpoints }, 'failpoints are armed: this daemon fails on purpose');
+  const letHeapGrow = limitYoungHeap();
   const run = newId('run');
   const dataDir = openDataDir(settings.dataDir, run);
   const logFiles = keepLines(settings, logger);
@@ -52,6 +54,7 @@ export async function startBroker(
     let stopped: Promise<void> | undefined;
     const stop = async (): Promise<void> => {
       await broker.all.stop();
+      letHeapGrow();
       dataDir.close();
       logger.info({}, 'stopped');
       await logFiles?.close();
@@ -63,6 +66,7 @@ export async function startBroker(
     failed.catch(() => undefined);
     return { url: broker.server.url(), adminToken, failed, stop: () => (stopped ??= stop()) };
   } catch (error) {
+    letHeapGrow();
     await logFiles?.close();
     dataDir.close();
     throw asSettingsError(error);

@@ -15,7 +15,7 @@ import { SelfClockedFlush } from './self-clocked-flush.ts';
 import type { SqlRunner, SqlValue, Statement } from './sql-runner.ts';
 
 const NOW = 'CAST(ROUND(UNIX_TIMESTAMP(NOW(3)) * 1000) AS SIGNED)';
-const FLUSH_LIMITS = { maxOps: 256, maxBytes: 4 * 1024 * 1024, maxTurns: 8 };
+const FLUSH_LIMITS = { maxOps: 256, maxBytes: 4 * 1024 * 1024 };
 const CONNECT_TIMEOUT_MS = 1_500;
 /** A server that takes longer counts as away; what it was sent may still happen, which marks and fences bear. */
 const QUERY_TIMEOUT_MS = 5_000;
@@ -23,6 +23,15 @@ const QUERY_TIMEOUT_MS = 5_000;
 const CHECKS_TIMEOUT_MS = 600_000;
 const CLOSE_TIMEOUT_MS = 1_000;
 const MAX_TRIES = 20;
+
+const CONNECTION = {
+  multipleStatements: true,
+  connectTimeout: CONNECT_TIMEOUT_MS,
+  charset: 'utf8mb4_unicode_ci',
+  supportBigNumbers: true,
+  // Of each query who asked it is not remembered, for the error it hardly ever ends with.
+  trace: false,
+};
 
 const SESSION = [
   'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
@@ -37,14 +46,7 @@ const BEGIN = 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED;\nSTART TRANSACTIO
 const AGAIN = new Set(['ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT', 'ER_CHECKREAD']);
 
 export function openMysqlLedger(url: string): Ledger {
-  const pool = mysql.createPool({
-    uri: url,
-    connectionLimit: 4,
-    multipleStatements: true,
-    connectTimeout: CONNECT_TIMEOUT_MS,
-    charset: 'utf8mb4_unicode_ci',
-    supportBigNumbers: true,
-  });
+  const pool = mysql.createPool({ uri: url, connectionLimit: 4, ...CONNECTION });
   const connection = flushConnection(url);
   const packets = mysqlPacket(NOW, (op) => writes.add(op));
 
@@ -198,13 +200,7 @@ function flushConnection(url: string) {
   let current: Connection | null = null;
 
   async function open(): Promise<Connection> {
-    const live = await mysql.createConnection({
-      uri: url,
-      multipleStatements: true,
-      connectTimeout: CONNECT_TIMEOUT_MS,
-      charset: 'utf8mb4_unicode_ci',
-      supportBigNumbers: true,
-    });
+    const live = await mysql.createConnection({ uri: url, ...CONNECTION });
     live.on('error', () => drop(live));
     await run(live, SESSION);
     current = live;
