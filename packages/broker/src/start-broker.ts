@@ -15,7 +15,7 @@ import { newId } from './kernel/ids.ts';
 import { openLogFiles, type LogFiles } from './engines/log-files/log-files.ts';
 import type { Logger, TeeLogger } from './kernel/logger.ts';
 import { processLogger } from './process-logger.ts';
-import { limitYoungHeap } from './young-heap.ts';
+import { keepHeapSmall } from './small-heap.ts';
 
 export interface RunningBroker {
   readonly url: string;
@@ -40,7 +40,7 @@ export async function startBroker(
   armFailpoints(settings.failpoints, (fired) => logger.warn(fired, 'a failpoint fired'));
   if (settings.failpoints !== '')
     logger.warn({ failpoints: settings.failpoints }, 'failpoints are armed: this daemon fails on purpose');
-  const letHeapGrow = limitYoungHeap();
+  const letHeapGrow = keepHeapSmall();
   const run = newId('run');
   const dataDir = openDataDir(settings.dataDir, run);
   const logFiles = keepLines(settings, logger);
