@@ -1,4 +1,4 @@
-/** How well slots are kept busy: 8 of 50 ms for 2,000 requests, in one lane, in 200, and by two brokers on two servers. */
+/** How well slots are kept busy: 8 of 50 ms for 2,000 requests, in one lane, in 200, by two brokers on two servers, and by nobody but the load. */
 import { slotUse, percentile, type Occupation } from '../statistics.ts';
 import { startSimulator, type Simulator } from '../systems/simulator.ts';
 import {
@@ -6,7 +6,9 @@ import {
   checkExactlyOnce,
   checkStatus,
   filaEngines,
+  nextPromptStart,
   posts,
+  shown,
   type Bench,
   type Scenario,
   type Trial,
@@ -16,27 +18,65 @@ import {
 const SLOTS = 8;
 const SERVICE_MS = 50;
 const LANES = 200;
+/** A process that has just started is slower: the first thousands do not count. */
+const WARM_UP = 3_000;
 
 export const slots: Scenario = async (bench) => {
   const { simulator } = bench.servers;
   const count = bench.isQuick ? 400 : 2_000;
+  await withoutBroker(bench, count);
   await alternate(bench, SLOTS, async (trial) => {
+    await warmUp(trial);
     await simulator.prepare({ slots: SLOTS, firstTokenMs: SERVICE_MS });
     await postAll(trial, count);
     await simulator.untilCompleted(count);
-    await note(trial, 'slots.one', [simulator], count);
+    await note(trial.add, 'slots.one', [simulator], count);
     await checkExactlyOnce(trial, 'slots', count);
   });
   for (const engines of filaEngines(bench))
     await withFila(bench, { engines, slots: SLOTS }, async (trial) => {
+      await warmUp(trial);
       await simulator.prepare({ slots: SLOTS, firstTokenMs: SERVICE_MS });
       await postAll(trial, count, LANES);
       await simulator.untilCompleted(count);
-      await note(trial, 'slots.lanes', [simulator], count);
+      await note(trial.add, 'slots.lanes', [simulator], count);
       await checkExactlyOnce(trial, 'slots, 200 lanes', count);
     });
   if (filaEngines(bench).includes('shared')) await twoBrokers(bench, count);
 };
+
+/**
+ * The load itself on 8 connections, each asking again as soon as it was answered: nothing can keep the slots busier. What
+ * is missing to 1 is the simulator, the load and the machine.
+ */
+async function withoutBroker(bench: Bench, count: number): Promise<void> {
+  const { simulator, load } = bench.servers;
+  const asked = (connections: number, total: number) =>
+    load.closed({
+      requests: {
+        ...{ port: simulator.port, method: 'POST', path: '/api/generate', promptStart: nextPromptStart() },
+        body: { model: 'llama3:8b', stream: true },
+      },
+      ...{ connections, count: total },
+    });
+  await simulator.prepare({ slots: SLOTS });
+  await asked(32, WARM_UP);
+  await simulator.prepare({ slots: SLOTS, firstTokenMs: SERVICE_MS });
+  await asked(SLOTS, count);
+  const add = (metric: string, value: number): void => {
+    bench.figures.add({ metric, system: 'no broker', round: 1, value });
+    bench.say(`  round 1  ${'no broker'.padEnd(14)} ${metric.padEnd(34)} ${shown(value)}`);
+  };
+  await note(add, 'slots.none', [simulator], count);
+}
+
+async function warmUp(trial: Trial): Promise<void> {
+  const { simulator } = trial.bench.servers;
+  const count = trial.bench.isQuick ? 300 : WARM_UP;
+  await simulator.prepare({ slots: SLOTS });
+  await postAll(trial, count);
+  await simulator.untilCompleted(count);
+}
 
 /** Two servers of 8 slots, each dispatched by one of two brokers; half of the requests come to each broker. */
 async function twoBrokers(bench: Bench, count: number): Promise<void> {
@@ -45,6 +85,7 @@ async function twoBrokers(bench: Bench, count: number): Promise<void> {
   const ollamas = both.map(({ url }) => url);
   const plan = { engines: 'shared', slots: SLOTS, brokers: 2, ollamas } as const;
   await withFila(bench, plan, async (trial) => {
+    await warmUp(trial);
     for (const one of both) await one.prepare({ slots: SLOTS, firstTokenMs: SERVICE_MS });
     await Promise.all(
       trial.system.ports.map((port) =>
@@ -52,7 +93,7 @@ async function twoBrokers(bench: Bench, count: number): Promise<void> {
       ),
     );
     await untilBoth(both, 2 * count);
-    await note(trial, 'slots.brokers', both, 2 * count);
+    await note(trial.add, 'slots.brokers', both, 2 * count);
   }).finally(second.stop);
 }
 
@@ -79,7 +120,7 @@ async function postAll(trial: Trial, count: number, lanes = 1): Promise<void> {
 
 /** From what the servers themselves wrote down of their calls. */
 async function note(
-  trial: Trial,
+  add: Trial['add'],
   metric: string,
   simulators: readonly Simulator[],
   count: number,
@@ -98,14 +139,14 @@ async function note(
   const all = uses.flatMap(({ asked }) => asked);
   const { makespanMs } = slotUse(all, SLOTS * simulators.length);
   const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-  trial.add(`${metric}.efficiency`, (count * SERVICE_MS) / (SLOTS * simulators.length) / makespanMs);
-  trial.add(`${metric}.busyShare`, mean(uses.map(({ busyShareWhileWaiting }) => busyShareWhileWaiting)));
-  trial.add(
+  add(`${metric}.efficiency`, (count * SERVICE_MS) / (SLOTS * simulators.length) / makespanMs);
+  add(`${metric}.busyShare`, mean(uses.map(({ busyShareWhileWaiting }) => busyShareWhileWaiting)));
+  add(
     `${metric}.gapP99Ms`,
     percentile(
       uses.flatMap(({ gapsMs }) => gapsMs),
       0.99,
     ),
   );
-  trial.add(`${metric}.mostAtOnce`, Math.max(...uses.map(({ most }) => most)));
+  add(`${metric}.mostAtOnce`, Math.max(...uses.map(({ most }) => most)));
 }
