@@ -250,7 +250,16 @@ export interface CreateApiKey {
    * @minItems 1
    * @maxItems 5
    */
-  scopes?: ('requests:write' | 'requests:read' | 'models:read' | 'webhooks:write' | 'webhooks:read')[] | null;
+  scopes?:
+    | (
+        | 'requests:write'
+        | 'requests:read'
+        | 'models:read'
+        | 'models:write'
+        | 'webhooks:write'
+        | 'webhooks:read'
+      )[]
+    | null;
   /**
    * Models that its requests may use; a name that ends in * stands for all that begin so; null = any.
    *
@@ -956,7 +965,16 @@ export interface UpdateApiKey {
    * @minItems 1
    * @maxItems 5
    */
-  scopes?: ('requests:write' | 'requests:read' | 'models:read' | 'webhooks:write' | 'webhooks:read')[] | null;
+  scopes?:
+    | (
+        | 'requests:write'
+        | 'requests:read'
+        | 'models:read'
+        | 'models:write'
+        | 'webhooks:write'
+        | 'webhooks:read'
+      )[]
+    | null;
   /**
    * Models that its requests may use; a name that ends in * stands for all that begin so; null = any.
    *
