@@ -179,6 +179,15 @@ export interface ToolCall {
   };
 }
 /**
+ * Which lines of a batch's results or errors.
+ */
+export interface BatchLinesQuery {
+  /**
+   * request_id of the last line that was read: the lines after it. Read on so until there are none.
+   */
+  after?: string;
+}
+/**
  * The own password, anew.
  */
 export interface ChangePassword {
