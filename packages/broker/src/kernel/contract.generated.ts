@@ -688,6 +688,9 @@ export interface ListOperationsQuery {
   state?: 'running' | 'completed' | 'cancelled';
 }
 export interface ListRequestsQuery {
+  /**
+   * At most so many. A page ends sooner when its answers come to 8 MiB; there is more while next_cursor is not null.
+   */
   limit?: number;
   /**
    * next_cursor of the page before.
