@@ -2,14 +2,16 @@
 
 export interface Mutant {
   readonly rule: string;
-  /** In php/src. */
   readonly file: string;
   readonly from: string;
   readonly to: string;
 }
 
-const mutant = (rule: string, file: string, from: string, to: string): Mutant => ({ rule, file, from, to });
+export const mutant = (rule: string, file: string, from: string, to: string): Mutant => ({
+  ...{ rule, file, from, to },
+});
 
+/** In php/src. */
 export const MUTANTS: readonly Mutant[] = [
   mutant('BR-REQ-001', 'Call.php', "/json', 'idempotency-key' => $idempotencyKey]", "/json']"),
   mutant('BR-REQ-001', 'Call.php', '"Bearer $key"', '$key'),
