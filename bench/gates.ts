@@ -157,6 +157,10 @@ export const GATES: readonly Gate[] = [
     ...{ scenario: 'limits', title: 'decisions/s through Redis, 3 windows', against: peer },
     ...{ metric: 'limits.decisions.perSecond', system: 'fila shared', atLeast: 3 },
   },
+  {
+    ...{ scenario: 'relay', title: 'token to a listener at another broker, p99 ms' },
+    ...{ metric: 'relay.there.p99Ms', system: 'fila shared', atMost: 5 },
+  },
   ...same(
     { scenario: 'depth', title: 'accepted at 500,000 queued, of at 0', metric: 'depth.accept.ratio' },
     { atLeast: 0.9 },

@@ -8,7 +8,7 @@ import type { ClientKey, System, SystemName } from '../systems/system.ts';
 
 export const SCENARIOS = [
   ...(['baseline', 'accept', 'drain', 'latency', 'slots', 'fairness'] as const),
-  ...(['limits', 'depth', 'swaps', 'profile'] as const),
+  ...(['limits', 'relay', 'depth', 'swaps', 'profile'] as const),
 ] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 

@@ -3,10 +3,12 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { build } from 'esbuild';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { needPhp, phpAvailable } from '../services/need.ts';
 import { MUTANTS, type Mutant } from './mutants.ts';
-import { clientCases, replay, SPEC, startProgram, type FailedCase } from './replay.ts';
+import { clientCases, replay, SPEC, startProgram, type AnswerCase, type FailedCase } from './replay.ts';
+import { OF_APPLICATIONS, SDK_MUTANTS } from './sdk-mutants.ts';
 import { answerCase } from './sdk-answers.ts';
 
 /** Rules that show only over a network or in what is not done; each has a test of its own. */
@@ -29,6 +31,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 };
 
 const RUNNER = 'php/conformance.php';
+const SDK = join(import.meta.dirname, '../../packages/sdk/src');
 
 describe('the vectors', () => {
   const rules = new Set(
@@ -45,6 +48,23 @@ describe('the vectors', () => {
     const { passed, failed } = await replay(answerCase);
     expect(failed).toEqual([]);
     expect(passed).toBeGreaterThan(100);
+  });
+});
+
+describe('in TypeScript, the vectors', () => {
+  it('have a wrong client for each rule that they are about and that is not an application’s', () => {
+    const shown = new Set(clientCases().map(({ rule }) => rule!));
+    const own = [...shown].filter((rule) => !OF_APPLICATIONS.includes(rule));
+    expect([...new Set(SDK_MUTANTS.map(({ rule }) => rule))].sort()).toEqual(own.sort());
+  });
+
+  it.each(SDK_MUTANTS)('notice an SDK that breaks $rule: $from', async (wrong) => {
+    const answer = await wrongSdk(wrong);
+    const failed = await replay(answer).then(
+      ({ failed }) => failed,
+      (error: Error) => [error],
+    );
+    expect(failed.length).toBeGreaterThan(0);
   });
 });
 
@@ -69,6 +89,32 @@ describe.skipIf(!phpAvailable)('in PHP, the vectors', () => {
     expect(failed.length).toBeGreaterThan(0);
   });
 });
+
+/** What an SDK with one change makes of a case. */
+async function wrongSdk({ file, from, to }: Mutant): Promise<AnswerCase> {
+  const path = join(SDK, file);
+  const right = readFileSync(path, 'utf8');
+  expect(right.split(from), `${file} has this text once`).toHaveLength(2);
+  const { outputFiles } = await build({
+    entryPoints: [join(import.meta.dirname, 'sdk-answers.ts')],
+    ...{ bundle: true, write: false, format: 'esm', platform: 'node', target: 'node22', logLevel: 'error' },
+    alias: { '@fila/sdk': join(SDK, 'index.ts') },
+    plugins: [
+      {
+        name: 'mutant',
+        setup: ({ onLoad }) =>
+          onLoad({ filter: /\.ts$/ }, (asked) =>
+            asked.path === path ? { contents: right.replace(from, () => to), loader: 'ts' } : null,
+          ),
+      },
+    ],
+  });
+  const folder = mkdtempSync(join(tmpdir(), 'fila-mutant-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const bundle = join(folder, 'answers.mjs');
+  writeFileSync(bundle, outputFiles[0]!.text);
+  return ((await import(/* @vite-ignore */ bundle)) as { answerCase: AnswerCase }).answerCase;
+}
 
 /** Cases that a copy of the reference client with one change fails; a crash is one. */
 async function failuresOf({ file, from, to }: Mutant): Promise<readonly (FailedCase | Error)[]> {

@@ -2,27 +2,29 @@
 
 export interface Mutant {
   readonly rule: string;
-  /** In php/src. */
   readonly file: string;
   readonly from: string;
   readonly to: string;
 }
 
-const mutant = (rule: string, file: string, from: string, to: string): Mutant => ({ rule, file, from, to });
+export const mutant = (rule: string, file: string, from: string, to: string): Mutant => ({
+  ...{ rule, file, from, to },
+});
 
+/** In php/src. */
 export const MUTANTS: readonly Mutant[] = [
-  mutant('BR-REQ-001', 'Call.php', ", 'idempotency-key' => $idempotencyKey]", ']'),
+  mutant('BR-REQ-001', 'Call.php', "/json', 'idempotency-key' => $idempotencyKey]", "/json']"),
   mutant('BR-REQ-001', 'Call.php', '"Bearer $key"', '$key'),
   mutant(
     'BR-REQ-002',
     'Call.php',
-    'json_encode($request, $flags)',
-    'htmlspecialchars(json_encode($request, $flags), ENT_NOQUOTES)',
+    'json_encode($request, self::FLAGS)',
+    'htmlspecialchars(json_encode($request, self::FLAGS), ENT_NOQUOTES)',
   ),
   mutant(
     'BR-REQ-002',
     'Call.php',
-    'json_encode($request, $flags)',
+    'json_encode($request, self::FLAGS)',
     'json_encode(array_map(static fn ($one) => is_string($one) ? trim($one) : $one, $request), $flags)',
   ),
   mutant('BR-REQ-003', 'Call.php', '?? null) === []', '?? null) === [0]'),
@@ -33,13 +35,23 @@ export const MUTANTS: readonly Mutant[] = [
     "'/api/v1/requests/' . self::checked($id), $key, [], null",
     "'/api/v1/requests?id=' . self::checked($id), $key, [], null",
   ),
-  mutant('BR-REQ-005', 'Call.php', "'/cancel'", "'/stop'"),
-  mutant('BR-REQ-006', 'Call.php', 'PHP_QUERY_RFC3986', 'PHP_QUERY_RFC1738'),
+  mutant(
+    'BR-REQ-005',
+    'Call.php',
+    "requests/' . self::checked($id) . '/cancel'",
+    "requests/' . self::checked($id) . '/stop'",
+  ),
+  mutant(
+    'BR-REQ-006',
+    'Call.php',
+    "($query, '', '&', PHP_QUERY_RFC3986)",
+    "($query, '', '&', PHP_QUERY_RFC1738)",
+  ),
   mutant('BR-REQ-007', 'Call.php', "'/^[\\w-]+$/D'", "'/^[\\w-]*$/'"),
   mutant(
     'BR-REQ-009',
     'Call.php',
-    'json_encode($request, $flags)',
+    'json_encode($request, self::FLAGS)',
     "json_encode(['input' => $request['input'][0] ?? null] + $request, $flags)",
   ),
   mutant('BR-WAI-001', 'Call.php', '"wait=$waitSeconds"', '"wait $waitSeconds"'),
@@ -84,6 +96,50 @@ export const MUTANTS: readonly Mutant[] = [
     'Listener.php',
     "if ($event['event'] === 'token') {",
     "if (isset($data['text']) || isset($data['thinking'])) {",
+  ),
+  mutant(
+    'BR-BAT-001',
+    'Call.php',
+    "'application/x-ndjson', 'idempotency-key'",
+    "'application/json', 'idempotency-key'",
+  ),
+  mutant('BR-BAT-001', 'Call.php', '$request}\\n"', '$request}"'),
+  mutant(
+    'BR-BAT-002',
+    'Call.php',
+    "$request = self::json($line['request']);",
+    "$request = json_encode($line['request']);",
+  ),
+  mutant(
+    'BR-BAT-003',
+    'Answer.php',
+    "is_array($problem['errors'] ?? null) ? $problem['errors']",
+    'false ? []',
+  ),
+  mutant(
+    'BR-BAT-004',
+    'Call.php',
+    "batches/' . self::checked($id) . '/cancel'",
+    "batches/' . self::checked($id) . '/stop'",
+  ),
+  mutant(
+    'BR-BAT-004',
+    'Call.php',
+    "'/api/v1/batches/' . self::checked($id), $key",
+    "'/api/v1/requests/' . self::checked($id), $key",
+  ),
+  mutant('BR-BAT-005', 'Call.php', '"/$outcome$query"', '"/results$query"'),
+  mutant('BR-BAT-005', 'BatchReader.php', '$rest . $part', '$part'),
+  mutant('BR-BAT-005', 'BatchReader.php', 'if (!is_array($result)) {', 'if (false) {'),
+  mutant('BR-BAT-006', 'Call.php', "['after' => $after]", "['cursor' => $after]"),
+  mutant('BR-BAT-006', 'BatchReader.php', "$this->after = $result['request_id'];", ''),
+  mutant('BR-BAT-006', 'BatchReader.php', "if ($rest !== '') {", 'if (false) {'),
+  mutant('BR-BAT-006', 'BatchReader.php', '$isOver = false;', ''),
+  mutant(
+    'BR-BAT-007',
+    'BatchReader.php',
+    '                yield $result;',
+    "                if ($result['custom_id'] !== null) {\n                    yield $result;\n                }",
   ),
   mutant('BR-ERR-001', 'Answer.php', '$this->status < 300', '$this->status === 200'),
   mutant('BR-ERR-002', 'Answer.php', "$isOurs = is_string($problem['code'] ?? null)", '$isOurs = false'),

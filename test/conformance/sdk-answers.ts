@@ -17,6 +17,7 @@ interface Sent {
 
 const bytes = (body: unknown): Uint8Array<ArrayBuffer> =>
   Uint8Array.from(Buffer.from(body as string, 'base64'));
+const JSON_LINES = 'application/x-ndjson';
 const BROKER = 'http://fila.test';
 
 const ANSWERS: Readonly<Record<string, (given: Given) => Promise<Json>>> = {
@@ -26,6 +27,7 @@ const ANSWERS: Readonly<Record<string, (given: Given) => Promise<Json>>> = {
   'calls.json': outgoing,
   'deliveries.json': deliveries,
   'streams.json': streams,
+  'batches.json': batches,
 };
 
 export async function answerCase(file: string, given: Given): Promise<Json | null> {
@@ -86,40 +88,57 @@ async function problem({ status, headers, body, now }: Given): Promise<Json> {
       request_id: error.requestId ?? null,
       retry_after_ms: error.retryAfterMs ?? null,
       pointers: (error.errors ?? []).map(({ pointer }) => pointer),
+      lines: (error.errors ?? []).flatMap(({ line }) => line ?? []),
     };
   }
 }
+
+const OUTGOING: Readonly<Record<string, (fila: Fila, given: Given) => PromiseLike<unknown>>> = {
+  create: (fila, { body, idempotency_key: idempotencyKey, wait_seconds: waitSeconds }) =>
+    fila.requests.create(body as never, {
+      idempotencyKey: idempotencyKey as string,
+      waitSeconds: waitSeconds as number | undefined,
+    }),
+  get: (fila, { id, wait_seconds: waitSeconds }) =>
+    fila.requests.get(id as string, { waitSeconds: waitSeconds as number | undefined }),
+  cancel: (fila, { id }) => fila.requests.cancel(id as string),
+  list: (fila, { query }) => fila.requests.list(query as never).page(),
+  create_batch: (fila, { lines, idempotency_key: idempotencyKey }) =>
+    fila.batches.create(lines as never, { idempotencyKey: idempotencyKey as string }),
+  get_batch: (fila, { id }) => fila.batches.get(id as string),
+  cancel_batch: (fila, { id }) => fila.batches.cancel(id as string),
+  batch_results: (fila, { id, after }) =>
+    fila.batches.results(id as string, { after: after as string }).next(),
+  batch_errors: (fila, { id, after }) => fila.batches.errors(id as string, { after: after as string }).next(),
+};
 
 async function outgoing(given: Given): Promise<Json> {
   let sent: Sent | undefined;
   const fila = client(
     async (url, init) => {
       sent = { url, init };
+      if (/\/(results|errors)/.test(url))
+        return new Response('', { headers: { 'content-type': JSON_LINES } });
       return Response.json({ id: 'req_1', items: [], next_cursor: null });
     },
     { apiKey: given['key'] as string },
   );
-  const { operation, id, query, body, idempotency_key: idempotencyKey, wait_seconds: waitSeconds } = given;
-  const options = {
-    idempotencyKey: idempotencyKey as string,
-    waitSeconds: waitSeconds as number | undefined,
-  };
   try {
-    if (operation === 'create') await fila.requests.create(body as never, options);
-    else if (operation === 'get') await fila.requests.get(id as string, { waitSeconds: options.waitSeconds });
-    else if (operation === 'cancel') await fila.requests.cancel(id as string);
-    else await fila.requests.list(query as never).page();
+    await OUTGOING[given['operation'] as string]!(fila, given);
   } catch (error) {
     if (isFilaError(error) && error.code === 'invalid_argument' && !sent) return { refused: true };
     throw error;
   }
   const { url, init } = sent!;
-  return {
-    method: init.method,
-    target: url.slice(BROKER.length),
-    headers: Object.fromEntries(new Headers(init.headers)),
-    body: init.body === undefined ? null : JSON.parse(init.body as string),
-  };
+  const headers = Object.fromEntries(new Headers(init.headers));
+  const answer = { method: init.method, target: url.slice(BROKER.length), headers };
+  if (given['lines']) {
+    const lines = (init.body as string).split('\n');
+    // What stands behind the last line end is no line.
+    const left = lines.pop();
+    return { ...answer, lines: lines.map((line) => JSON.parse(line) as unknown), left };
+  }
+  return { ...answer, body: init.body === undefined ? null : JSON.parse(init.body as string) };
 }
 
 /** Through the client: what it makes of connections that end where the case says. */
@@ -131,7 +150,8 @@ async function streams({ connections }: Given): Promise<Json> {
     async (_url, init) => {
       if (ids.length === all.length) throw new TypeError('fetch failed');
       ids.push(new Headers(init.headers).get('last-event-id') ?? '');
-      return eventStream(all[ids.length - 1]!.map(bytes));
+      const body = arriving(all[ids.length - 1]!.map(bytes), false);
+      return new Response(body, { headers: { 'content-type': 'text/event-stream' } });
     },
     { maxRetries: all.length, sleep: async () => undefined },
   );
@@ -151,14 +171,41 @@ async function streams({ connections }: Given): Promise<Json> {
   return { ...heard, last_event_ids: ids };
 }
 
-function eventStream(parts: readonly Uint8Array<ArrayBuffer>[]): Response {
-  const body = new ReadableStream({
-    start(controller) {
-      for (const part of parts) controller.enqueue(part);
-      controller.close();
+/** The same of the lines of a batch. */
+async function batches({ connections, after }: Given): Promise<Json> {
+  const all = connections as { parts: string[]; cut: boolean }[];
+  const asked: string[] = [];
+  const read: (string | null)[] = [];
+  const fila = client(
+    async (url) => {
+      if (asked.length === all.length) throw new TypeError('fetch failed');
+      asked.push(new URL(url).searchParams.get('after') ?? '');
+      const { parts, cut } = all[asked.length - 1]!;
+      return new Response(arriving(parts.map(bytes), cut), { headers: { 'content-type': JSON_LINES } });
+    },
+    { maxRetries: all.length, sleep: async () => undefined },
+  );
+  let code: string | null = null;
+  try {
+    for await (const { custom_id } of fila.batches.results('bat_1', { after: after as string }))
+      read.push(custom_id);
+  } catch (error) {
+    if (!isFilaError(error)) throw error;
+    code = error.code === 'connection_failed' ? null : error.code;
+  }
+  return { read, after: asked, error: code };
+}
+
+function arriving(parts: readonly Uint8Array<ArrayBuffer>[], isCut: boolean): ReadableStream<Uint8Array> {
+  const left = [...parts];
+  return new ReadableStream({
+    pull: (controller) => {
+      const part = left.shift();
+      if (part) controller.enqueue(part);
+      else if (isCut) controller.error(new TypeError('terminated'));
+      else controller.close();
     },
   });
-  return new Response(body, { headers: { 'content-type': 'text/event-stream' } });
 }
 
 /** As an application puts it together: unwrap, look at the type, and remember the id with the work. */

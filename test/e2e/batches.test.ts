@@ -6,6 +6,7 @@ import {
   startSimulatedOllama,
   type SimulatedOllama,
 } from '../../packages/cli/src/simulate-ollama/simulate-ollama.ts';
+import { cuttingProxy } from '../helpers/cutting-proxy.ts';
 import { startDaemon, type Daemon } from '../helpers/daemon.ts';
 import { ENGINE_SETS } from '../helpers/engine-sets.ts';
 
@@ -70,7 +71,9 @@ describe.each(ENGINE_SETS)('a batch on $name', ({ isAvailable, environment }) =>
       const done = await fila.batches.wait(batch.id, { timeoutMs: 100_000 });
       expect(done).toMatchObject({ status: 'completed', total: COUNT, progress: 1 });
       expect(done.counts).toMatchObject({ completed: COUNT, failed: 0, pending: 0 });
-      const results = await readAll(fila.batches.results(batch.id));
+      const proxy = await cuttingProxy(third.url, (n) => 150_000 + n * 77_777);
+      const results = await readAll(new Fila({ url: proxy.url, apiKey: key }).batches.results(batch.id));
+      expect(proxy.count()).toBeGreaterThan(3);
       expect(named(results)).toEqual(named(linesOf(COUNT)));
       const wrong = results.filter(
         ({ result }, n) => result?.text !== simulatedAnswer(MODEL, `Batch prompt ${n}`),

@@ -1,4 +1,5 @@
 /** The clients that people have, as npm has them: only address and key are changed, and what they get is held against Ollama's own. */
+import { createHash, randomBytes } from 'node:crypto';
 import { Fila } from '@fila/sdk';
 import { Ollama, type AbortableAsyncIterator } from 'ollama';
 import OpenAI from 'openai';
@@ -240,6 +241,75 @@ describe('the npm client of Ollama is refused as Ollama refuses', () => {
         ...{ name: 'ResponseError', status_code: 403, error: expect.stringContaining('operators') },
       });
     expect((await direct.list()).models.map(({ name }) => name)).toContain(MODEL);
+  });
+});
+
+describe('whom operators let manage models', () => {
+  let manager: Ollama;
+  let key: string;
+  const names = async () => (await ollama.list()).models.map(({ name }) => name);
+
+  beforeAll(async () => {
+    const scopes = ['models:write' as const, 'models:read' as const];
+    ({ key } = await admin.keys.create({
+      name: 'manager',
+      scopes,
+      allowed_models: ['llama3*', 'mine*', 'none'],
+    }));
+    manager = ollamaOf(key);
+  });
+
+  it('does so as at the server itself, as far as they let him', async () => {
+    expect(await thrown(manager.pull({ model: 'mine' }))).toMatchObject({
+      ...{ status_code: 403, error: expect.stringContaining('operators') },
+    });
+    await admin.settings.set('allowModelManagement', { value: 'pull, push, create, copy, delete' });
+    for (const call of [
+      (client, model) => client.pull({ model }),
+      async (client, model) => all(await client.pull({ model: `${model}-b`, stream: true })),
+      (client, model) => client.create({ model: `${model}-c`, from: MODEL }),
+      async (client, model) => all(await client.push({ model: `${model}-c`, stream: true })),
+      (client, model) => client.copy({ source: MODEL, destination: `${model}-d` }),
+      (client, model) => client.delete({ model: `${model}-d` }),
+    ] as ((client: Ollama, model: string) => Promise<object>)[]) {
+      const [own, through] = [await call(direct, 'own'), await call(manager, 'mine')];
+      expect(shapeOf(through)).toEqual(shapeOf(own));
+    }
+    expect(await names()).toEqual(expect.arrayContaining(['mine:latest', 'mine-b:latest', 'mine-c:latest']));
+    expect(await names()).not.toContain('mine-d:latest');
+    for (const call of [
+      (client) => client.pull({ model: 'none' }),
+      async (client) => all(await client.pull({ model: 'none', stream: true })),
+      (client) => client.delete({ model: 'none' }),
+      (client) => client.create({ model: 'mine', from: 'none' }),
+    ] as ((client: Ollama) => Promise<object>)[])
+      expect(await thrown(call(manager))).toEqual(await thrown(call(direct)));
+    expect(await openaiOf(key).models.delete('mine-c')).toMatchObject({ id: 'mine-c', deleted: true });
+    expect(await names()).not.toContain('mine-c:latest');
+  });
+
+  it('uploads what a model is made of, however large it is', async () => {
+    const bytes = randomBytes(3_000_000);
+    const url = `${daemon.url}/api/blobs/sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+    const call = (method: string, body?: Buffer<ArrayBuffer>) =>
+      fetch(url, { method, body, headers: bearer(key) }).then(({ status }) => status);
+    expect(await call('HEAD')).toBe(404);
+    expect(await call('POST', bytes.subarray(1))).toBe(400);
+    expect(await call('POST', bytes)).toBe(201);
+    expect(await call('HEAD')).toBe(200);
+  });
+
+  it('changes no other models, and leaves a row for each act', async () => {
+    expect(await thrown(manager.delete({ model: EMBEDDER }))).toMatchObject({ status_code: 403 });
+    expect(await thrown(ollama.delete({ model: MODEL }))).toMatchObject({ status_code: 403 });
+    const { items } = await admin.audit.list({ act: 'models' }).page();
+    const acts = items.map(({ act, target, outcome, code }) => [act, target.id, outcome, code]);
+    expect(acts).toContainEqual(['models.pull', 'mine-b', 'done', null]);
+    expect(acts).toContainEqual(['models.pull', 'none', 'failed', 'unavailable']);
+    expect(acts).toContainEqual(['models.delete', 'none', 'refused', 'not_found']);
+    expect(acts).toContainEqual(['models.delete', 'mine-c', 'done', null]);
+    expect(acts.flat()).not.toContain(EMBEDDER);
+    expect(items[0]!.actor).toMatchObject({ kind: 'key', name: 'manager' });
   });
 });
 

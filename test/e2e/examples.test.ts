@@ -73,6 +73,7 @@ const BY_ITSELF: readonly Example[] = [
 const IN_PHP: readonly Example[] = [
   { file: 'php/first-request.php', prints: [answer('Why is the sky blue?')] },
   { file: 'php/stream.php', prints: [answer('Tell me a story.'), 'completed'] },
+  { file: 'php/batch.php', prints: [/^greeting: ./m, /^farewell: ./m] },
   { file: 'php/webhook-receiver.php', prints: [/request\.completed req_/], takesWebhooksAt: '/' },
 ];
 

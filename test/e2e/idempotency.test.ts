@@ -1,6 +1,8 @@
 /** One Idempotency-Key is one request, however often and however many at once it is sent. */
 import { Fila } from '@fila/sdk';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { InternalOptions } from '../../packages/sdk/src/fila.ts';
+import { startSimulatedFaults } from '../../packages/cli/src/simulate-faults/simulate-faults.ts';
 import {
   startSimulatedOllama,
   type SimulatedOllama,
@@ -61,6 +63,32 @@ describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment }) => {
       expect((await fila.requests.wait([...ids][0]!)).status).toBe('completed');
       expect((await fila.requests.list().page()).items).toHaveLength(1);
       expect(Object.values(ollama.state().promptCalls).reduce((sum, one) => sum + one.calls, 0)).toBe(1);
+    });
+
+    it('calls that are cut after they were sent are made again by the SDK, and each of them is one row', async () => {
+      const admin = new Fila({ url: daemon.url, adminToken: daemon.adminToken });
+      const { key: apiKey } = await admin.keys.create({ name: 'cut' });
+      const proxy = await startSimulatedFaults({ target: daemon.url });
+      onTestFinished(() => proxy.stop());
+      const next = Array.from({ length: 60 }, (_, n) => ({
+        fault: n % 2 ? 'drop_after' : 'cut',
+        bytes: n * 8,
+      }));
+      await fetch(`${proxy.url}/_simulate`, { method: 'POST', body: JSON.stringify({ next }) });
+      const patient = { maxRetries: next.length, sleep: async () => undefined };
+      const fila = new Fila({ url: proxy.url, apiKey, ...patient } as InternalOptions);
+      const prompts = Array.from({ length: 30 }, (_, n) => `cut ${n}`);
+      const sent = await inParallel(10, prompts, (prompt) => fila.requests.create({ prompt }));
+      const batch = await fila.batches.create([{ custom_id: 'a', request: { prompt: 'cut too' } }]);
+      const { calls } = (await (await fetch(`${proxy.url}/_simulate`)).json()) as {
+        calls: { fault: string }[];
+      };
+      expect(calls.filter(({ fault }) => fault !== null).length).toBeGreaterThan(40);
+      const direct = new Fila({ url: daemon.url, apiKey });
+      const rows = (await direct.requests.list({ limit: 100 }).page()).items.filter((row) => !row.batch_id);
+      expect(rows.map(({ id }) => id).sort()).toEqual(sent.map(({ id }) => id).sort());
+      expect(rows).toHaveLength(prompts.length);
+      expect((await direct.batches.list().page()).items.map(({ id }) => id)).toEqual([batch.id]);
     });
 
     it('another body under the same key is refused, and nothing is accepted', async () => {

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { Fila } from '@fila/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  simulatedAnswer,
   startSimulatedOllama,
   type SimulatedOllama,
 } from '../../packages/cli/src/simulate-ollama/simulate-ollama.ts';
@@ -89,5 +90,16 @@ describe.skipIf(!phpAvailable)('a client in PHP', () => {
     });
     expect(proxy.count()).toBeGreaterThan(2);
     expect(stdout).toBe(`${(await client.requests.get(id)).result!.text}\ncompleted\n`);
+  });
+
+  it('sends many requests at once, and reads each result once through connections that are cut', async () => {
+    const { key } = await admin.keys.create({ name: 'batch' });
+    const proxy = await cuttingProxy(daemon.url, (n) => 900 + n * 500);
+    const { stdout } = await run(needPhp(), [join(EXAMPLES, 'batch.php')], {
+      env: { ...process.env, FILA_URL: proxy.url, FILA_API_KEY: key },
+    });
+    const texts = ['Olá', 'Adeus'].map((text) => simulatedAnswer('llama3:8b', `Translate: ${text}`, 120));
+    expect(stdout).toBe(['greeting', 'farewell'].map((name, n) => `${name}: ${texts[n]}\n`).join(''));
+    expect(proxy.count()).toBeGreaterThan(2);
   });
 });

@@ -11,6 +11,7 @@ import { startDaemon, type Daemon } from '../helpers/daemon.ts';
 import { ENGINE_SETS } from '../helpers/engine-sets.ts';
 
 const TOKENS = 200;
+const LF = 10;
 
 interface Heard {
   text: string;
@@ -42,7 +43,7 @@ describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment, name }) => {
 
     beforeAll(async () => {
       shared = await environment();
-      ollama = await startSimulatedOllama({ slots: 4, answerTokens: TOKENS, tokensPerSecond: 200 });
+      ollama = await startSimulatedOllama({ slots: 4, answerTokens: TOKENS, tokensPerSecond: 400 });
       daemon = await startDaemon({
         ...shared,
         FILA_OLLAMA_URLS: `${ollama.url}#slots=4`,
@@ -85,13 +86,60 @@ describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment, name }) => {
       }
     });
 
-    it('that is cut at any byte is gone on with by the client, without a token lost or twice', async () => {
+    it('that is cut while it comes is gone on with by the client, without a token lost or twice', async () => {
       const proxy = await cuttingProxy(daemon.url, (n) => 600 + n * 41);
       const { id } = await fila.requests.create({ prompt: 'cut anywhere' });
       const heard = await hear(client(proxy.url).requests.stream(id, { maxRetries: 1000 }));
       expect(proxy.count()).toBeGreaterThan(10);
       expect(heard.text).toBe((await fila.requests.get(id)).result!.text);
     });
+
+    // What bytes come is the same on all engines.
+    if (name.startsWith('SQLite'))
+      it('of 200 tokens that is cut at each of its bytes in turn is gone on with, each token once', async () => {
+        const { id } = await fila.requests.create({ prompt: 'every byte' });
+        const headers = { authorization: `Bearer ${apiKey}` };
+        const answer = await fetch(`${daemon.url}/api/v1/requests/${id}/stream`, { headers });
+        const whole = await answer.bytes();
+        const { result, usage } = await fila.requests.get(id);
+        expect(usage!.completion_tokens).toBe(TOKENS);
+        /** What the broker gives after each place that a client comes back with. */
+        const rests = new Map<string, string>();
+        const wrong: number[] = [];
+        let parts: Uint8Array<ArrayBuffer>[] = [];
+        let place: string | null = null;
+        const listener = client(daemon.url, {
+          sleep: async () => undefined,
+          fetch: async (_url, init) => {
+            const part = parts.shift();
+            if (part) return new Response(part, { headers: { 'content-type': 'text/event-stream' } });
+            place = new Headers(init.headers).get('last-event-id') ?? '';
+            return new Response('{}', { status: 404 });
+          },
+        });
+        // Each cut is in a connection that went on a few events before it: to hear all of them anew would only take longer.
+        const before = [{ end: 0, lastEventId: '', text: '' }];
+        for (let cut = 0; cut < whole.length; cut++) {
+          const { end, lastEventId, text: known } = before.at(-3) ?? before[0]!;
+          let text = known;
+          [place, parts] = [null, [whole.subarray(end, cut)]];
+          const heard = (async () => {
+            for await (const event of listener.requests.stream(id, { lastEventId }))
+              if (event.type === 'token') text += event.text ?? '';
+          })();
+          await heard.catch(() => undefined);
+          // Only the last byte makes it whole.
+          if (place === null) wrong.push(cut);
+          if (place === null) continue;
+          if (!rests.has(place))
+            rests.set(place, (await hear(fila.requests.stream(id, { lastEventId: place }))).text);
+          if (text + rests.get(place)! !== result!.text) wrong.push(cut);
+          const isEventEnd = whole[cut - 1] === LF && whole[cut - 2] === LF;
+          if (isEventEnd) before.push({ end: cut, lastEventId: place, text });
+        }
+        expect(wrong).toEqual([]);
+        expect(rests.size).toBeGreaterThan(50);
+      });
 
     it('says when an attempt failed after it had begun, and begins anew', async () => {
       ollama.control({ faults: { next: [{ fault: 'mid_stream_error' }] } });

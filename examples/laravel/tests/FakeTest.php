@@ -40,6 +40,23 @@ final class FakeTest extends TestCase
             && str_ends_with($request['callback_url'], '/fila/webhook'));
     }
 
+    public function test_a_batch_has_each_of_its_answers_once(): void
+    {
+        Fila::fake(static fn (array $request): string => strtoupper($request['prompt']));
+        $batch = Fila::createBatch([
+            ['custom_id' => 'a', 'request' => ['prompt' => 'one']],
+            ['custom_id' => 'b', 'request' => ['prompt' => 'two']],
+        ]);
+
+        self::assertSame('completed', Fila::waitForBatch($batch['id'])['status']);
+        $lines = iterator_to_array(Fila::batchResults($batch['id']), false);
+        self::assertSame(['a' => 'ONE', 'b' => 'TWO'], array_column(
+            array_map(static fn (array $line): array => [$line['custom_id'], $line['result']['text']], $lines), 1, 0,
+        ));
+        self::assertSame([], iterator_to_array(Fila::batchErrors($batch['id']), false));
+        Fila::assertSubmittedCount(2);
+    }
+
     public function test_an_assertion_that_does_not_hold_fails(): void
     {
         Fila::fake();

@@ -81,7 +81,7 @@ import { callModel, createWorker, type Pace, type Worker } from './features/work
 import { webhookRoutes } from './features/webhooks/webhook-routes.ts';
 import { webhookStore } from './features/webhooks/webhook-store.ts';
 import { createWebhooks, type Webhooks } from './features/webhooks/webhooks.ts';
-import { authorOf } from './http/audit-acts.ts';
+import { authorOf, callOf } from './http/audit-acts.ts';
 import { keyOf } from './http/authenticate.ts';
 import { createChecker } from './http/contract.ts';
 import { asFilaError, readOn } from './http/error-answer.ts';
@@ -316,6 +316,9 @@ export function assemble({ loaded, engines, dataDir, logger, run, adminToken }: 
         models: createKnownModels(upstreams, modelKey, aliases),
         checkInput: createChecker('CreateRequest'),
         ...{ errorOf: asFilaError, parseBody: parseJsonBody, readOn },
+        ...{ management: upstreams.management, allowed: () => settings.allowModelManagement },
+        perform: (act, request, work) => audit.perform(act, callOf(request), work),
+        stopping: stopping.signal,
       }),
     ],
     onStopping: () => {

@@ -229,6 +229,7 @@ const WITHOUT_ROUTE: Readonly<Record<string, string>> = {
   dev: 'is a daemon itself',
   serve: 'is a daemon itself',
   'simulate-ollama': 'is a server of its own',
+  'simulate-faults': 'is a server of its own',
   migrate: 'opens the database, without a daemon',
   'config show': 'reads settings of this machine',
   'config validate': 'reads settings of this machine',

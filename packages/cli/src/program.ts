@@ -174,6 +174,17 @@ function addDaemon(program: Command, run: Run): void {
         (await import('./commands/simulate-ollama.ts')).simulateOllama(context, options),
       ),
     );
+  program
+    .command('simulate-faults')
+    .description('a bad network before a broker, for tests of clients')
+    .option('--port <port>', 'port; 0 takes any free one', wholeNumber(0, 65_535), 7_434)
+    .option('--host <address>', 'address it listens on', '127.0.0.1')
+    .option('--target <url>', 'the broker behind it', 'http://127.0.0.1:7433')
+    .action((options, command) =>
+      run(command, async (context) =>
+        (await import('./commands/simulate-faults.ts')).simulateFaults(context, options),
+      ),
+    );
 }
 
 function addWatch(program: Command, run: Run): void {

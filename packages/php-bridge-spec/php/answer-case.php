@@ -3,6 +3,7 @@
 declare(strict_types=1);
 
 use Fila\Answer;
+use Fila\BatchReader;
 use Fila\Call;
 use Fila\Codes;
 use Fila\FilaError;
@@ -29,6 +30,7 @@ function answerCase(string $file, array $given): ?array
         'calls.json' => outgoing($given),
         'deliveries.json' => deliveries($given),
         'streams.json' => streams($given),
+        'batches.json' => batches($given),
         default => null,
     };
 }
@@ -65,6 +67,7 @@ function problem(array $given): array
             'request_id' => $error->requestId,
             'retry_after_ms' => $error->retryAfterMs,
             'pointers' => array_column($error->errors, 'pointer'),
+            'lines' => array_column($error->errors, 'line'),
         ];
     }
 }
@@ -78,16 +81,23 @@ function outgoing(array $given): array
             'get' => Call::get($key, $given['id'], $wait),
             'cancel' => Call::cancel($key, $given['id']),
             'list' => Call::list($key, $given['query']),
+            'create_batch' => Call::createBatch($key, $given['lines'], $given['idempotency_key']),
+            'get_batch' => Call::getBatch($key, $given['id']),
+            'cancel_batch' => Call::cancelBatch($key, $given['id']),
+            'batch_results' => Call::batchLines($key, $given['id'], 'results', $given['after'] ?? ''),
+            'batch_errors' => Call::batchLines($key, $given['id'], 'errors', $given['after'] ?? ''),
         };
     } catch (FilaError) {
         return ['refused' => true];
     }
-    return [
-        'method' => $call->method,
-        'target' => $call->target,
-        'headers' => $call->headers,
-        'body' => $call->body === null ? null : json_decode($call->body),
-    ];
+    $answer = ['method' => $call->method, 'target' => $call->target, 'headers' => $call->headers];
+    if (isset($given['lines'])) {
+        $lines = explode("\n", (string) $call->body);
+        // What stands behind the last line end is no line.
+        $left = array_pop($lines);
+        return $answer + ['lines' => array_map(json_decode(...), $lines), 'left' => $left];
+    }
+    return $answer + ['body' => $call->body === null ? null : json_decode($call->body)];
 }
 
 function deliveries(array $given): array
@@ -139,4 +149,39 @@ function streams(array $given): array
         'status' => $listener->request['status'] ?? null,
         'error' => $error,
     ];
+}
+
+function batches(array $given): array
+{
+    $reader = new BatchReader($given['after'] ?? '');
+    [$read, $asked, $error] = [[], [], null];
+    foreach ($given['connections'] as ['parts' => $parts, 'cut' => $isCut]) {
+        $asked[] = $reader->after;
+        try {
+            $lines = $reader->read(arrivingParts($parts, $isCut));
+            foreach ($lines as $line) {
+                $read[] = $line['custom_id'];
+            }
+            if ($lines->getReturn()) {
+                break;
+            }
+        } catch (FilaError $failed) {
+            if (!$failed->retryable) {
+                $error = $failed->errorCode;
+                break;
+            }
+        }
+    }
+    return ['read' => $read, 'after' => $asked, 'error' => $error];
+}
+
+/** As a transport hands them on: a cut that it notices is thrown. */
+function arrivingParts(array $parts, bool $isCut): Generator
+{
+    foreach ($parts as $part) {
+        yield base64_decode($part);
+    }
+    if ($isCut) {
+        throw FilaError::lostConnection('a case');
+    }
 }

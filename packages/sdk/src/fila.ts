@@ -123,12 +123,12 @@ export class Fila {
       random: internal.random ?? Math.random,
     };
     this.#send = createSend(settings);
-    const streaming = { open: createOpen(settings), sleep: wait, random: settings.random };
-    this.#events = createEvents(streaming);
-    this.requests = createRequests(this.#send, {
-      ...streaming,
+    const streaming = {
+      ...{ open: createOpen(settings), sleep: wait, random: settings.random },
       reconnects: options.maxRetries ?? DEFAULT_RECONNECTS,
-    });
+    };
+    this.#events = createEvents(streaming);
+    this.requests = createRequests(this.#send, streaming);
     this.batches = createBatches(this.#send, streaming);
     this.keys = createKeys(this.#send);
     this.plans = createPlans(this.#send);

@@ -18,6 +18,12 @@ use Illuminate\Support\Facades\Facade;
  * @method static \Generator stream(string $id)
  * @method static array cancel(string $id)
  * @method static array list(array $query = [])
+ * @method static array createBatch(iterable $lines, ?string $idempotencyKey = null)
+ * @method static array getBatch(string $id)
+ * @method static array waitForBatch(string $id, int $timeoutSeconds = 86_400)
+ * @method static array cancelBatch(string $id)
+ * @method static \Generator batchResults(string $id, string $after = '')
+ * @method static \Generator batchErrors(string $id, string $after = '')
  *
  * @see Client
  */

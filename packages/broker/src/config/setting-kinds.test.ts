@@ -6,6 +6,7 @@ import {
   failpoints,
   integer,
   oneOf,
+  someOf,
   text,
   toggle,
   upstreamUrls,
@@ -50,6 +51,16 @@ describe('a whole number', () => {
 
   it('says its bounds', () => {
     expect(integer(1, 100).expects).toBe('a whole number from 1 to 100');
+  });
+});
+
+describe('some of a few words', () => {
+  it('are those, or none', () => {
+    const kind = someOf('pull', 'delete');
+    expect(kind.parse('delete, pull')).toEqual(['delete', 'pull']);
+    expect(kind.parse('')).toEqual([]);
+    for (const wrong of ['push', 'pull,', 'pull delete']) expect(kind.parse(wrong), wrong).toBeUndefined();
+    expect(kind.expects).toBe('any of pull, delete, comma separated');
   });
 });
 

@@ -47,6 +47,17 @@ export function oneOf<const T extends string>(...values: readonly T[]): SettingK
   return { expects: `one of ${values.join(', ')}`, parse: (value) => values.find((one) => one === value) };
 }
 
+/** Some of these, or none. */
+export function someOf<const T extends string>(...values: readonly T[]): SettingKind<readonly T[]> {
+  return {
+    expects: `any of ${values.join(', ')}, comma separated`,
+    parse: (value) => {
+      const list = value === '' ? [] : value.split(',').map((part) => part.trim());
+      return list.every((one): one is T => values.some((known) => known === one)) ? list : undefined;
+    },
+  };
+}
+
 export function url(...protocols: readonly string[]): SettingKind<string | null> {
   return {
     expects: `a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,

@@ -1,6 +1,7 @@
 /** Every setting of the daemon: name, environment variable, default, unit and one sentence. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { MANAGING, type Managing } from '../kernel/managing.ts';
 import { CALL_SETTINGS } from './call-settings.ts';
 import {
   bytes,
@@ -9,6 +10,7 @@ import {
   integer,
   networks,
   oneOf,
+  someOf,
   modelName,
   text,
   toggle,
@@ -66,6 +68,14 @@ export const SETTINGS = {
     fallback: false,
     kind: toggle,
     about: 'Whether models may run that Ollama forwards to somebody else: prompts would leave this house.',
+  }),
+  allowModelManagement: row({
+    env: 'FILA_ALLOW_MODEL_MANAGEMENT',
+    live: true,
+    fallback: () => [] as readonly Managing[],
+    kind: someOf(...MANAGING),
+    about:
+      'What keys with the scope models:write may do to the models of the servers at the doors, comma separated: pull, push, create, copy, delete. Empty: nothing.',
   }),
   masterKey: row<string | null>({
     env: 'FILA_MASTER_KEY',

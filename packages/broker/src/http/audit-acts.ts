@@ -38,7 +38,8 @@ export function authorOf(request: FastifyRequest): Pick<ActCall, 'actor' | 'reas
   return { actor: actorOf(request), reason: reasonOf(request) };
 }
 
-function callOf(request: FastifyRequest): ActCall {
+/** The call as the trail keeps it, for who performs an act himself. */
+export function callOf(request: FastifyRequest): ActCall {
   return {
     ...authorOf(request),
     ip: request.ip,

@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import type { AcceptedKey } from '../features/keys/keys.ts';
 import type { Told } from '../features/overview/overview.ts';
 import { fail } from '../kernel/errors.ts';
-import type { Scope } from '../kernel/key-rights.ts';
+import { BY_NAME_ONLY, type Scope } from '../kernel/key-rights.ts';
 import type { Logger } from '../kernel/logger.ts';
 
 declare module 'fastify' {
@@ -47,6 +47,7 @@ export function createRightsCheck({
     }
     if (!scope || key.rights.hasScope(scope)) return;
     told?.refused('scope_missing', key.id);
-    throw fail('scope_missing', { detail: `This needs the scope ${scope}.` });
+    const how = BY_NAME_ONLY.includes(scope) ? ', which operators give to keys by name' : '';
+    throw fail('scope_missing', { detail: `This needs the scope ${scope}${how}.` });
   };
 }

@@ -134,6 +134,7 @@ import modelAliasList from '@fila/php-bridge-spec/schemas/responses/model-alias-
 import setModelAlias from '@fila/php-bridge-spec/schemas/requests/set-model-alias.json' with { type: 'json' };
 import modelPreload from '@fila/php-bridge-spec/schemas/responses/model-preload.json' with { type: 'json' };
 import batchLine from '@fila/php-bridge-spec/schemas/requests/batch-line.json' with { type: 'json' };
+import batchLinesQuery from '@fila/php-bridge-spec/schemas/requests/batch-lines-query.json' with { type: 'json' };
 import listBatchesQuery from '@fila/php-bridge-spec/schemas/requests/list-batches-query.json' with { type: 'json' };
 import batch from '@fila/php-bridge-spec/schemas/responses/batch.json' with { type: 'json' };
 import batchList from '@fila/php-bridge-spec/schemas/responses/batch-list.json' with { type: 'json' };
@@ -144,7 +145,7 @@ import { fail, type FilaError } from '../kernel/errors.ts';
 export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
   ...[toolCall, requestResult, requestError, requestUsage],
   ...[createRequest, requestStatus, request, requestList, listRequestsQuery],
-  ...[batchLine, batch, batchList, batchResult, listBatchesQuery],
+  ...[batchLine, batch, batchList, batchResult, listBatchesQuery, batchLinesQuery],
   ...[requestEntry, requestEntryList, listAllRequestsQuery, usageHour, usage, usageQuery],
   ...[rotatedApiKey, rotateApiKeyQuery],
   ...[requestExplanation, attemptExplanation, callTimer, timerTerm],

@@ -179,6 +179,15 @@ export interface ToolCall {
   };
 }
 /**
+ * Which lines of a batch's results or errors.
+ */
+export interface BatchLinesQuery {
+  /**
+   * request_id of the last line that was read: the lines after it. Read on so until there are none.
+   */
+  after?: string;
+}
+/**
  * The own password, anew.
  */
 export interface ChangePassword {
@@ -250,7 +259,16 @@ export interface CreateApiKey {
    * @minItems 1
    * @maxItems 5
    */
-  scopes?: ('requests:write' | 'requests:read' | 'models:read' | 'webhooks:write' | 'webhooks:read')[] | null;
+  scopes?:
+    | (
+        | 'requests:write'
+        | 'requests:read'
+        | 'models:read'
+        | 'models:write'
+        | 'webhooks:write'
+        | 'webhooks:read'
+      )[]
+    | null;
   /**
    * Models that its requests may use; a name that ends in * stands for all that begin so; null = any.
    *
@@ -670,6 +688,9 @@ export interface ListOperationsQuery {
   state?: 'running' | 'completed' | 'cancelled';
 }
 export interface ListRequestsQuery {
+  /**
+   * At most so many. A page ends sooner when its answers come to 8 MiB; there is more while next_cursor is not null.
+   */
   limit?: number;
   /**
    * next_cursor of the page before.
@@ -956,7 +977,16 @@ export interface UpdateApiKey {
    * @minItems 1
    * @maxItems 5
    */
-  scopes?: ('requests:write' | 'requests:read' | 'models:read' | 'webhooks:write' | 'webhooks:read')[] | null;
+  scopes?:
+    | (
+        | 'requests:write'
+        | 'requests:read'
+        | 'models:read'
+        | 'models:write'
+        | 'webhooks:write'
+        | 'webhooks:read'
+      )[]
+    | null;
   /**
    * Models that its requests may use; a name that ends in * stands for all that begin so; null = any.
    *

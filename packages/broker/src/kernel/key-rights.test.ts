@@ -9,6 +9,11 @@ describe('the rights of a key', () => {
     expect(ALL_RIGHTS.mayCallFrom('203.0.113.1')).toBe(true);
   });
 
+  it('to manage models is had only by name', () => {
+    expect(ALL_RIGHTS.hasScope('models:write')).toBe(false);
+    expect(rightsOf({ ...ALL_STORED_RIGHTS, scopes: ['models:write'] }).hasScope('models:write')).toBe(true);
+  });
+
   it('are what is named, and no more', () => {
     const rights = rightsOf({
       ...{ scopes: ['requests:read'], allowedModels: null },

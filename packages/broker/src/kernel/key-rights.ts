@@ -9,12 +9,16 @@ export const SCOPES = [
   'requests:write',
   'requests:read',
   'models:read',
+  'models:write',
   'webhooks:write',
   'webhooks:read',
 ] as const;
 export type Scope = (typeof SCOPES)[number];
 
-/** Null = whatever there is, also what comes later. */
+/** What a key has only where its scopes name it: who may do all else does not delete models by that. */
+export const BY_NAME_ONLY: readonly Scope[] = ['models:write'];
+
+/** Null = whatever there is, also what comes later, but of scopes those that have to be named. */
 export interface StoredRights {
   readonly scopes: readonly string[] | null;
   readonly allowedModels: readonly string[] | null;
@@ -49,7 +53,7 @@ export function rightsOf(stored: StoredRights): KeyRights {
   const { scopes, allowedModels, allowedQueues, allowedIps } = stored;
   return {
     stored,
-    hasScope: (scope) => scopes === null || scopes.includes(scope),
+    hasScope: (scope) => (scopes === null ? !BY_NAME_ONLY.includes(scope) : scopes.includes(scope)),
     mayUseModel: modelMatcher(allowedModels),
     mayUseQueue: (queue) => allowedQueues === null || allowedQueues.includes(queue),
     mayCallFrom: allowedIps === null ? () => true : addressMatcher(allowedIps),

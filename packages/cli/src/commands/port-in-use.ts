@@ -6,7 +6,7 @@ export interface PortUse {
   readonly host: string;
   readonly port: number;
   /** The command to repeat with another port. */
-  readonly command: 'serve' | 'dev' | 'simulate-ollama';
+  readonly command: 'serve' | 'dev' | 'simulate-ollama' | 'simulate-faults';
 }
 
 export async function whenPortIsFree<T>(starting: Promise<T>, { host, port, command }: PortUse): Promise<T> {

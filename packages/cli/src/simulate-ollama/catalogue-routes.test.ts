@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { differences } from './documented-shapes.ts';
 import type { Json } from './test-calls.ts';
@@ -111,8 +112,34 @@ describe('managing models', () => {
     ]);
   });
 
-  it.each(['/api/push', '/api/create'])('refuses %s', async (path) => {
+  it('creates from what is there, and pushes no further than it says', async () => {
     const ollama = await startForTest();
-    expect((await post(ollama, path, { model: 'a' })).status).toBe(403);
+    const made = await linesOf(await post(ollama, '/api/create', { model: 'mine', from: 'llama3:8b' }));
+    const pushed = await linesOf(await post(ollama, '/api/push', { model: 'mine' }));
+    for (const line of [...made, ...pushed]) expect(differences('progress', line)).toEqual([]);
+    expect([made.at(-1), pushed.at(-1)]).toEqual([{ status: 'success' }, { status: 'success' }]);
+    expect(namesIn(await getJson(ollama, '/api/tags'))).toContain('mine:latest');
+    expect((await post(ollama, '/api/create', { model: 'a', from: 'x' })).status).toBe(404);
+    expect((await post(ollama, '/api/push', { model: 'x' })).status).toBe(404);
+  });
+
+  it('cannot pull what no registry has', async () => {
+    const ollama = await startForTest();
+    const error = 'pull model manifest: file does not exist';
+    expect((await linesOf(await post(ollama, '/api/pull', { model: 'none' }))).at(-1)).toEqual({ error });
+    expect(await errorOf(await post(ollama, '/api/pull', { model: 'a/none', stream: false }))).toEqual([
+      500,
+      error,
+    ]);
+  });
+
+  it('takes a blob whose digest is right', async () => {
+    const ollama = await startForTest();
+    const digest = `sha256:${hash('sha256', 'weights', 'hex')}`;
+    const url = `${ollama.url}/api/blobs/${digest}`;
+    expect((await fetch(url, { method: 'HEAD' })).status).toBe(404);
+    expect((await fetch(url, { method: 'POST', body: 'others' })).status).toBe(400);
+    expect((await fetch(url, { method: 'POST', body: 'weights' })).status).toBe(201);
+    expect((await fetch(url, { method: 'HEAD' })).status).toBe(200);
   });
 });

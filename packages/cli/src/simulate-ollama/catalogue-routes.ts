@@ -76,19 +76,21 @@ export function sendShow({ response, body, route }: Exchange, simulation: Simula
   });
 }
 
-/** pull, copy and delete change the list of models; whatever would publish or build one is refused. */
+/** They change the list of models and nothing else: no layer is fetched, made or published. */
 export function manageModels(exchange: Exchange, simulation: Simulation): void {
   const { response, route } = exchange;
   const fields = readFields(exchange.body, NAMED_BODY);
   if (isRefusal(fields)) return sendRefusal(response, fields);
   const name = (fields.model ?? fields.name ?? fields.source ?? '') as string;
-  if (route === '/api/push' || route === '/api/create')
-    return sendRefusal(response, refuse(403, `${route} is not simulated`));
   if (name === '') return sendRefusal(response, refuse(400, 'invalid model name'));
-  if (route === '/api/pull') return pull(exchange, simulation, name, fields.stream !== false);
+  const steps = { stream: fields.stream !== false };
+  if (route === '/api/pull') return pull(exchange, simulation, { ...steps, name });
+  if (route === '/api/create')
+    return create(exchange, simulation, { ...steps, name, from: fields.from as string });
 
   const model = simulation.catalogue.find(name);
   if (!model) return sendRefusal(response, notInstalled(route, name));
+  if (route === '/api/push') return sendSteps(exchange, [...pushing(model), ...SUCCESS], steps.stream);
   if (route === '/api/copy') {
     const destination = (fields.destination ?? '') as string;
     if (destination === '') return sendRefusal(response, refuse(400, 'destination "" is invalid'));
@@ -100,24 +102,61 @@ export function manageModels(exchange: Exchange, simulation: Simulation): void {
   response.writeHead(200, { 'content-length': 0 }).end();
 }
 
-function pull({ response }: Exchange, { catalogue }: Simulation, name: string, isStreamed: boolean): void {
+interface Steps {
+  name: string;
+  stream: boolean;
+}
+
+/** A name in which `none` is a part is one that no registry has. */
+function pull(exchange: Exchange, { catalogue }: Simulation, { name, stream }: Steps): void {
+  if (/(?:^|\/)none(?:$|[:/])/.test(name))
+    return sendSteps(
+      exchange,
+      [{ status: 'pulling manifest' }, { error: 'pull model manifest: file does not exist' }],
+      stream,
+    );
   if (!catalogue.find(name)) catalogue.add({ name });
-  const model = catalogue.find(name)!;
-  if (!isStreamed) return sendJson(response, 200, { status: 'success' });
-  const layer = {
-    status: `pulling ${model.digest.slice(0, 12)}`,
-    digest: `sha256:${model.digest}`,
-    total: model.sizeBytes,
-  };
-  const steps = [
-    { status: 'pulling manifest' },
-    layer,
-    { ...layer, completed: Math.floor(model.sizeBytes / 2) },
-    { ...layer, completed: model.sizeBytes },
-    { status: 'verifying sha256 digest' },
-    { status: 'writing manifest' },
-    { status: 'success' },
-  ];
+  const { digest, sizeBytes: total } = catalogue.find(name)!;
+  const layer = { status: `pulling ${digest.slice(0, 12)}`, digest: `sha256:${digest}`, total };
+  sendSteps(
+    exchange,
+    [
+      { status: 'pulling manifest' },
+      layer,
+      { ...layer, completed: Math.floor(total / 2) },
+      { ...layer, completed: total },
+      { status: 'verifying sha256 digest' },
+      { status: 'writing manifest' },
+      ...SUCCESS,
+    ],
+    stream,
+  );
+}
+
+/** Of a model that is there; without one, of blobs. */
+function create(exchange: Exchange, { catalogue }: Simulation, made: Steps & { from?: string }): void {
+  const { name, from = '', stream } = made;
+  const model = from === '' ? undefined : catalogue.find(from);
+  if (from !== '' && !model) return sendRefusal(exchange.response, notInstalled('/api/create', from));
+  catalogue.add({ ...model?.given, name });
+  const { digest } = catalogue.find(name)!;
+  const steps = [{ status: `using existing layer sha256:${digest}` }, { status: 'writing manifest' }];
+  sendSteps(exchange, [...steps, ...SUCCESS], stream);
+}
+
+function pushing({ digest, sizeBytes: total }: InstalledModel): object[] {
+  const layer = { status: `pushing ${digest.slice(0, 12)}`, digest: `sha256:${digest}`, total };
+  return [{ status: 'retrieving manifest' }, { ...layer, completed: total }, { status: 'pushing manifest' }];
+}
+
+const SUCCESS = [{ status: 'success' }];
+
+/** Line by line, or the last of them alone. */
+function sendSteps({ response }: Exchange, steps: readonly object[], isStreamed: boolean): void {
+  if (!isStreamed) {
+    const last = steps.at(-1)!;
+    return sendJson(response, 'error' in last ? 500 : 200, last);
+  }
   response.writeHead(200, { 'content-type': NDJSON_TYPE, 'transfer-encoding': 'chunked' });
   response.end(steps.map((step) => `${JSON.stringify(step)}\n`).join(''));
 }

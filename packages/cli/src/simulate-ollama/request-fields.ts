@@ -58,7 +58,14 @@ export const EMBEDDINGS_BODY: BodyShape = {
 };
 export const NAMED_BODY: BodyShape = {
   struct: 'ShowRequest',
-  fields: { model: 'string', name: 'string', stream: 'bool', source: 'string', destination: 'string' },
+  fields: {
+    model: 'string',
+    name: 'string',
+    stream: 'bool',
+    source: 'string',
+    destination: 'string',
+    from: 'string',
+  },
 };
 
 /** The body's fields; a null counts as left out. */

@@ -3,6 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { isAllowedHost, isLoopback } from './allowed-host.ts';
+import { answerBlob, isBlobPath } from './blob-routes.ts';
 import { createCallLog } from './call-log.ts';
 import {
   manageModels,
@@ -139,6 +140,7 @@ function createSimulation(): Simulation {
     faults: createFaults(settings.seed),
     calls: createCallLog(),
     hold: createHold(() => settings.held),
+    blobs: new Set(),
   };
 }
 
@@ -167,6 +169,7 @@ function createControls(simulation: Simulation, http: HttpCounters, start: Simul
     Object.assign(http, { requests: 0, managementCalls: 0 });
     scheduler.reset();
     calls.reset();
+    simulation.blobs.clear();
     faults.apply({ next: [], all: null, probability: {} });
     control({ seed: DEFAULT_SETTINGS.seed, models: DEFAULT_MODELS, ...withoutUndefined(start) });
   }
@@ -193,6 +196,10 @@ async function answer(served: Served, request: IncomingMessage, response: Server
   response.on('close', () => {
     if (!response.writableFinished) leaving.abort();
   });
+  if (isBlobPath(route)) {
+    http.managementCalls += 1;
+    return answerBlob(simulation.blobs, request, response);
+  }
   const body = await readBody(request);
   if (body === undefined) return;
   if (!isControl && simulation.settings.answerDelayMs > 0) await sleep(simulation.settings.answerDelayMs);
@@ -202,7 +209,7 @@ async function answer(served: Served, request: IncomingMessage, response: Server
   if (isControl) return answerControl(controls, exchange);
   const methods = Object.hasOwn(ROUTES, route) ? ROUTES[route]! : undefined;
   const handler = methods?.[request.method ?? ''];
-  if (handler === manageModels || route.startsWith('/api/blobs/')) http.managementCalls += 1;
+  if (handler === manageModels) http.managementCalls += 1;
   if (!methods) return sendText(response, 404, '404 page not found');
   if (!handler) return sendText(response, 405, '405 method not allowed');
   await handler(exchange, simulation);

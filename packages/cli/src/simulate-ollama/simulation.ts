@@ -14,4 +14,6 @@ export interface Simulation {
   readonly faults: Faults;
   readonly calls: CallLog;
   readonly hold: Hold;
+  /** Digests of those that were uploaded. */
+  readonly blobs: Set<string>;
 }

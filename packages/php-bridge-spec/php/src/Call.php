@@ -6,6 +6,8 @@ namespace Fila;
 
 final class Call
 {
+    private const FLAGS = JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_PRESERVE_ZERO_FRACTION;
+
     /** @param array<string, string> $headers */
     private function __construct(
         public readonly string $method,
@@ -19,7 +21,47 @@ final class Call
     /** @param array<string, mixed> $request */
     public static function create(#[\SensitiveParameter] string $key, array $request, string $idempotencyKey, int $waitSeconds = 0): self
     {
-        $flags = JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_PRESERVE_ZERO_FRACTION;
+        $headers = ['content-type' => 'application/json', 'idempotency-key' => $idempotencyKey];
+        return self::of('POST', '/api/v1/requests', $key, $headers, self::json($request), $waitSeconds);
+    }
+
+    /**
+     * Lines as they are read: no more than the text of the upload is held.
+     *
+     * @param iterable<array{custom_id: string, request: array<string, mixed>}> $lines
+     */
+    public static function createBatch(#[\SensitiveParameter] string $key, iterable $lines, string $idempotencyKey): self
+    {
+        $text = '';
+        foreach ($lines as $line) {
+            $request = self::json($line['request']);
+            $text .= '{"custom_id":' . json_encode($line['custom_id'], self::FLAGS) . ",\"request\":$request}\n";
+        }
+        $headers = ['content-type' => 'application/x-ndjson', 'idempotency-key' => $idempotencyKey];
+        return self::of('POST', '/api/v1/batches', $key, $headers, $text);
+    }
+
+    public static function getBatch(#[\SensitiveParameter] string $key, string $id): self
+    {
+        return self::of('GET', '/api/v1/batches/' . self::checked($id), $key);
+    }
+
+    public static function cancelBatch(#[\SensitiveParameter] string $key, string $id): self
+    {
+        return self::of('POST', '/api/v1/batches/' . self::checked($id) . '/cancel', $key);
+    }
+
+    /** @param string $after the request of the last line that was read; empty for the first call */
+    public static function batchLines(#[\SensitiveParameter] string $key, string $id, string $outcome, string $after = ''): self
+    {
+        $query = $after === '' ? '' : '?' . http_build_query(['after' => $after], '', '&', PHP_QUERY_RFC3986);
+        $headers = ['accept' => 'application/x-ndjson, application/problem+json'];
+        return self::of('GET', '/api/v1/batches/' . self::checked($id) . "/$outcome$query", $key, $headers);
+    }
+
+    /** @param array<string, mixed> $request */
+    private static function json(array $request): string
+    {
         // An empty array is a list to PHP; these are objects.
         foreach (['parameters', 'metadata'] as $name) {
             if (($request[$name] ?? null) === []) {
@@ -31,8 +73,7 @@ final class Call
                 $request[$name] = self::withObjects($request[$name]);
             }
         }
-        $headers = ['content-type' => 'application/json', 'idempotency-key' => $idempotencyKey];
-        return self::of('POST', '/api/v1/requests', $key, $headers, json_encode($request, $flags), $waitSeconds);
+        return json_encode($request, self::FLAGS);
     }
 
     public static function get(#[\SensitiveParameter] string $key, string $id, int $waitSeconds = 0): self
@@ -61,7 +102,7 @@ final class Call
 
     public function isStream(): bool
     {
-        return $this->headers['accept'] === 'text/event-stream';
+        return preg_match('~^(text/event-stream|application/x-ndjson)~', $this->headers['accept']) === 1;
     }
 
     /** @param array<string, string> $headers */

@@ -7,6 +7,8 @@ namespace Fila;
 final class Client
 {
     private const FINAL = ['completed', 'failed', 'cancelled', 'expired'];
+    private const BATCH_FINAL = ['completed', 'cancelled'];
+    private const BATCH_GAP_MS = 1_000;
     private const LONG_POLL_S = 20;
     private const MIN_GAP_MS = 500;
     /** The broker says something every 15 seconds. */
@@ -75,13 +77,36 @@ final class Client
      */
     public function wait(string $id, int $timeoutSeconds = 600): array
     {
+        $look = fn (int $left) => $this->get($id, min(self::LONG_POLL_S, $left));
+        return $this->poll($id, $look, self::FINAL, [$timeoutSeconds, self::MIN_GAP_MS]);
+    }
+
+    /**
+     * Until each of its requests has ended; it goes on when the time is over.
+     *
+     * @return array<string, mixed>
+     */
+    public function waitForBatch(string $id, int $timeoutSeconds = 86_400): array
+    {
+        $look = fn () => $this->getBatch($id);
+        return $this->poll($id, $look, self::BATCH_FINAL, [$timeoutSeconds, self::BATCH_GAP_MS]);
+    }
+
+    /**
+     * @param \Closure(int): array<string, mixed> $look hears how many seconds are left
+     * @param list<string> $final
+     * @param array{int, int} $times for all of it in seconds, and from one look to the next in milliseconds at least
+     * @return array<string, mixed>
+     */
+    private function poll(string $id, \Closure $look, array $final, array $times): array
+    {
+        [$timeoutSeconds, $gapMs] = $times;
         for ($deadline = microtime(true) + $timeoutSeconds; ;) {
             $startedAt = microtime(true);
-            $left = (int) ceil($deadline - $startedAt);
             try {
-                $request = $this->get($id, max(0, min(self::LONG_POLL_S, $left)));
-                if (in_array($request['status'], self::FINAL, true)) {
-                    return $request;
+                $seen = $look(max(0, (int) ceil($deadline - $startedAt)));
+                if (in_array($seen['status'], $final, true)) {
+                    return $seen;
                 }
             } catch (FilaError $error) {
                 // A broker that restarts is waited for.
@@ -92,9 +117,9 @@ final class Client
             if (microtime(true) >= $deadline) {
                 throw new FilaError('timed_out', "$id was not final in time. It goes on.", true);
             }
-            // For a proxy that takes the wish to wait out of the call.
+            // Also for a proxy that takes the wish to wait out of the call.
             $tookMs = (microtime(true) - $startedAt) * 1000;
-            usleep((int) max(0, self::MIN_GAP_MS - $tookMs) * 1000);
+            usleep((int) max(0, $gapMs - $tookMs) * 1000);
         }
     }
 
@@ -110,10 +135,7 @@ final class Client
         for ($failures = 0; ; $failures++) {
             $lastEventId = $listener->lastEventId;
             try {
-                $incoming = $this->transport->open(Call::stream($this->key, $id, $lastEventId), self::MAX_SILENCE_S);
-                if ($incoming->status !== 200) {
-                    $incoming->whole()->data($this->codes);
-                }
+                $incoming = $this->open(Call::stream($this->key, $id, $lastEventId));
                 foreach ($listener->hear($incoming->parts) as $event) {
                     yield $event;
                 }
@@ -127,6 +149,77 @@ final class Client
                 $this->sleepOrThrow($error, $failures, self::MAX_RECONNECTS);
             }
         }
+    }
+
+    /**
+     * Many requests at once, all of them or none: when a line is wrong, `errors` of the error names it.
+     *
+     * @param iterable<array{custom_id: string, request: array<string, mixed>}> $lines
+     * @return array<string, mixed>
+     */
+    public function createBatch(iterable $lines, ?string $idempotencyKey = null): array
+    {
+        return $this->send(Call::createBatch($this->key, $lines, $idempotencyKey ?? bin2hex(random_bytes(16))));
+    }
+
+    /** @return array<string, mixed> */
+    public function getBatch(string $id): array
+    {
+        return $this->send(Call::getBatch($this->key, $id));
+    }
+
+    /** @return array<string, mixed> */
+    public function cancelBatch(string $id): array
+    {
+        return $this->send(Call::cancelBatch($this->key, $id));
+    }
+
+    /**
+     * What completed so far, in the order of the upload, each once, as it comes and through cut connections.
+     *
+     * @param string $after the request of a line that was read before: what comes after it
+     * @return \Generator<int, array<string, mixed>>
+     */
+    public function batchResults(string $id, string $after = ''): \Generator
+    {
+        return $this->batchLines($id, 'results', $after);
+    }
+
+    /** @return \Generator<int, array<string, mixed>> what failed, expired or was cancelled, likewise */
+    public function batchErrors(string $id, string $after = ''): \Generator
+    {
+        return $this->batchLines($id, 'errors', $after);
+    }
+
+    private function batchLines(string $id, string $outcome, string $from): \Generator
+    {
+        $reader = new BatchReader($from);
+        for ($failures = 0; ; $failures++) {
+            $after = $reader->after;
+            try {
+                $lines = $reader->read($this->open(Call::batchLines($this->key, $id, $outcome, $after))->parts);
+                foreach ($lines as $line) {
+                    yield $line;
+                }
+                if ($lines->getReturn()) {
+                    return;
+                }
+                $failures = -1;
+            } catch (FilaError $error) {
+                $failures = $reader->after === $after ? $failures : 0;
+                $this->sleepOrThrow($error, $failures, self::MAX_RECONNECTS);
+            }
+        }
+    }
+
+    /** An answer that is read as it comes; one that is none is thrown as what it tells. */
+    private function open(Call $call): Incoming
+    {
+        $incoming = $this->transport->open($call, self::MAX_SILENCE_S);
+        if ($incoming->status !== 200) {
+            $incoming->whole()->data($this->codes);
+        }
+        return $incoming;
     }
 
     /** @return array<string, mixed> */

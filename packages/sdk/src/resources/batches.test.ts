@@ -66,28 +66,57 @@ describe('fila.batches', () => {
     await expect(aClient(server.url).fila.batches.create(LINES)).rejects.toMatchObject({ errors });
   });
 
-  it('reads results and errors line by line, wherever they are cut', async () => {
-    const text = [aResult('a'), aResult('b')].map((line) => `${JSON.stringify(line)}\n`).join('');
-    const bytes = new TextEncoder().encode(text);
-    const urls: string[] = [];
-    const fetch = async (url: string): Promise<Response> => {
-      urls.push(url);
-      const parts = Array.from(bytes, (byte) => Uint8Array.of(byte));
-      const body = new ReadableStream<Uint8Array>({
-        pull: (controller) => {
-          const part = parts.shift();
-          if (part) controller.enqueue(part);
-          else controller.close();
-        },
-      });
-      return new Response(body, { headers: { 'content-type': 'application/x-ndjson' } });
+  it('reads results and errors line by line, each once, through a cut at any byte', async () => {
+    const all = ['a', 'b', 'c'].map((custom_id) => ({
+      ...aResult(custom_id),
+      request_id: `req_${custom_id}`,
+    }));
+    const textAfter = (after: string | null) => {
+      const from = all.findIndex(({ request_id }) => request_id === after) + 1;
+      return all.slice(from).map((line) => `${JSON.stringify(line)}\n`);
     };
-    const { batches } = aClient('http://127.0.0.1:1', { fetch }).fila;
-    expect(await readAll(batches.results(ID))).toEqual([aResult('a'), aResult('b')]);
-    expect(await readAll(batches.errors(ID))).toHaveLength(2);
-    expect(urls.map((url) => new URL(url).pathname)).toEqual([
-      `${BATCHES}/${ID}/results`,
-      `${BATCHES}/${ID}/errors`,
+    const length = new TextEncoder().encode(textAfter(null).join('')).length;
+    for (let cut = 0; cut <= length; cut++) {
+      const urls: URL[] = [];
+      const fetch = async (text: string): Promise<Response> => {
+        const url = new URL(text);
+        urls.push(url);
+        const bytes = new TextEncoder().encode(textAfter(url.searchParams.get('after')).join(''));
+        const parts = Array.from(bytes, (byte) => Uint8Array.of(byte));
+        if (urls.length === 1) parts.splice(cut);
+        const body = new ReadableStream<Uint8Array>({
+          pull: (controller) => {
+            const part = parts.shift();
+            if (part) return controller.enqueue(part);
+            // A proxy may make an end of a cut.
+            if (urls.length === 1 && cut % 2 === 0) controller.error(new TypeError('terminated'));
+            else controller.close();
+          },
+        });
+        return new Response(body, { headers: { 'content-type': 'application/x-ndjson' } });
+      };
+      const { batches } = aClient('http://127.0.0.1:1', { fetch }).fila;
+      const read = cut % 2 === 0 ? batches.results(ID) : batches.errors(ID);
+      expect(await readAll(read), `cut at ${cut}`).toEqual(all);
+      expect(urls[0]!.pathname).toBe(`${BATCHES}/${ID}/${cut % 2 === 0 ? 'results' : 'errors'}`);
+    }
+  });
+
+  it('gives up on lines after connections that bring nothing, and goes on where it is told to', async () => {
+    const line = `${JSON.stringify(aResult('a'))}\n`;
+    const lost = { instead: 'drop' } as const;
+    const headers = { 'content-type': 'application/x-ndjson' };
+    const server = await scriptedServer([lost, { headers, text: line }, lost, lost]);
+    const read: BatchResult[] = [];
+    const lines = aClient(server.url).fila.batches.results(ID, { maxRetries: 1, after: 'req_0' });
+    await expect(
+      (async () => {
+        for await (const one of lines) read.push(one);
+      })(),
+    ).rejects.toMatchObject({ code: 'connection_failed' });
+    expect(read).toEqual([aResult('a')]);
+    expect(server.calls.map(({ url }) => new URL(url, server.url).searchParams.get('after'))).toEqual([
+      ...['req_0', 'req_0', 'req_a', 'req_a'],
     ]);
   });
 

@@ -1,8 +1,9 @@
 /** Batches: up to 10,000 requests in one upload, and what came of each. */
 import { filaPromise, type FilaPromise, type FilaResponse } from '../fila-promise.ts';
-import type { CallOptions, Open, Send } from '../http.ts';
+import { FilaError } from '../errors.ts';
+import type { CallOptions, Send } from '../http.ts';
 import { listing, type Listing } from '../listing.ts';
-import type { Sleep } from '../sleep.ts';
+import { cutOff, throughCuts, type Streaming } from '../through-cuts.ts';
 import { pollUntilOver } from './poll-until-over.ts';
 import type { Batch, BatchLine, BatchList, BatchResult, ListBatchesQuery } from '../types.generated.ts';
 
@@ -23,6 +24,12 @@ export interface WaitForBatchOptions extends Pick<CallOptions, 'signal' | 'heade
   timeoutMs?: number;
   /** Called with the batch as it is first seen, and when its counts have changed. */
   onChange?: (batch: Batch) => void;
+}
+
+/** `timeoutMs` is the longest silence; `maxRetries` is for connections in a row that bring nothing new, 10 unless the client says otherwise. */
+export interface ReadLinesOptions extends CallOptions {
+  /** The `request_id` of the last line that was read, by an earlier program perhaps. */
+  after?: string;
 }
 
 export interface Batches {
@@ -56,18 +63,21 @@ export interface Batches {
    */
   wait(id: string, options?: WaitForBatchOptions): FilaPromise<Batch>;
   /**
-   * Those that completed, in the order of the upload, read as you go on.
+   * Those that completed, in the order of the upload, each once, read as you go on through cut connections. `after` goes
+   * on behind a line that was read before.
    * @example for await (const { custom_id, result } of fila.batches.results('bat_…')) console.log(custom_id, result?.text);
    */
-  results(id: string, options?: CallOptions): AsyncGenerator<BatchResult, void>;
+  results(id: string, options?: ReadLinesOptions): AsyncGenerator<BatchResult, void>;
   /**
    * Those that failed, expired or were cancelled, likewise.
    * @example for await (const { custom_id, status, error } of fila.batches.errors('bat_…')) console.log(custom_id, status, error);
    */
-  errors(id: string, options?: CallOptions): AsyncGenerator<BatchResult, void>;
+  errors(id: string, options?: ReadLinesOptions): AsyncGenerator<BatchResult, void>;
 }
 
-export function createBatches(send: Send, { open, sleep }: { open: Open; sleep: Sleep }): Batches {
+export function createBatches(send: Send, streaming: Streaming): Batches {
+  const { open, sleep } = streaming;
+
   async function create(
     given: Parameters<Batches['create']>[0],
     { idempotencyKey = crypto.randomUUID(), timeoutMs = UPLOAD_TIMEOUT_MS, ...options }: CreateBatchOptions,
@@ -80,14 +90,30 @@ export function createBatches(send: Send, { open, sleep }: { open: Open; sleep: 
     ).withResponse();
   }
 
-  async function* read(path: string, id: string, options?: CallOptions): AsyncGenerator<BatchResult, void> {
-    const decoder = new TextDecoder();
-    let rest = '';
-    for await (const part of open({ method: 'GET', path, id, as: 'client' }, options)) {
-      const lines = (rest + decoder.decode(part, { stream: true })).split('\n');
-      rest = lines.pop()!;
-      for (const line of lines) yield JSON.parse(line) as BatchResult;
+  function read(path: string, id: string, { after, ...options }: ReadLinesOptions = {}) {
+    let last = after;
+    async function* connect(isNew: () => void): AsyncGenerator<BatchResult, void> {
+      // The end is an answer without lines: what stands in between may make an end of a cut.
+      for (let isOver = false; !isOver;) {
+        isOver = true;
+        const decoder = new TextDecoder();
+        let rest = '';
+        const call = { method: 'GET', path, id, as: 'client', query: { after: last } } as const;
+        for await (const part of open(call, options)) {
+          const lines = (rest + decoder.decode(part, { stream: true })).split('\n');
+          rest = lines.pop()!;
+          for (const line of lines) {
+            const result = resultIn(line);
+            last = result.request_id;
+            isOver = false;
+            isNew();
+            yield result;
+          }
+        }
+        if (rest !== '') throw cutOff('The answer ended within a line.');
+      }
     }
+    return throughCuts(streaming, connect, options);
   }
 
   return {
@@ -112,4 +138,12 @@ export function createBatches(send: Send, { open, sleep }: { open: Open; sleep: 
     results: (id, options) => read(`${BATCH}/results`, id, options),
     errors: (id, options) => read(`${BATCH}/errors`, id, options),
   };
+}
+
+function resultIn(line: string): BatchResult {
+  try {
+    return JSON.parse(line) as BatchResult;
+  } catch {
+    throw new FilaError({ code: 'invalid_answer', detail: 'A line is not JSON.', retryable: false });
+  }
 }

@@ -1,10 +1,10 @@
 /** The stream of events, read through lost connections and restarts of the broker. */
 import type { FilaError } from '../errors.ts';
-import { ConnectionFailed, isFilaError } from '../errors.ts';
-import type { CallOptions, Open } from '../http.ts';
+import { isFilaError } from '../errors.ts';
+import type { CallOptions } from '../http.ts';
 import { retryDelayMs } from '../retry.ts';
-import type { Sleep } from '../sleep.ts';
 import { createSseReader, type ServerSentEvent } from '../sse.ts';
+import { cutOff, type Streaming } from '../through-cuts.ts';
 import type { Event } from '../types.generated.ts';
 
 export type EventKind = 'request' | 'upstream' | 'limit' | 'key' | 'webhook' | 'broker' | 'overview';
@@ -38,14 +38,7 @@ export interface EventsOptions extends Pick<CallOptions, 'signal' | 'headers'> {
 const DEFAULT_SILENCE_MS = 45_000;
 const MOST_DOUBLINGS = 4;
 
-interface EventsDeps {
-  open: Open;
-  sleep: Sleep;
-  /** In [0, 1). */
-  random: () => number;
-}
-
-export function createEvents({ open, sleep, random }: EventsDeps) {
+export function createEvents({ open, sleep, random }: Omit<Streaming, 'reconnects'>) {
   return async function* events(options: EventsOptions): AsyncGenerator<Event, void, undefined> {
     const { signal, silenceMs = DEFAULT_SILENCE_MS, onConnection } = options;
     let { lastEventId } = options;
@@ -66,7 +59,7 @@ export function createEvents({ open, sleep, random }: EventsDeps) {
             yield event;
           }
         }
-        throw ended();
+        throw cutOff('The broker ended the stream.');
       } catch (error) {
         if (signal?.aborted) return;
         if (!isFilaError(error) || !error.retryable) throw error;
@@ -93,9 +86,4 @@ function eventIn({ data }: ServerSentEvent): Event | undefined {
   } catch {
     return undefined;
   }
-}
-
-function ended(): FilaError {
-  const detail = 'The broker ended the stream.';
-  return new ConnectionFailed({ code: 'connection_failed', detail, retryable: true });
 }

@@ -13,7 +13,8 @@ import type {
   RequestList,
   RequestTrace,
 } from '../types.generated.ts';
-import { streamRequest, type StreamEvent, type Streaming, type StreamOptions } from './stream.ts';
+import type { Streaming } from '../through-cuts.ts';
+import { streamRequest, type StreamEvent, type StreamOptions } from './stream.ts';
 import { waitDeadlineMs, waitUntilFinal, type WaitOptions } from './wait.ts';
 
 const REQUESTS = '/api/v1/requests';

@@ -1,9 +1,8 @@
 /** Listens to a request through cut connections: each goes on after the last event that the one before has heard. */
-import { ConnectionFailed, errorOfStatus, FilaError } from '../errors.ts';
-import type { CallOptions, Open } from '../http.ts';
-import { retryDelayMs } from '../retry.ts';
-import type { Sleep } from '../sleep.ts';
+import { errorOfStatus, FilaError } from '../errors.ts';
+import type { CallOptions } from '../http.ts';
 import { createSseReader, type ServerSentEvent } from '../sse.ts';
+import { cutOff, throughCuts, type Streaming } from '../through-cuts.ts';
 import type { Problem, Request, RequestStatus } from '../types.generated.ts';
 
 export type StreamEvent =
@@ -23,49 +22,35 @@ export interface StreamOptions extends CallOptions {
   cancelOnDisconnect?: boolean;
 }
 
-export interface Streaming {
-  open: Open;
-  sleep: Sleep;
-  random: () => number;
-  /** Connections in a row that bring nothing new, unless a call says otherwise. */
-  reconnects: number;
-}
-
-export async function* streamRequest(
+export function streamRequest(
   streaming: Streaming,
   id: string,
   { lastEventId = '', cancelOnDisconnect, headers, ...options }: StreamOptions = {},
 ): AsyncGenerator<StreamEvent, void> {
-  const maxRetries = cancelOnDisconnect ? 0 : (options.maxRetries ?? streaming.reconnects);
   const query = { cancel_on_disconnect: cancelOnDisconnect ? 'true' : undefined };
   let last = lastEventId;
   let status: RequestStatus | undefined;
-  for (let failures = 0; ; failures++) {
+  async function* connect(isNew: () => void): AsyncGenerator<StreamEvent, void> {
     const resume: Record<string, string> = last === '' ? {} : { 'last-event-id': last };
-    let failure: FilaError = cutOff();
-    try {
-      const parts = streaming.open(
-        { method: 'GET', path: '/api/v1/requests/{id}/stream', id, as: 'client', query },
-        { ...options, headers: { accept: 'text/event-stream', ...resume, ...headers } },
-      );
-      for await (const event of eventsOf(parts)) {
-        if (event.type === 'state') {
-          // A new connection says it again.
-          if (event.status !== status) yield event;
-          status = event.status;
-          continue;
-        }
-        [last, failures] = [event.id || last, 0];
-        yield event;
-        if (event.type === 'done') return;
+    const parts = streaming.open(
+      { method: 'GET', path: '/api/v1/requests/{id}/stream', id, as: 'client', query },
+      { ...options, headers: { accept: 'text/event-stream', ...resume, ...headers } },
+    );
+    for await (const event of eventsOf(parts)) {
+      if (event.type === 'state') {
+        // A new connection says it again.
+        if (event.status !== status) yield event;
+        status = event.status;
+        continue;
       }
-    } catch (error) {
-      if (!(error instanceof FilaError) || !error.retryable) throw error;
-      failure = error;
+      last = event.id || last;
+      isNew();
+      yield event;
+      if (event.type === 'done') return;
     }
-    if (failures >= maxRetries) throw failure;
-    await streaming.sleep(retryDelayMs(failures, failure.retryAfterMs, streaming.random()), options.signal);
+    throw cutOff('The stream ended before the request did.');
   }
+  return throughCuts(streaming, connect, cancelOnDisconnect ? { ...options, maxRetries: 0 } : options);
 }
 
 /** What is not known here is left out: the broker may be newer. */
@@ -109,9 +94,4 @@ function errorOf(problem: Problem & { retryable?: boolean }): FilaError {
     ...{ retryable: problem.retryable === true, requestId: problem.request_id },
     retryAfterMs: typeof problem.retry_after === 'number' ? problem.retry_after * 1000 : undefined,
   });
-}
-
-function cutOff(): FilaError {
-  const detail = 'The stream ended before the request did.';
-  return new ConnectionFailed({ code: 'connection_failed', detail, retryable: true });
 }

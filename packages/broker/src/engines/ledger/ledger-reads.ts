@@ -105,6 +105,17 @@ export function ledgerReads(sql: SqlRunner) {
     return rows.map(toRow);
   }
 
+  /** Which row is the last that a page has room for; undefined when there is none. */
+  async function lastWithin({ maxBytes, ...filter }: ListFilter): Promise<string | undefined> {
+    const { where, values } = conditions(filter);
+    const rows = await sql.all<{ id: string; bytes: number }>(
+      `SELECT id, COALESCE(LENGTH(result), 0) AS bytes FROM requests WHERE ${where.join(' AND ')} ORDER BY id DESC LIMIT ${Math.trunc(filter.limit)}`,
+      values,
+    );
+    let room = maxBytes!;
+    return (rows.find(({ bytes }) => (room -= Number(bytes)) <= 0) ?? rows.at(-1))?.id;
+  }
+
   return {
     find(id: string): Promise<RequestRow | null> {
       return new Promise((resolve, reject) => {
@@ -130,7 +141,9 @@ export function ledgerReads(sql: SqlRunner) {
     async list(filter: ListFilter): Promise<RequestRow[]> {
       if (isOfFailed(filter)) return listFailed(filter);
       if (filter.isBare) return listBare(filter);
-      const { where, values } = conditions(filter);
+      const from = filter.maxBytes === undefined ? filter.from : await lastWithin(filter);
+      if (filter.maxBytes !== undefined && from === undefined) return [];
+      const { where, values } = conditions({ ...filter, from });
       const rows = await sql.all<StoredRow>(
         `SELECT ${COLUMNS} FROM requests WHERE ${where.join(' AND ')} ORDER BY id DESC LIMIT ${Math.trunc(filter.limit)}`,
         values,

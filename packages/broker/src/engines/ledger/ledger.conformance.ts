@@ -354,14 +354,17 @@ export function describeLedger(name: string, make: () => Promise<Ledger>): void 
       const ids: string[] = [];
       for (let i = 0; i < 3; i++)
         ids.push(await insert(laneId, { keyId, metadata: Buffer.from('sealed'), createdAt: 1_000 + i }));
-      const [one] = await claim(laneId, 1);
-      await ledger.settle(completed(one!, { promptTokens: 5, completionTokens: 7 }));
+      for (const one of await claim(laneId, 2))
+        await ledger.settle(completed(one, { promptTokens: 5, completionTokens: 7 }));
       const [whole] = await ledger.list({ keyId, limit: 9, states: ['completed'] });
       const [bare] = await ledger.list({ keyId, limit: 9, states: ['completed'], isBare: true });
       expect(whole!.result).not.toBeNull();
       expect(bare).toEqual({ ...whole, metadata: null, result: null });
       const listed = await ledger.list({ keyId, limit: 9, from: ids[1] });
       expect(listed.map(({ id }) => id)).toEqual([ids[2], ids[1]]);
+      // The row that fills the page is its last.
+      expect(await ledger.list({ keyId, limit: 9, maxBytes: 1 })).toEqual(listed);
+      expect(await ledger.list({ keyId, limit: 1, maxBytes: 1_000, before: ids[0] })).toEqual([]);
     });
 
     it('counts what the requests of a range of ids came to, by state', async () => {

@@ -331,6 +331,8 @@ export interface ListFilter {
   /** Only failed requests that were neither retried nor discarded. */
   readonly isDeadLetter?: boolean;
   readonly limit: number;
+  /** The row with which the results come to so many bytes is the last one. Not asked of bare and of failed rows. */
+  readonly maxBytes?: number;
   /** Only ids below this one: where the page before ended. */
   readonly before?: string;
   /** Only ids from this one on. */

@@ -1,7 +1,7 @@
 /** The client's routes of batches: upload, look, list, cancel, and what came of each request. */
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { BatchResult, ListBatchesQuery } from '../../kernel/contract.generated.ts';
+import type { BatchLinesQuery, BatchResult, ListBatchesQuery } from '../../kernel/contract.generated.ts';
 import type { AcceptedKey } from '../keys/keys.ts';
 import type { Batches, Outcome } from './batches.ts';
 import { MAX_LINES } from './stage-upload.ts';
@@ -112,7 +112,7 @@ export function batchRoutes({ batches, keyOf, idempotencyKeyOf }: BatchRouteDeps
     });
 
     for (const [outcome, operationId, summary] of LINES)
-      app.get<{ Params: { id: string } }>(`/api/v1/batches/:id/${outcome}`, {
+      app.get<{ Params: { id: string }; Querystring: BatchLinesQuery }>(`/api/v1/batches/:id/${outcome}`, {
         config: { access: 'key', scope: 'requests:read' },
         exposeHeadRoute: false,
         schema: {
@@ -122,6 +122,7 @@ export function batchRoutes({ batches, keyOf, idempotencyKeyOf }: BatchRouteDeps
           description:
             'One BatchResult a line, in the order of the upload; of what has ended so far while the batch is in progress.',
           params: ID,
+          querystring: { $ref: 'BatchLinesQuery#' },
           response: {
             200: {
               description: 'Lines, each of them a BatchResult.',
@@ -130,7 +131,10 @@ export function batchRoutes({ batches, keyOf, idempotencyKeyOf }: BatchRouteDeps
           },
         },
         handler: async (request, reply) => {
-          const lines = await batches.lines(keyOf(request).id, request.params.id, outcome);
+          const lines = await batches.lines(keyOf(request).id, request.params.id, {
+            ...request.query,
+            outcome,
+          });
           const text = Readable.from(written(lines), {
             objectMode: false,
             highWaterMark: WRITE_AHEAD_BYTES,

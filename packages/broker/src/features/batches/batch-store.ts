@@ -87,6 +87,8 @@ export interface BatchStore {
   counts(id: string, total: number): Promise<StateCount[]>;
   /** The next lines whose requests are in these states, in the order of the upload. */
   linesIn(id: string, states: readonly State[], after: number, limit: number): Promise<LineOf[]>;
+  /** Where a request of the batch stands in its upload; null: it is none. */
+  lineOf(id: string, requestId: string): Promise<number | null>;
   cancel(id: string): Promise<void>;
   ended(id: string, counts: EndedCounts, completedAt: number): Promise<void>;
 
@@ -238,6 +240,13 @@ export function batchStore(sql: SqlRunner): BatchStore {
         [id, after],
       );
       return rows.map((row) => ({ line: Number(row['line']), requestId: String(row['request_id']) }));
+    },
+    lineOf: async (id, requestId) => {
+      const [row] = await sql.all<Row>('SELECT line FROM batch_lines WHERE batch_id = ? AND request_id = ?', [
+        id,
+        requestId,
+      ]);
+      return row ? Number(row['line']) : null;
     },
     cancel: async (id) => {
       await sql.run(

@@ -111,9 +111,9 @@ describe.each(DATABASES)('batches on $name', ({ isAvailable, open }) => {
       const upload = (key: AcceptedKey, lines: Lines, idempotencyKey: string | null = null) =>
         batches.create({ key, body: sent(textOf(lines)), idempotencyKey });
       const rows = async (key: AcceptedKey) => (await requests.list(key.id, { limit: 100 })).items;
-      async function read(key: AcceptedKey, id: string, outcome: Outcome): Promise<BatchResult[]> {
+      async function read(key: AcceptedKey, id: string, outcome: Outcome, after?: string) {
         const all: BatchResult[] = [];
-        for await (const line of await batches.lines(key.id, id, outcome)) all.push(line);
+        for await (const line of await batches.lines(key.id, id, { outcome, after })) all.push(line);
         return all;
       }
       /** Ends those that are there: `how` says of each, in their order, in which way. */
@@ -318,6 +318,11 @@ describe.each(DATABASES)('batches on $name', ({ isAvailable, open }) => {
       expect(cancelled).toMatchObject({ status: 'cancelled', counts: { cancelled: 250, pending: 0 } });
       expect(await batches.cancel(key.id, batch.id)).toEqual(cancelled);
       expect(await read(key, batch.id, 'errors')).toHaveLength(250);
+      const [middle] = (await read(key, batch.id, 'errors')).slice(99);
+      expect(await read(key, batch.id, 'errors', middle!.request_id)).toHaveLength(150);
+      await expect(read(key, batch.id, 'errors', newId('req'))).rejects.toMatchObject({
+        code: 'invalid_cursor',
+      });
       expect((await batches.get(key.id, done.id)).status).toBe('completed');
     });
 

@@ -27,6 +27,12 @@ export interface Upload {
 /** Which lines: of requests that completed, or of those that ended otherwise. */
 export type Outcome = 'results' | 'errors';
 
+export interface Which {
+  readonly outcome: Outcome;
+  /** Id of a request of the batch. */
+  readonly after?: string;
+}
+
 /** Also the service that finishes what a broker that died has begun. */
 export interface Batches extends Service {
   /** Resolves when each of its requests has a row; throws, with nothing stored, when any line is wrong. */
@@ -36,8 +42,8 @@ export interface Batches extends Service {
   list(keyId: string, query: ListBatchesQuery): Promise<BatchList>;
   /** What has ended stays as it is. Cancelling twice is no error; a completed one is a conflict. */
   cancel(keyId: string, id: string): Promise<Batch>;
-  /** In the order of the upload; a few are held at a time. */
-  lines(keyId: string, id: string, outcome: Outcome): Promise<AsyncGenerator<BatchResult, void>>;
+  /** In the order of the upload, those after a request or all; a few are held at a time. */
+  lines(keyId: string, id: string, which: Which): Promise<AsyncGenerator<BatchResult, void>>;
   readonly checks: Checks;
   /** What came to nothing, and keys that have served their time. */
   readonly leftovers: readonly { readonly what: string; forget(): Promise<number> }[];
@@ -225,8 +231,19 @@ export function createBatches(deps: BatchesDeps): Batches {
     if (errors.length > 0) throw errors[0];
   }
 
-  async function* linesOf(keyId: string, id: string, outcome: Outcome): AsyncGenerator<BatchResult, void> {
-    for (let after = 0; ;) {
+  async function lineOf(id: string, after: string | undefined): Promise<number> {
+    if (after === undefined) return 0;
+    const line = isId('req', after) ? await store.lineOf(id, after) : null;
+    if (line === null) throw fail('invalid_cursor', { detail: 'after is no request of this batch.' });
+    return line;
+  }
+
+  async function* linesOf(
+    keyId: string,
+    id: string,
+    { outcome, from }: { outcome: Outcome; from: number },
+  ): AsyncGenerator<BatchResult, void> {
+    for (let after = from; ;) {
       const lines = await store.linesIn(id, STATES[outcome], after, LINES_AT_ONCE);
       if (lines.length === 0) return;
       const found = await Promise.all(lines.map(({ requestId }) => requests.find(keyId, requestId)));
@@ -253,9 +270,9 @@ export function createBatches(deps: BatchesDeps): Batches {
       return { items, next_cursor: rows.length > limit ? items.at(-1)!.id : null };
     },
     cancel,
-    lines: async (keyId, id, outcome) => {
+    lines: async (keyId, id, { outcome, after }) => {
       await rowOf(keyId, id);
-      return linesOf(keyId, id, outcome);
+      return linesOf(keyId, id, { outcome, from: await lineOf(id, after) });
     },
     checks: {
       find: async () => {

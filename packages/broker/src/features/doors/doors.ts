@@ -5,6 +5,7 @@ import { createDoorAnswer, DoorFailure, type DoorDeps } from './door-answer.ts';
 import { ofCall, type DoorError } from './door-errors.ts';
 import { asBody, modelField } from './door-fields.ts';
 import type { KnownModels } from './known-models.ts';
+import { createManageModels, type ManageDeps } from './manage-models.ts';
 import {
   embedShape,
   emptyEmbed,
@@ -25,7 +26,7 @@ import {
 
 export { createKnownModels } from './known-models.ts';
 
-export interface DoorRouteDeps extends DoorDeps {
+export interface DoorRouteDeps extends DoorDeps, ManageDeps {
   readonly models: KnownModels;
   readonly parseBody: (body: Buffer) => unknown;
   /** Reads the rest of a body that is refused before its end. */
@@ -35,11 +36,11 @@ export interface DoorRouteDeps extends DoorDeps {
 const hidden = { schema: { hide: true } } as const;
 const SENDS = { config: { access: 'key', scope: 'requests:write', calls: 'request' }, ...hidden } as const;
 const READS = { config: { access: 'key', scope: 'models:read', calls: 'read' }, ...hidden } as const;
-const MANAGEMENT = ['/api/pull', '/api/push', '/api/create', '/api/copy', '/api/delete', '/api/blobs/*'];
 
 export function doorRoutes(deps: DoorRouteDeps) {
   const { models } = deps;
   const answer = createDoorAnswer(deps);
+  const manage = createManageModels(deps);
 
   /** Asked before anything is stored: a wrong name is a mistake of the caller, not work that failed. */
   function knownModel(request: FastifyRequest, model: string): string {
@@ -126,7 +127,7 @@ export function doorRoutes(deps: DoorRouteDeps) {
         message: 'No server that has the model answers now.',
       });
     });
-    for (const path of MANAGEMENT) door.all(path, READS, refuseManagement);
+    manage.routes(door);
   }
 
   function openai(door: FastifyInstance): void {
@@ -155,7 +156,11 @@ export function doorRoutes(deps: DoorRouteDeps) {
       object: 'list',
       data: allowed(request, models.list()).map(openaiModel),
     }));
-    door.delete('/v1/models/*', READS, refuseManagement);
+    door.delete<{ Params: { '*': string } }>('/v1/models/*', manage.config, async (request, reply) => {
+      const id = request.params['*'];
+      await manage.remove(request, reply, id);
+      return { id, object: 'model', deleted: true };
+    });
     door.all('/v1/*', READS, () => {
       throw new DoorFailure({
         ...{ status: 404, code: 'not_found', isWorthRetrying: false },
@@ -172,11 +177,4 @@ export function doorRoutes(deps: DoorRouteDeps) {
     void app.register(async (door) => ollama(door));
     void app.register(async (door) => openai(door));
   };
-}
-
-function refuseManagement(): never {
-  throw new DoorFailure({
-    ...{ status: 403, code: 'not_allowed', isWorthRetrying: false },
-    message: 'Models are managed by the operators of the servers behind this broker, not through it.',
-  });
 }

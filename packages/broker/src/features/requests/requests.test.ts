@@ -285,6 +285,20 @@ describe('requests that are listed', () => {
     );
   });
 
+  it('come in shorter pages where their answers are large', async () => {
+    const { requests, accept, claim, end, keyId } = open();
+    const ids: string[] = [];
+    for (let i = 0; i < 3; i++) ids.unshift((await accept()).id);
+    const text = 'x'.repeat(5 * 1024 * 1024);
+    for (const id of ids.toReversed())
+      await end(await claim(), { result: requests.sealResult(id, { text, finish_reason: 'stop' }) });
+    const first = await requests.list(keyId, {});
+    expect(first.items.map(({ id }) => id)).toEqual(ids.slice(0, 2));
+    const second = await requests.list(keyId, { cursor: first.next_cursor! });
+    expect(second.items.map(({ id }) => id)).toEqual(ids.slice(2));
+    expect(second.next_cursor).toBeNull();
+  });
+
   it('under pending are those that wait for their next attempt, too', async () => {
     const { requests, accept, claim, end, keyId } = open();
     const ids = [await accept(), await accept(), await accept()].map((request) => request.id);

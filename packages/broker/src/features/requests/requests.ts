@@ -132,6 +132,8 @@ type RequestsDeps = Omit<AcceptDeps, 'content' | 'view'> & {
 };
 
 const DEFAULT_PAGE = 50;
+/** Of results: a page of the largest answers would be hundreds of megabytes. */
+const PAGE_BYTES = 8 * 1_048_576;
 
 export function createRequests(deps: RequestsDeps): Requests {
   const { ledger, vault, logger } = deps;
@@ -194,6 +196,7 @@ export function createRequests(deps: RequestsDeps): Requests {
     const rows = await ledger.list({
       keyId,
       limit: limit + 1,
+      maxBytes: PAGE_BYTES,
       before: query.cursor,
       states: query.status && statesOf(query.status),
       model: query.model && modelInFull(query.model),
@@ -202,7 +205,9 @@ export function createRequests(deps: RequestsDeps): Requests {
       createdBefore: query.created_before === undefined ? undefined : Date.parse(query.created_before),
     });
     const items = await Promise.all(rows.slice(0, limit).map(view));
-    return { items, next_cursor: rows.length > limit ? items.at(-1)!.id : null };
+    const bytes = rows.reduce((sum, { result }) => sum + (result?.length ?? 0), 0);
+    const isCut = rows.length > limit || bytes >= PAGE_BYTES;
+    return { items, next_cursor: isCut ? items.at(-1)!.id : null };
   }
 
   async function cancel(keyId: string, id: string): Promise<Request> {

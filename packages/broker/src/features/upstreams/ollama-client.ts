@@ -5,6 +5,7 @@ import { failpointSync } from '../../kernel/failpoints.ts';
 import { ModelExchange } from './model-exchange.ts';
 import { createConnections } from './ollama-connections.ts';
 import type { Phase, TimerName } from './ollama-errors.ts';
+import { createOllamaManagement, type OllamaManagement } from './ollama-management.ts';
 import { createOllamaQueries, type OllamaQueries } from './ollama-queries.ts';
 import { ollamaRequest } from './ollama-request.ts';
 import type { CallDurations } from './ollama-stream.ts';
@@ -97,7 +98,7 @@ export type CallOutcome =
   /** Our signal ended it. */
   | { readonly kind: 'cancelled' };
 
-export interface OllamaClient extends OllamaQueries {
+export interface OllamaClient extends OllamaQueries, OllamaManagement {
   /**
    * Rejects for a defect of ours only. Settles once the answer was read to its end or the socket is closed, so that whoever counts slots
    * may free one then; closing takes 5 s at most.
@@ -146,5 +147,10 @@ export function createOllamaClient(url: string, options: OllamaClientOptions = {
     });
   }
 
-  return { run, ...createOllamaQueries(connections, basePath), close: () => connections.close() };
+  return {
+    run,
+    ...createOllamaQueries(connections, basePath),
+    ...createOllamaManagement(connections, basePath),
+    close: () => connections.close(),
+  };
 }

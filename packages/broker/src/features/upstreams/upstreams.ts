@@ -7,6 +7,7 @@ import { configuredUpstreams, type UpstreamSettings } from './configured-upstrea
 import { explainAttempt, explainTimers } from './explain-timers.ts';
 import { createSlot, type Slot } from './failover-slot.ts';
 import { homeOf } from './home-of.ts';
+import { createModelManagement, type ModelManagement } from './model-management.ts';
 import { isCloudModel, modelKey } from './model-names.ts';
 import type { CallOutcome, CallTimers, ModelCall } from './ollama-client.ts';
 import { failure } from './ollama-errors.ts';
@@ -25,6 +26,7 @@ import type { StoredUpstream } from './upstream-store.ts';
 
 export { isCloudModel, modelKey } from './model-names.ts';
 export type * from './ollama-client.ts';
+export type { ManagementFailure, ModelManagement } from './model-management.ts';
 export type { Json } from './ollama-queries.ts';
 export type { UpstreamSettings } from './configured-upstreams.ts';
 export type { Slot } from './failover-slot.ts';
@@ -83,6 +85,8 @@ export interface Upstreams extends Service {
   models(): InstalledModel[];
   /** Resolves when all that were meant have loaded the model, or could not; empty when nobody has it. */
   preload(order: PreloadOrder): Promise<Preloaded[]>;
+  /** Changes which models the upstreams have. */
+  readonly management: ModelManagement;
   /**
    * Makes these, with those of the settings, the upstreams there are. In force when it returns; resolves when new ones
    * were probed once. One that is no longer named ends its calls first.
@@ -338,6 +342,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     known: () => servers.map(({ watched }) => watched.known()),
     mayHave,
     show,
+    management: createModelManagement({ servers: () => servers, allowCloudModels }),
     preload: (order) => preload(order, { servers: () => servers, nextFree }),
     onLost: (listener) => void lostListeners.push(listener),
     states: () =>

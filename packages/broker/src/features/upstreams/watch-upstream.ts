@@ -41,6 +41,8 @@ export interface WatchedUpstream extends Service {
   markDown(reason: string): void;
   /** A real call lost its connection: probes at the next tick. */
   suspect(): void;
+  /** Probes now; resolves when it is known what came of it. */
+  look(): Promise<void>;
 }
 
 export interface WatchDeps {
@@ -159,6 +161,9 @@ export function watchUpstream(deps: WatchDeps): WatchedUpstream {
     },
     suspect: () => {
       ticks = HASTE_WHILE_DOWN;
+    },
+    look: async () => {
+      if (!isStopped) await probe();
     },
     start: async () => {
       if (!isStopped) return;

@@ -5,6 +5,7 @@ export const SCOPES = [
   'requests:write',
   'requests:read',
   'models:read',
+  'models:write',
   'webhooks:write',
   'webhooks:read',
 ] as const;
@@ -27,7 +28,7 @@ export const NEVER = 'never';
 
 export function addRightFlags(command: Command): Command {
   return command
-    .option('--scopes <list>', `kinds of calls, of ${SCOPES.join(', ')}; ${ANY} = all`)
+    .option('--scopes <list>', `kinds of calls, of ${SCOPES.join(', ')}; ${ANY} = all but models:write`)
     .option('--models <list>', `models it may use, such as llama3:8b,qwen*; ${ANY} = any`)
     .option('--queues <list>', `queues it may use; ${ANY} = any`)
     .option('--from <list>', `addresses and networks it may call from, such as 10.0.0.0/8; ${ANY} = anywhere`)
