@@ -1,4 +1,4 @@
-/** Named queues: what operators say about them, in force here at once and at every other broker within a second. */
+/** Named queues: what operators say about them, in force here once it is committed, at every other broker within a second. */
 import type { QueueWork } from '../../engines/ledger/ledger.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { CreateQueue, CreateRequest, Queue, UpdateQueue } from '../../kernel/contract.generated.ts';
@@ -83,7 +83,10 @@ export function createQueues({ store, workOf, clock, logger }: QueuesDeps): Queu
   async function reload(): Promise<void> {
     asked += 1;
     const turn = asked;
-    const all = await store.all();
+    apply(await store.all(), turn);
+  }
+
+  function apply(all: readonly StoredQueue[], turn: number): void {
     if (turn < applied) return;
     applied = turn;
     const before = JSON.stringify([...queues.values()]);
@@ -93,10 +96,10 @@ export function createQueues({ store, workOf, clock, logger }: QueuesDeps): Queu
     if (JSON.stringify([...queues.values()]) !== before) tell();
   }
 
-  /** In force here at once; again after the commit, because a tick in between has read the state before it. */
+  /** What is read within the act is what holds after its commit, whatever was read in between. */
   async function changed(): Promise<void> {
-    await reload();
-    onceCommitted(() => void reload().catch(failed('reading queues')));
+    const all = await store.all();
+    onceCommitted(() => apply(all, (asked += 1)));
   }
 
   /** Nothing of a queue starts before its rules are known, also when another broker has just made it. */

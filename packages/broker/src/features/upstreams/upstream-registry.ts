@@ -1,4 +1,4 @@
-/** What operators do to upstreams: written to the database, in force here at once and at every other broker within a second. */
+/** What operators do to upstreams: written to the database, in force here once that is committed, elsewhere within a second. */
 import type { Clock } from '../../kernel/clock.ts';
 import type { CreateUpstream, UpdateUpstream, Upstream } from '../../kernel/contract.generated.ts';
 import { fail } from '../../kernel/errors.ts';
@@ -15,10 +15,18 @@ import { hostAndPort } from './watch-upstream.ts';
 /** What an operator can switch at every upstream, wherever it comes from. */
 export type UpstreamSwitch = Pick<UpstreamChange, 'isEnabled' | 'isDraining' | 'breaker'>;
 
+/** What an operator has decided about an upstream; how it is at the moment is not part of it. */
+export type Decided = Pick<
+  DispatchedUpstream,
+  'id' | 'url' | 'source' | 'slots' | 'isEnabled' | 'isDraining' | 'breaker'
+>;
+
 /** Also the service that follows what other brokers write. */
 export interface UpstreamRegistry extends Service {
   list(): Upstream[];
   get(id: string): Upstream;
+  /** As it is stored, also what is not committed yet where that is being written. */
+  decided(id: string): Promise<Decided>;
   /** Answers once the new upstream was probed. */
   add(input: CreateUpstream): Promise<Upstream>;
   update(id: string, input: UpdateUpstream): Promise<Upstream>;
@@ -76,24 +84,36 @@ export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegi
 
   function stateOf(id: string): DispatchedUpstream {
     const state = upstreams.states().find((one) => one.id === id);
-    if (!state) throw fail('not_found', { detail: 'There is no upstream of this id.' });
+    if (!state) throw gone();
     return state;
-  }
-
-  /** What was read while the change was not committed, by a tick in between, was the state before it. */
-  function reloadAgain(): void {
-    reload().catch(noteAway);
   }
 
   async function storedRow(id: string): Promise<StoredUpstream | undefined> {
     return (await store.all()).find((row) => row.id === id);
   }
 
-  async function changed(id: string, what: object): Promise<Upstream> {
+  async function decided(id: string): Promise<Decided> {
+    const { url, source, ...state } = stateOf(id);
+    const row = await storedRow(id);
+    if (!row && source === 'database') throw gone();
+    const { isEnabled, isDraining, breaker } = row ?? SWITCHES;
+    const slots = row?.source === 'database' ? row.slots : state.slots;
+    return { id, url, source, slots, isEnabled, isDraining, breaker };
+  }
+
+  /** What is read within the act is what holds after its commit, whatever was read in between. */
+  async function putInForce(): Promise<void> {
+    const rows = await store.all();
+    onceCommitted(() => {
+      applied = asked += 1;
+      upstreams.apply(rows).catch(noteAway);
+    });
+  }
+
+  async function changed(id: string, what: Partial<DispatchedUpstream>): Promise<Upstream> {
     logger.info({ upstream: id, ...what }, 'upstream changed by an operator');
-    await reload();
-    onceCommitted(reloadAgain);
-    return asUpstream(stateOf(id));
+    await putInForce();
+    return asUpstream({ ...stateOf(id), ...what });
   }
 
   return {
@@ -106,6 +126,7 @@ export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegi
     stop: () => ticker.stop(),
     list: () => upstreams.states().map(asUpstream),
     get: (id) => asUpstream(stateOf(id)),
+    decided,
     add: async ({ url, slots = 'auto' }) => {
       const origin = upstreamUrl(url);
       const id = hostAndPort(origin);
@@ -127,7 +148,7 @@ export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegi
     switch: async (id, change) => {
       const { source, url, slots } = stateOf(id);
       const row = await storedRow(id);
-      if (!row && source === 'database') throw fail('not_found');
+      if (!row && source === 'database') throw gone();
       // What is switched at one of the settings is a row, too; it says nothing else.
       const fresh = { ...SWITCHES, id, url, slots, source, createdAt: clock.now() };
       const isNew = !row && (await store.insert({ ...fresh, ...change }));
@@ -138,11 +159,14 @@ export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegi
       const state = stateOf(id);
       if (state.source === 'settings') throw fail('conflict', { detail: IN_SETTINGS });
       await store.remove(id);
-      await reload();
-      onceCommitted(reloadAgain);
+      await putInForce();
       return asUpstream({ ...state, isDraining: true });
     },
   };
+}
+
+function gone() {
+  return fail('not_found', { detail: 'There is no upstream of this id.' });
 }
 
 function asUpstream(state: DispatchedUpstream): Upstream {
