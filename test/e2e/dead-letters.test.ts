@@ -127,7 +127,7 @@ describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment }) => {
       const named = await fila(
         'dlq',
         'list',
-        '--error-code',
+        '--error',
         'context_exceeded',
         '--since',
         '1h',
@@ -197,7 +197,7 @@ describe.each(ENGINE_SETS)('on $name', ({ isAvailable, environment }) => {
 
     it('those that match are retried by an operation: as many as the dry run has said, each with its lineage', async () => {
       const filter = [
-        '--error-code',
+        '--error',
         'upstream_incomplete',
         '--model',
         MODELS[1],

@@ -88,3 +88,11 @@ describe('version', () => {
     expect(JSON.parse((await runCli(['version', '--json'])).stdout)).toMatchObject({ fila: version });
   });
 });
+
+it('fila open-api prints the whole contract, for programs', async () => {
+  const { code, stdout } = await runCli(['open-api']);
+  const { openapi, paths } = JSON.parse(stdout) as { openapi: string; paths: Record<string, object> };
+  expect([code, openapi]).toEqual([0, '3.1.0']);
+  expect(paths).toHaveProperty(['/api/v1/requests', 'post']);
+  expect((await runCli(['open-api', '-o', 'yaml'])).stdout).toMatch(/^openapi: 3\.1\.0\n/);
+});

@@ -19,6 +19,9 @@ const TOPICS: Readonly<Record<string, () => string>> = {
   csv     a line of titles, then one line a row, as RFC 4180 has it
   name    ids only, for xargs and for:  fila keys suspend -
 
+Lists take --watch, or --watch 500ms: a terminal shows the list in place, a pipe gets each line that is new or
+different. Long lists come by the page: --limit, --cursor, --all. Long work shows a bar on a terminal.
+
 Text of others (prompts, answers, names) cannot move your cursor or change your colours: control characters are shown
 as pictures. In json, jsonl and yaml they are escaped, so a parser gets them exactly.`,
   environment: () => `What fila reads, beside the settings of the daemon (fila config show -o wide):
