@@ -10,7 +10,7 @@ const TOPICS: Readonly<Record<string, () => string>> = {
     ].join('\n'),
   output: () => `Data goes to stdout; notices, questions and errors go to stderr.
 
-  table   for people. On a terminal: aligned, fitted to it, times relative to now.
+  table   for people. On a terminal: aligned, times relative to now; columns that do not fit are left out.
           In a pipe: one line a row, cells separated by tabs, no header, nothing cut, times in RFC 3339.
   wide    table with more columns
   json    one document; a list is {"items": [...], "next_cursor": ...}. Errors are JSON on stderr too.

@@ -97,6 +97,9 @@ describe('create', () => {
     expect(stderr).toContain('many is no number');
     expect(stderr).toContain('There is no scope requests:send');
     expect(stderr).not.toContain('Expires, such as');
+    expect(stderr).toContain(
+      "fila keys create --name 'My shop' --expires 365d --plan gold --limit-minute 60 --limit-tokens-day 0",
+    );
   });
 
   it.each(['', 'n', 'x'])('makes none when the last answer is "%s"', async (answer) => {
