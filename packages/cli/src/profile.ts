@@ -49,17 +49,19 @@ export function findProfile(
       readSession(env, url, now())?.token ??
       secretFile(`context ${chosen?.name}`, chosen?.tokenFile) ??
       ofThisMachine('admin.token') ??
-      missing('admin token', [
-        ['Sign in', 'fila login'],
+      missing('admin token', url, [
+        ['Sign in', isLoopback(url) ? 'fila login' : `fila login --url ${url}`],
         ['Or give a token', 'FILA_TOKEN=… or --token-file FILE'],
-        ['Or start a daemon here, which makes one', 'fila serve   (or: fila dev)'],
+        ...(isLoopback(url)
+          ? [['Or start a daemon here, which makes one', 'fila serve   (or: fila dev)'] as const]
+          : []),
       ]),
     apiKey: () =>
       secretFile('--api-key-file', options.apiKeyFile) ??
       (env['FILA_API_KEY']?.trim() || undefined) ??
       secretFile(`context ${chosen?.name}`, chosen?.apiKeyFile) ??
       ofThisMachine('dev.key') ??
-      missing('API key', [
+      missing('API key', url, [
         ['Make one', 'fila keys create --name shop --out shop.key'],
         ['Then give it', '--api-key-file shop.key or FILA_API_KEY=…'],
       ]),
@@ -146,12 +148,16 @@ export function readSecretFile(flag: string, path: string): string {
   return secret;
 }
 
-function missing(what: string, next: Trouble['next']): never {
+function missing(what: string, url: string, next: Trouble['next']): never {
   throw new CliError({
     exitCode: EXIT.notAllowed,
     code: 'no_credentials',
     what: `There is no ${what}`,
-    why: ['None was given, and no daemon of this machine left one in its data folder.'],
+    why: [
+      isLoopback(url)
+        ? 'None was given, and no daemon of this machine left one in its data folder.'
+        : `None was given for ${url}, and what lies on this machine opens only its own daemon.`,
+    ],
     next,
   });
 }

@@ -32,12 +32,20 @@ export function usageError(what: string, next: Trouble['next'] = []): CliError {
   return new CliError({ exitCode: EXIT.usage, code: 'usage', what, next });
 }
 
-export function troubleLines({ what, why = [], next = [], requestId }: Trouble, paint: Paint): string[] {
+/** Where the log says no more than the answer does. */
+const SAID_ALREADY: ReadonlySet<ExitCode> = new Set([EXIT.usage, EXIT.notFound, EXIT.conflict]);
+
+export function troubleLines(
+  { exitCode, what, why = [], next = [], requestId }: Trouble,
+  paint: Paint,
+): string[] {
   const room = Math.max(0, ...next.map(([label]) => label.length)) + 2;
   return [
     `${paint('bad', '✖')} ${oneLine(what)}.`,
     ...why.map((line) => `  ${oneLine(line)}`),
-    ...(requestId ? [`  The broker's log has it under request id ${oneLine(requestId)}.`] : []),
+    ...(requestId && !SAID_ALREADY.has(exitCode)
+      ? [`  The broker's log has it under request id ${oneLine(requestId)}.`]
+      : []),
     ...next.map(([label, command]) => `  ${`${label}:`.padEnd(room)} ${paint('strong', oneLine(command))}`),
   ];
 }
@@ -178,9 +186,20 @@ function sdkTrouble(error: FilaError): Trouble {
     ...CODES[error.code],
     exitCode: isMistake ? EXIT.failed : kind.exitCode,
     code: error.code,
-    why: [error.detail, ...(error.errors ?? []).map(placeText)],
+    why: [sentence(error.detail), ...placesOf(error)],
     requestId: error.requestId,
   };
+}
+
+/** One place is often all that the detail is about. */
+function placesOf({ detail, errors = [] }: FilaError): string[] {
+  const [first, ...others] = errors;
+  const isSaid = first !== undefined && first.line === undefined && detail.includes(first.detail);
+  return isSaid && others.length === 0 ? [] : errors.map(placeText);
+}
+
+function sentence(text: string): string {
+  return /[.!?:)]$/.test(text) ? text : `${text}.`;
 }
 
 /** Of an upload with its line and the name that the line has. */
