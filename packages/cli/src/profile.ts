@@ -64,6 +64,7 @@ export function findProfile(
       missing('API key', url, [
         ['Make one', 'fila keys create --name shop --out shop.key'],
         ['Then give it', '--api-key-file shop.key or FILA_API_KEY=…'],
+        ['Or look as an operator', 'fila requests list --all-keys'],
       ]),
   };
 }

@@ -7,8 +7,8 @@ import { every } from '../../kernel/every.ts';
 import { DEFAULT_QUEUE } from '../../kernel/lanes.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import { promptBytesOf } from '../../kernel/prompt-bytes.ts';
+import { FOLLOW_EVERY_MS, rowsInForce } from '../../kernel/rows-in-force.ts';
 import { services, type Service } from '../../kernel/service.ts';
-import { onceCommitted } from '../../kernel/written-together.ts';
 import type { Stage } from '../../kernel/stage.ts';
 import type { Accepted, Arrival, EndedFacts } from '../requests/requests.ts';
 import { createQueuePlaces } from './queue-places.ts';
@@ -58,8 +58,6 @@ export interface QueuesDeps {
   readonly logger: Logger;
 }
 
-/** Less than the second that is promised, by the time a query may take. */
-const RELOAD_EVERY_MS = 700;
 const LOOK_EVERY_MS = 1_000;
 const FULL_RETRY_S = 5;
 const DRAINING_RETRY_S = 10;
@@ -69,9 +67,6 @@ export function createQueues({ store, workOf, clock, logger }: QueuesDeps): Queu
   const listeners: (() => void)[] = [];
   const lost = { ...NO_POLICY, name: DEFAULT_QUEUE, state: 'active', createdAt: 0 } as const;
   let queues = new Map<string, StoredQueue>([[DEFAULT_QUEUE, lost]]);
-  /** Reads are counted, so that one that was slow does not undo what a later one brought. */
-  let asked = 0;
-  let applied = 0;
   /** Names of lanes that no queue was found for, and those that are being looked for. */
   const gone = new Set<string>();
   const sought = new Set<string>();
@@ -80,27 +75,16 @@ export function createQueues({ store, workOf, clock, logger }: QueuesDeps): Queu
     for (const listener of listeners) listener();
   }
 
-  async function reload(): Promise<void> {
-    asked += 1;
-    const turn = asked;
-    apply(await store.all(), turn);
-  }
-
-  function apply(all: readonly StoredQueue[], turn: number): void {
-    if (turn < applied) return;
-    applied = turn;
-    const before = JSON.stringify([...queues.values()]);
-    queues = new Map(all.map((queue) => [queue.name, queue]));
-    if (!queues.has(DEFAULT_QUEUE)) queues.set(DEFAULT_QUEUE, lost);
-    for (const name of queues.keys()) gone.delete(name);
-    if (JSON.stringify([...queues.values()]) !== before) tell();
-  }
-
-  /** What is read within the act is what holds after its commit, whatever was read in between. */
-  async function changed(): Promise<void> {
-    const all = await store.all();
-    onceCommitted(() => apply(all, (asked += 1)));
-  }
+  const { reload, changed, areKnown } = rowsInForce(
+    () => store.all(),
+    (all) => {
+      const before = JSON.stringify([...queues.values()]);
+      queues = new Map(all.map((queue) => [queue.name, queue]));
+      if (!queues.has(DEFAULT_QUEUE)) queues.set(DEFAULT_QUEUE, lost);
+      for (const name of queues.keys()) gone.delete(name);
+      if (JSON.stringify([...queues.values()]) !== before) tell();
+    },
+  );
 
   /** Nothing of a queue starts before its rules are known, also when another broker has just made it. */
   function seek(name: string): void {
@@ -193,7 +177,7 @@ export function createQueues({ store, workOf, clock, logger }: QueuesDeps): Queu
   const failed = (what: string) => (error: unknown) =>
     logger.warn({ err: error }, `${what} failed; what was known holds`);
   const tickers = services([
-    every('reload queues', RELOAD_EVERY_MS, reload, failed('reading queues')),
+    every('reload queues', FOLLOW_EVERY_MS, reload, failed('reading queues')),
     every('count queues with a limit', LOOK_EVERY_MS, look, failed('counting queues')),
   ]);
 
@@ -208,7 +192,7 @@ export function createQueues({ store, workOf, clock, logger }: QueuesDeps): Queu
     policyOf: (name) => queues.get(name) ?? NO_POLICY,
     capOf: (name) => {
       const queue = queues.get(name);
-      if (applied === 0 || queue?.state === 'paused') return 0;
+      if (!areKnown() || queue?.state === 'paused') return 0;
       if (!queue && !gone.has(name)) {
         seek(name);
         return 0;

@@ -4,8 +4,8 @@ import type { CreateUpstream, UpdateUpstream, Upstream } from '../../kernel/cont
 import { fail } from '../../kernel/errors.ts';
 import { every } from '../../kernel/every.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import { FOLLOW_EVERY_MS, rowsInForce } from '../../kernel/rows-in-force.ts';
 import type { Service } from '../../kernel/service.ts';
-import { onceCommitted } from '../../kernel/written-together.ts';
 import { SLOTS } from './adapt-slots.ts';
 import { upstreamUrl } from './configured-upstreams.ts';
 import type { StoredUpstream, UpstreamChange, UpstreamStore } from './upstream-store.ts';
@@ -42,8 +42,6 @@ export interface UpstreamRegistryDeps {
   readonly logger: Logger;
 }
 
-/** Less than the second that is promised, by the time a query may take. */
-const RELOAD_EVERY_MS = 700;
 const EXISTS = 'There is an upstream at this host and port already.';
 const SWITCHES = { isEnabled: true, isDraining: false, breaker: 'auto' } as const;
 const IN_SETTINGS = 'This upstream is named in the settings (FILA_OLLAMA_URLS): change it there.';
@@ -51,19 +49,6 @@ const IN_SETTINGS = 'This upstream is named in the settings (FILA_OLLAMA_URLS): 
 export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegistry {
   const { store, upstreams, clock, logger } = deps;
   let isAway = false;
-  /** Reads are counted, so that one that was slow does not undo what a later one brought. */
-  let asked = 0;
-  let applied = 0;
-
-  /** `whenProbed` resolves when upstreams that are new were probed. */
-  async function reload(): Promise<{ whenProbed: Promise<void> }> {
-    asked += 1;
-    const turn = asked;
-    const rows = await store.all();
-    if (turn < applied) return { whenProbed: Promise.resolve() };
-    applied = turn;
-    return { whenProbed: upstreams.apply(rows) };
-  }
 
   /** Those of the settings serve until the database can be read. */
   function noteAway(error: unknown): void {
@@ -71,9 +56,18 @@ export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegi
     isAway = true;
   }
 
+  const { reload, changed: putInForce } = rowsInForce(
+    () => store.all(),
+    (rows) => {
+      const whenProbed = upstreams.apply(rows);
+      whenProbed.catch(noteAway);
+      return { whenProbed };
+    },
+  );
+
   const ticker = every(
     'reload upstreams',
-    RELOAD_EVERY_MS,
+    FOLLOW_EVERY_MS,
     async () => {
       await reload();
       if (isAway) logger.info({}, 'upstreams are read from the database again');
@@ -101,15 +95,6 @@ export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegi
     return { id, url, source, slots, isEnabled, isDraining, breaker };
   }
 
-  /** What is read within the act is what holds after its commit, whatever was read in between. */
-  async function putInForce(): Promise<void> {
-    const rows = await store.all();
-    onceCommitted(() => {
-      applied = asked += 1;
-      upstreams.apply(rows).catch(noteAway);
-    });
-  }
-
   async function changed(id: string, what: Partial<DispatchedUpstream>): Promise<Upstream> {
     logger.info({ upstream: id, ...what }, 'upstream changed by an operator');
     await putInForce();
@@ -119,8 +104,7 @@ export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegi
   return {
     name: 'upstream registry',
     start: async () => {
-      const whenProbed = await reload().then((reloaded) => reloaded.whenProbed, noteAway);
-      await whenProbed;
+      await reload().then((reloaded) => reloaded?.whenProbed, noteAway);
       await ticker.start();
     },
     stop: () => ticker.stop(),
@@ -136,8 +120,9 @@ export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegi
       if ((await storedRow(id))?.source === 'settings') await store.remove(id);
       const fresh = { ...SWITCHES, id, url: origin, slots, createdAt: clock.now() };
       if (!(await store.insert({ ...fresh, source: 'database' }))) throw fail('conflict', { detail: EXISTS });
-      const { whenProbed } = await reload();
-      await whenProbed;
+      await (
+        await reload()
+      )?.whenProbed;
       return asUpstream(stateOf(id));
     },
     update: async (id, { slots }) => {
