@@ -60,6 +60,11 @@ describe('troubleOf', () => {
     expect(troubleOf(one).why).toEqual(['/name must be short.']);
   });
 
+  it('says when to try again, where the daemon has said so', () => {
+    const limited = new RateLimited({ ...facts('rate_limited'), retryAfterMs: 12_000 });
+    expect(troubleOf(limited).next).toEqual([['Try again', 'in 12s']]);
+  });
+
   it('names the id under which the log says more, where it does', () => {
     const linesOf = (error: unknown) => troubleLines(troubleOf(error), plain).join('\n');
     const more = { requestId: 'run_1' };

@@ -4,6 +4,7 @@ import type { Paint } from './colour.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { jsonLine } from './formats.ts';
 import { oneLine } from './plain-text.ts';
+import { coarse } from './units.ts';
 
 export interface Trouble {
   readonly exitCode: ExitCode;
@@ -87,6 +88,10 @@ const CODES: Readonly<Record<string, { what: string; next: Trouble['next'] } | u
   model_not_allowed: OUTSIDE,
   queue_not_allowed: OUTSIDE,
   address_not_allowed: OUTSIDE,
+  totp_required: {
+    what: 'Signing in needs a code of the second factor',
+    next: [['Give it', 'the same with --code 123456']],
+  },
   step_up_required: {
     what: 'This is dangerous and needs a fresh proof that it is you',
     next: [['Sign in again', 'fila login   (then within 5 minutes)']],
@@ -181,9 +186,11 @@ function isSdkError(error: unknown): error is FilaError {
 function sdkTrouble(error: FilaError): Trouble {
   const kind = KINDS[error.name] ?? { exitCode: EXIT.failed, what: 'The daemon answered with an error' };
   const isMistake = error.code === 'internal_error' || error.code === 'invalid_answer';
+  const { what, next = [] } = { ...kind, ...CODES[error.code] };
+  const wait = error.retryAfterMs ? [['Try again', `in ${coarse(error.retryAfterMs)}`] as const] : [];
   return {
-    ...kind,
-    ...CODES[error.code],
+    what,
+    ...(next.length + wait.length > 0 ? { next: [...next, ...wait] } : {}),
     exitCode: isMistake ? EXIT.failed : kind.exitCode,
     code: error.code,
     why: [sentence(error.detail), ...placesOf(error)],
