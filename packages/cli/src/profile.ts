@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { LOCAL, readContexts, readSession, type Context } from './contexts.ts';
+import { LOCAL, readContexts, readSession, type Context, type StoredSession } from './contexts.ts';
 import { CliError, usageError, type Trouble } from './output/error-text.ts';
 import { EXIT } from './output/exit-codes.ts';
 
@@ -49,6 +49,7 @@ export function findProfile(
       readSession(env, url, now())?.token ??
       secretFile(`context ${chosen?.name}`, chosen?.tokenFile) ??
       ofThisMachine('admin.token') ??
+      ended(readSession(env, url, 0)) ??
       missing('admin token', url, [
         ['Sign in', isLoopback(url) ? 'fila login' : `fila login --url ${url}`],
         ['Or give a token', 'FILA_TOKEN=… or --token-file FILE'],
@@ -147,6 +148,18 @@ export function readSecretFile(flag: string, path: string): string {
   const secret = readIfPresent(path);
   if (!secret) throw usageError(`${flag} names a file that is empty or cannot be read: ${path}`);
   return secret;
+}
+
+/** Somebody was signed in here. */
+function ended(session: StoredSession | undefined): undefined {
+  if (!session) return undefined;
+  throw new CliError({
+    exitCode: EXIT.notAllowed,
+    code: 'session_ended',
+    what: `The session of ${session.user} has ended`,
+    why: [`It was good until ${session.expires_at}.`],
+    next: [['Sign in again', `fila login ${session.user}`]],
+  });
 }
 
 function missing(what: string, url: string, next: Trouble['next']): never {

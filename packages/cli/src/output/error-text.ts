@@ -102,7 +102,11 @@ const CODES: Readonly<Record<string, { what: string; next: Trouble['next'] } | u
 const KINDS: Readonly<
   Record<string, { exitCode: ExitCode; what: string; next?: Trouble['next'] } | undefined>
 > = {
-  NotAllowed: { exitCode: EXIT.notAllowed, what: 'The daemon refused the key or token', next: CREDENTIALS },
+  NotAllowed: {
+    exitCode: EXIT.notAllowed,
+    what: 'The daemon refused the key, the session or the token',
+    next: CREDENTIALS,
+  },
   NotFound: { exitCode: EXIT.notFound, what: 'Not found' },
   Conflict: { exitCode: EXIT.conflict, what: 'The present state does not allow this' },
   RateLimited: { exitCode: EXIT.conflict, what: 'A limit was reached' },
