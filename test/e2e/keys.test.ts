@@ -141,7 +141,7 @@ describe.each(ENGINE_SETS)('keys on $name', ({ isAvailable, environment }) => {
         await terminal.answer(/no number(?:.|\n)*60 seconds \(.*:/, '600');
         await terminal.answer(/24 hours \(.*:/, '');
         await terminal.answer(/Tokens in any 24 hours \(.*:/, '');
-        await terminal.answer(/Kinds of calls.*:/, 'requests:write, requests:read');
+        await terminal.answer(/Scopes.*all\):/, 'requests:write, requests:read');
         await terminal.answer(/Models.*:/, 'llama3*');
         await terminal.answer(/Networks.*:/, '127.0.0.0/8');
         await terminal.answer(/Good from.*:/, '');

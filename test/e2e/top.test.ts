@@ -147,7 +147,7 @@ describe.skipIf(!tmuxAvailable)('fila top', () => {
     });
     terminals.push(terminal);
     await terminal.shows('ended with 4');
-    expect(terminal.screen().join('\n')).toContain('refused the key or token');
+    expect(terminal.screen().join('\n')).toContain('refused the key, the session or the token');
     expect(terminal.isAlternate()).toBe(false);
   });
 });

@@ -166,7 +166,9 @@ export function assemble({ loaded, engines, dataDir, logger, run, adminToken }: 
     ...{ store: planStore(database.sequelize), clock, logger },
     countKeys: (plan) => keys.countWithPlan(plan),
   });
-  const people = createPeople({ store: peopleStore(database.sequelize), vault, clock, logger, settings });
+  const people = createPeople({
+    ...{ audit, store: peopleStore(database.sequelize), vault, clock, logger, settings },
+  });
   const queues: Queues = createQueues({
     ...{ store: queueStore(database.sequelize), clock, logger },
     workOf: (queue, most) => ledger.sweeps.workOf(queue, most),

@@ -6,7 +6,7 @@ import { SettingsError, type LoadedSettings } from './config/load-settings.ts';
 import type { Settings } from './config/settings.ts';
 import { openDataDir, type DataDir } from './engines/data-dir/data-dir.ts';
 import { openDatabase } from './engines/database/database.ts';
-import { migrateDatabase, type Migration } from './engines/database/migrate.ts';
+import { migrateDatabase, type MigrateOptions, type Migration } from './engines/database/migrate.ts';
 import { createEngines, type Engines } from './engines/engines.ts';
 import { VaultError } from './engines/vault/vault.ts';
 import { systemClock } from './kernel/clock.ts';
@@ -91,7 +91,7 @@ function keepLines(settings: Settings, logger: Logger | TeeLogger): LogFiles | n
 }
 
 /** Brings the database of these settings to the present schema. */
-export async function migrate(settings: Settings, options: { dryRun?: boolean } = {}): Promise<Migration[]> {
+export async function migrate(settings: Settings, options: MigrateOptions = {}): Promise<Migration[]> {
   const dataDir = settings.databaseUrl === null ? openDataDir(settings.dataDir, newId('run')) : null;
   const database = openDatabase(settings, { isPatient: true });
   try {

@@ -1,5 +1,5 @@
 /** What option values may be and how they are read: light, because the definition of every command loads it. */
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 
 export const FORMATS = ['table', 'wide', 'json', 'jsonl', 'yaml', 'name', 'csv'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -57,4 +57,13 @@ export function interval(text: string): number {
   if (!(value >= 250 && value <= 3_600_000))
     throw new InvalidArgumentError('A time from 250ms to 60m, such as 500ms or 2s.');
   return value;
+}
+
+/** Whoever runs the verb of such a command looks at `watch`: see watch-verb.ts. */
+export function withWatch(command: Command): Command {
+  return command.option(
+    '-w, --watch [time]',
+    'again and again, every 2s or such as 500ms; in a pipe what is new or different',
+    interval,
+  );
 }

@@ -45,7 +45,7 @@ const COMMANDS: Readonly<Record<string, string | Scene>> = {
   'GET /readyz': 'doctor',
   'POST /api/v1/requests': 'requests send Hello',
   'GET /api/v1/requests': 'requests list',
-  'GET /api/v1/requests/{id}': 'requests get a1',
+  'GET /api/v1/requests/{id}': 'requests show a1',
   'POST /api/v1/requests/{id}/cancel': 'requests cancel a1',
   'GET /api/v1/requests/{id}/stream': {
     line: 'requests watch a1 --stream',
@@ -209,6 +209,8 @@ const COMMANDS: Readonly<Record<string, string | Scene>> = {
 /** Commands that call a route which stands above with another one. */
 const OTHERS: readonly (readonly [route: string, line: string])[] = [
   ['GET /api/v1/requests', 'requests export'],
+  ['POST /api/v1/admin/dead-letters/{id}/retry', 'requests retry a1'],
+  ['GET /api/v1/admin/operations/{id}', 'operations watch a1'],
   ['GET /api/v1/admin/audit', 'audit tail'],
   ['GET /api/v1/admin/audit', 'keys history a1'],
   ['GET /api/v1/admin/audit', 'audit export'],
@@ -238,6 +240,7 @@ const WITHOUT_ROUTE: Readonly<Record<string, string>> = {
   'context add': 'writes a file of this person',
   'context remove': 'writes a file of this person',
   completion: 'prints what the program knows itself',
+  'open-api': 'prints what the program knows itself',
   version: 'prints what the program knows itself',
   help: 'prints what the program knows itself',
   'keys seal-key': 'writes a file of this person',

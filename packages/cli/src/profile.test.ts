@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadSettings } from '@fila/broker';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { writeSession } from './contexts.ts';
 import type { CliError } from './output/error-text.ts';
 import { findDataDir, findProfile, isLoopback, programName } from './profile.ts';
 
@@ -54,6 +55,15 @@ describe('the URL', () => {
 });
 
 describe('the secrets', () => {
+  it('say whose session has ended, where nothing else opens the daemon', () => {
+    const url = 'https://fila.example:7433';
+    const env = { FILA_CONFIG_DIR: dataDir, FILA_DATA_DIR: dataDir };
+    writeSession(env, { url, token: 'fila_sess_a', user: 'ana', expires_at: '2026-11-20T10:00:00.000Z' });
+    const tokenAt = (iso: string) => findProfile({ url }, env, () => Date.parse(iso)).adminToken();
+    expect(tokenAt('2026-11-20T09:59:00Z')).toBe('fila_sess_a');
+    expect(() => tokenAt('2026-11-20T10:01:00Z')).toThrow('The session of ana has ended');
+  });
+
   it('come from a file that was named, then the environment, then the data folder', () => {
     const env = { FILA_DATA_DIR: dataDir };
     leave('admin.token', 'from-daemon\n');

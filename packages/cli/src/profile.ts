@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { LOCAL, readContexts, readSession, type Context } from './contexts.ts';
+import { LOCAL, readContexts, readSession, type Context, type StoredSession } from './contexts.ts';
 import { CliError, usageError, type Trouble } from './output/error-text.ts';
 import { EXIT } from './output/exit-codes.ts';
 
@@ -49,19 +49,23 @@ export function findProfile(
       readSession(env, url, now())?.token ??
       secretFile(`context ${chosen?.name}`, chosen?.tokenFile) ??
       ofThisMachine('admin.token') ??
-      missing('admin token', [
-        ['Sign in', 'fila login'],
+      ended(readSession(env, url, 0)) ??
+      missing('admin token', url, [
+        ['Sign in', isLoopback(url) ? 'fila login' : `fila login --url ${url}`],
         ['Or give a token', 'FILA_TOKEN=… or --token-file FILE'],
-        ['Or start a daemon here, which makes one', 'fila serve   (or: fila dev)'],
+        ...(isLoopback(url)
+          ? [['Or start a daemon here, which makes one', 'fila serve   (or: fila dev)'] as const]
+          : []),
       ]),
     apiKey: () =>
       secretFile('--api-key-file', options.apiKeyFile) ??
       (env['FILA_API_KEY']?.trim() || undefined) ??
       secretFile(`context ${chosen?.name}`, chosen?.apiKeyFile) ??
       ofThisMachine('dev.key') ??
-      missing('API key', [
+      missing('API key', url, [
         ['Make one', 'fila keys create --name shop --out shop.key'],
         ['Then give it', '--api-key-file shop.key or FILA_API_KEY=…'],
+        ['Or look as an operator', 'fila requests list --all-keys'],
       ]),
   };
 }
@@ -146,12 +150,28 @@ export function readSecretFile(flag: string, path: string): string {
   return secret;
 }
 
-function missing(what: string, next: Trouble['next']): never {
+/** Somebody was signed in here. */
+function ended(session: StoredSession | undefined): undefined {
+  if (!session) return undefined;
+  throw new CliError({
+    exitCode: EXIT.notAllowed,
+    code: 'session_ended',
+    what: `The session of ${session.user} has ended`,
+    why: [`It was good until ${session.expires_at}.`],
+    next: [['Sign in again', `fila login ${session.user}`]],
+  });
+}
+
+function missing(what: string, url: string, next: Trouble['next']): never {
   throw new CliError({
     exitCode: EXIT.notAllowed,
     code: 'no_credentials',
     what: `There is no ${what}`,
-    why: ['None was given, and no daemon of this machine left one in its data folder.'],
+    why: [
+      isLoopback(url)
+        ? 'None was given, and no daemon of this machine left one in its data folder.'
+        : `None was given for ${url}, and what lies on this machine opens only its own daemon.`,
+    ],
     next,
   });
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { runCli } from './testing/run-cli.ts';
+import { problem, startScriptedBroker } from './testing/scripted-broker.ts';
 
 describe('help', () => {
   it('without words shows all commands in groups and ends with 0', async () => {
@@ -87,4 +88,36 @@ describe('version', () => {
     expect((await runCli(['version', '-o', 'name'])).stdout).toBe(`${version}\n`);
     expect(JSON.parse((await runCli(['version', '--json'])).stdout)).toMatchObject({ fila: version });
   });
+});
+
+it('fila open-api prints the whole contract, for programs', async () => {
+  const { code, stdout } = await runCli(['open-api']);
+  const { openapi, paths } = JSON.parse(stdout) as { openapi: string; paths: Record<string, object> };
+  expect([code, openapi]).toEqual([0, '3.1.0']);
+  expect(paths).toHaveProperty(['/api/v1/requests', 'post']);
+  expect((await runCli(['open-api', '-o', 'yaml'])).stdout).toMatch(/^openapi: 3\.1\.0\n/);
+});
+
+it.each([
+  [['keys', 'list', '--bogus'], 'fila keys list --help'],
+  [['requests', 'get', '--bogus', 'x'], 'fila requests show --help'],
+  [['nothing'], 'fila --help'],
+])('%j is answered with the help that is meant', async (words, help) => {
+  const { code, stderr } = await runCli(words);
+  expect(code).toBe(2);
+  expect(stderr).toMatch(new RegExp(`See what there is: +${help}\\n$`));
+});
+
+it('what is not there is answered with the list of its kind, also when it was one of an act', async () => {
+  const broker = await startScriptedBroker(() => problem(404, 'not_found'));
+  onTestFinished(() => broker.stop());
+  const env = { FILA_URL: broker.url, FILA_TOKEN: 'admin-token' };
+  for (const words of [
+    ['queues', 'show', 'x'],
+    ['queues', 'pause', 'x'],
+  ]) {
+    const { code, stderr } = await runCli(words, { env });
+    expect(code).toBe(5);
+    expect(stderr).toContain('See which there are:  fila queues list');
+  }
 });

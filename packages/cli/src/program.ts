@@ -27,6 +27,7 @@ import { addRequests } from './commands/requests/requests.ts';
 import { FORMATS, interval, numberFrom, oneOf, wholeNumber } from './options.ts';
 import type { ExitCode } from './output/exit-codes.ts';
 
+const WATCH_EVERY_MS = 2_000;
 const VIEWS = ['overview', 'requests', 'dead', 'keys', 'upstreams', 'webhooks', 'events'] as const;
 
 /** Runs a verb with its context; what the verb returns is the exit code, nothing is 0. */
@@ -42,8 +43,15 @@ export function buildProgram(
   { isOutline = false } = {},
 ): Command {
   const run: Run = async (command, verb) => {
+    const options = command.optsWithGlobals<GlobalOptions>();
+    const { watch } = command.opts<{ watch?: number | true }>();
+    if (watch !== undefined) {
+      const { watchVerb } = await import('./watch-verb.ts');
+      const everyMs = watch === true ? WATCH_EVERY_MS : watch;
+      return onExit(await watchVerb({ everyMs, host, options }, verb));
+    }
     const { createContext } = await import('./cli-context.ts');
-    onExit((await verb(createContext(host, command.optsWithGlobals<GlobalOptions>()))) ?? 0);
+    onExit((await verb(createContext(host, options))) ?? 0);
   };
   const program = new Command('fila')
     .description('Fila: a durable, fair, private queue in front of local Ollama servers.')
@@ -237,6 +245,12 @@ function addMeta(program: Command, run: Run, host: Host): void {
     .option('--fix', 'mend what can be mended without a person')
     .action((options, command) =>
       run(command, async (context) => (await import('./commands/verify.ts')).verify(context, options)),
+    );
+  program
+    .command('open-api')
+    .description('print the contract of this version: OpenAPI 3.1 as JSON, or with -o yaml')
+    .action((_options, command) =>
+      run(command, async (context) => (await import('./commands/open-api.ts')).showOpenApi(context)),
     );
   program
     .command('version')

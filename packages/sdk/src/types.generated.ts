@@ -1405,7 +1405,7 @@ export interface AuditRow {
   at: string;
   actor: {
     /**
-     * admin_token, key, system; others may come.
+     * admin_token, user, service_token, key, system; anyone: nobody who is known; others may come.
      */
     kind: string;
     id: string | null;

@@ -59,6 +59,15 @@ describe('a body that is not valid', () => {
     expect(placesOf('CreateRequest', given)).toEqual(then);
   });
 
+  it('is told in words what a name may be', () => {
+    expect(placesOf('CreateApiKey', { name: 'a\u001b[31m' })).toEqual([
+      '/name must have no control characters',
+    ]);
+    expect(placesOf('CreateQueue', { name: 'My queue' })).toEqual([
+      '/name must be small letters, digits, - and _, 40 at most, not - or _ first',
+    ]);
+  });
+
   it('is told in one sentence what is wrong first', () => {
     expect(told('CreateRequest', { ...prompt, priority: 10 })?.detail).toBe('/priority must be <= 9.');
     expect(told('CreateRequest', {})?.detail).toBe(`The body${CHOICE}.`);

@@ -284,6 +284,15 @@ function pointerOf(error: ErrorObject, part: string | undefined): string {
   return part === 'body' ? pointer : pointer.slice(1);
 }
 
+/** Those that people type, in words. */
+const PATTERNS: Readonly<Record<string, string | undefined>> = {
+  '^[^\\u0000-\\u001f\\u007f]+$': 'must have no control characters',
+  '^[a-z0-9][a-z0-9_-]{0,39}$': 'must be small letters, digits, - and _, 40 at most, not - or _ first',
+  '^[a-z0-9][a-z0-9._@-]{1,63}$':
+    'must be 2 to 64 small letters, digits, ., _, @ and -, a letter or a digit first',
+  '\\S': 'must not be blank',
+};
+
 function sentenceOf({ keyword, params, message, instancePath }: ErrorObject): string {
   if (keyword === 'additionalProperties') return 'is not a known field';
   if (keyword === 'required') return 'is missing';
@@ -294,6 +303,9 @@ function sentenceOf({ keyword, params, message, instancePath }: ErrorObject): st
   if (keyword === 'anyOf' || keyword === 'oneOf') return 'is not of any allowed form';
   if (keyword === 'type')
     return `must be ${[(params as { type: string | string[] }).type].flat().join(' or ')}`;
-  if (keyword === 'pattern') return `must match ${(params as { pattern: string }).pattern}`;
+  if (keyword === 'pattern') {
+    const { pattern } = params as { pattern: string };
+    return PATTERNS[pattern] ?? `must match ${pattern}`;
+  }
   return message ?? 'is not valid';
 }

@@ -5,7 +5,7 @@ import type { Service } from './service.ts';
 export function every(
   name: string,
   intervalMs: number,
-  run: () => Promise<void>,
+  run: () => Promise<unknown>,
   onError: (error: unknown) => void,
 ): Service {
   let timer: NodeJS.Timeout | undefined;

@@ -5,7 +5,11 @@ import { EXIT, type ExitCode } from '../output/exit-codes.ts';
 const ASK_EVERY_MS = 1_000;
 
 /** `look` asks once. It may reject while the daemon restarts: that is said once, and it is asked again. */
-export async function follow({ host, out }: CliContext, look: () => Promise<void>): Promise<ExitCode> {
+export async function follow(
+  { host, out }: CliContext,
+  look: () => Promise<void>,
+  everyMs = ASK_EVERY_MS,
+): Promise<ExitCode> {
   const stopped = Promise.withResolvers<ExitCode>();
   const onInterrupt = (): void => stopped.resolve(EXIT.interrupted);
   const onTerminate = (): void => stopped.resolve(EXIT.terminated);
@@ -15,7 +19,7 @@ export async function follow({ host, out }: CliContext, look: () => Promise<void
   try {
     for (;;) {
       let timer: NodeJS.Timeout | undefined;
-      const pause = new Promise<null>((resolve) => (timer = setTimeout(resolve, ASK_EVERY_MS, null)));
+      const pause = new Promise<null>((resolve) => (timer = setTimeout(resolve, everyMs, null)));
       const code = await Promise.race([stopped.promise, pause]).finally(() => clearTimeout(timer));
       if (code !== null) return code;
       const wasAway = isAway;
@@ -34,6 +38,7 @@ export async function follow({ host, out }: CliContext, look: () => Promise<void
   }
 }
 
-function isWorthAsking(error: unknown): boolean {
+/** Whether the same question may be answered later. */
+export function isWorthAsking(error: unknown): boolean {
   return (error as { retryable?: boolean }).retryable === true;
 }

@@ -1,6 +1,13 @@
 /** Does one thing to several ids: says what worked and what did not, and counts that into the exit code. */
 import type { CliContext } from '../cli-context.ts';
-import { troubleJson, troubleLines, troubleOf, usageError } from '../output/error-text.ts';
+import {
+  CliError,
+  troubleJson,
+  troubleLines,
+  troubleOf,
+  usageError,
+  type Trouble,
+} from '../output/error-text.ts';
 import { EXIT, type ExitCode } from '../output/exit-codes.ts';
 import { jsonLine, printData } from '../output/formats.ts';
 import { oneLine } from '../output/plain-text.ts';
@@ -55,7 +62,10 @@ export async function forEachId<T>(
       else if (out.format === 'table' || out.format === 'wide' || out.format === 'csv')
         out.print(`${noun}/${oneLine(id)} ${typeof done === 'string' ? done : oneLine(done(item))}`);
     } catch (error) {
-      failures.push(sayFailure(context, `${noun}/${id}`, error));
+      const trouble = troubleOf(error);
+      const named = { ...trouble, what: `${noun}/${id}: ${trouble.what}` };
+      if (ids.length === 1) throw new CliError(named);
+      failures.push(sayFailure(context, named));
     }
   }
   // jsonl is out already.
@@ -68,10 +78,8 @@ export async function forEachId<T>(
   return new Set(failures).size === 1 ? failures[0]! : EXIT.failed;
 }
 
-function sayFailure({ out }: CliContext, subject: string, error: unknown): ExitCode {
-  const trouble = troubleOf(error);
-  const named = { ...trouble, what: `${subject}: ${trouble.what}` };
-  if (out.format === 'json' || out.format === 'jsonl') out.mustSay(troubleJson(named));
-  else for (const line of troubleLines(named, out.noticePaint)) out.mustSay(line);
+function sayFailure({ out }: CliContext, trouble: Trouble): ExitCode {
+  if (out.format === 'json' || out.format === 'jsonl') out.mustSay(troubleJson(trouble));
+  else for (const line of troubleLines(trouble, out.noticePaint)) out.mustSay(line);
   return trouble.exitCode;
 }

@@ -10,7 +10,7 @@ const TOPICS: Readonly<Record<string, () => string>> = {
     ].join('\n'),
   output: () => `Data goes to stdout; notices, questions and errors go to stderr.
 
-  table   for people. On a terminal: aligned, fitted to it, times relative to now.
+  table   for people. On a terminal: aligned, times relative to now; columns that do not fit are left out.
           In a pipe: one line a row, cells separated by tabs, no header, nothing cut, times in RFC 3339.
   wide    table with more columns
   json    one document; a list is {"items": [...], "next_cursor": ...}. Errors are JSON on stderr too.
@@ -18,6 +18,9 @@ const TOPICS: Readonly<Record<string, () => string>> = {
   yaml    as json
   csv     a line of titles, then one line a row, as RFC 4180 has it
   name    ids only, for xargs and for:  fila keys suspend -
+
+Lists take --watch, or --watch 500ms: a terminal shows the list in place, a pipe gets each line that is new or
+different. Long lists come by the page: --limit, --cursor, --all. Long work shows a bar on a terminal.
 
 Text of others (prompts, answers, names) cannot move your cursor or change your colours: control characters are shown
 as pictures. In json, jsonl and yaml they are escaped, so a parser gets them exactly.`,

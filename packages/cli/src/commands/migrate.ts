@@ -3,6 +3,7 @@ import type { Migration } from '@fila/broker';
 import type { CliContext } from '../cli-context.ts';
 import type { Tone } from '../output/colour.ts';
 import { listPrinter } from '../output/formats.ts';
+import { progressLine } from '../output/progress.ts';
 import type { Column } from '../output/table.ts';
 import { readSettings, type SettingFlags } from '../read-settings.ts';
 
@@ -23,7 +24,11 @@ export async function migrateDatabase(
 ): Promise<void> {
   const { settings } = await readSettings(context, flags);
   const { migrate } = await import('@fila/broker');
-  const migrations = await migrate(settings, { dryRun });
+  const progress = progressLine(context);
+  const migrations = await migrate(settings, {
+    dryRun,
+    onStep: ({ name, number, of }) => progress.at(`${number} of ${of}: ${name}`, (number - 1) / of),
+  }).finally(() => progress.end());
   const printer = listPrinter<Migration>(context.out, { columns: COLUMNS, name: ({ name }) => name });
   printer.page(migrations);
   await printer.end(null);

@@ -60,9 +60,9 @@ it('shows a person each hour with its share of the fullest, and the sum', async 
   expect(code).toBe(0);
   const lines = stdout.trimEnd().split('\n');
   expect(lines[0]).toMatch(/^HOUR +REQUESTS +TREND +FAILED +PROMPT-TOKENS +ANSWER-TOKENS$/);
-  expect(lines[1]).toMatch(/^2026-11-20 06:00 +80 +█{16} +2 +900 +1800$/);
+  expect(lines[1]).toMatch(/^2026-11-20 06:00 +80 +█{12} +2 +900 +1800$/);
   expect(lines[2]).toMatch(/^2026-11-20 07:00 +0 {2,}0 +0 +0$/);
-  expect(lines[3]).toMatch(/^2026-11-20 08:00 +1 +▎ +0 +0 +0$/);
+  expect(lines[3]).toMatch(/^2026-11-20 08:00 +1 +▏ +0 +0 +0$/);
   expect(stderr).toBe('81 requests, 2 failed, 900 + 1800 tokens of prompts and answers.\n');
 });
 

@@ -10,7 +10,7 @@ export interface UsageFlags {
   readonly since: string;
 }
 
-const BAR_WIDTH = 16;
+const BAR_WIDTH = 12;
 const PARTS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 
 export async function showUsage(context: CliContext, { key, since }: UsageFlags): Promise<void> {

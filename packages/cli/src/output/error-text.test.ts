@@ -43,7 +43,7 @@ describe('troubleOf', () => {
     expect(lines).toEqual(['✖ Something unexpected: x is not a function.']);
   });
 
-  it('names every place that the daemon refused, and the id its log has', () => {
+  it('names every place that the daemon refused, but for one that it has spoken of', () => {
     const error = new InvalidRequest({
       ...facts('validation_failed'),
       errors: [{ pointer: '/model', detail: 'must match pattern' }],
@@ -53,8 +53,23 @@ describe('troubleOf', () => {
       '✖ The daemon refused what was sent.',
       '  It is validation_failed.',
       '  /model: must match pattern',
-      "  The broker's log has it under request id run_1.",
     ]);
+    const detail = '/name must be short';
+    const errors = [{ pointer: '/name', detail: 'must be short' }];
+    const one = new InvalidRequest({ ...facts('validation_failed'), detail, errors });
+    expect(troubleOf(one).why).toEqual(['/name must be short.']);
+  });
+
+  it('says when to try again, where the daemon has said so', () => {
+    const limited = new RateLimited({ ...facts('rate_limited'), retryAfterMs: 12_000 });
+    expect(troubleOf(limited).next).toEqual([['Try again', 'in 12s']]);
+  });
+
+  it('names the id under which the log says more, where it does', () => {
+    const linesOf = (error: unknown) => troubleLines(troubleOf(error), plain).join('\n');
+    const more = { requestId: 'run_1' };
+    expect(linesOf(new Unavailable({ ...facts('internal_error'), ...more }))).toContain('request id run_1');
+    expect(linesOf(new NotFound({ ...facts('not_found'), ...more }))).not.toContain('run_1');
   });
 
   it('says how to start a daemon that is not there', () => {

@@ -4,6 +4,7 @@ import type { Paint } from './colour.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { jsonLine } from './formats.ts';
 import { oneLine } from './plain-text.ts';
+import { coarse } from './units.ts';
 
 export interface Trouble {
   readonly exitCode: ExitCode;
@@ -32,12 +33,20 @@ export function usageError(what: string, next: Trouble['next'] = []): CliError {
   return new CliError({ exitCode: EXIT.usage, code: 'usage', what, next });
 }
 
-export function troubleLines({ what, why = [], next = [], requestId }: Trouble, paint: Paint): string[] {
+/** Where the log says no more than the answer does. */
+const SAID_ALREADY: ReadonlySet<ExitCode> = new Set([EXIT.usage, EXIT.notFound, EXIT.conflict]);
+
+export function troubleLines(
+  { exitCode, what, why = [], next = [], requestId }: Trouble,
+  paint: Paint,
+): string[] {
   const room = Math.max(0, ...next.map(([label]) => label.length)) + 2;
   return [
     `${paint('bad', '✖')} ${oneLine(what)}.`,
     ...why.map((line) => `  ${oneLine(line)}`),
-    ...(requestId ? [`  The broker's log has it under request id ${oneLine(requestId)}.`] : []),
+    ...(requestId && !SAID_ALREADY.has(exitCode)
+      ? [`  The broker's log has it under request id ${oneLine(requestId)}.`]
+      : []),
     ...next.map(([label, command]) => `  ${`${label}:`.padEnd(room)} ${paint('strong', oneLine(command))}`),
   ];
 }
@@ -79,6 +88,10 @@ const CODES: Readonly<Record<string, { what: string; next: Trouble['next'] } | u
   model_not_allowed: OUTSIDE,
   queue_not_allowed: OUTSIDE,
   address_not_allowed: OUTSIDE,
+  totp_required: {
+    what: 'Signing in needs a code of the second factor',
+    next: [['Give it', 'the same with --code 123456']],
+  },
   step_up_required: {
     what: 'This is dangerous and needs a fresh proof that it is you',
     next: [['Sign in again', 'fila login   (then within 5 minutes)']],
@@ -89,7 +102,11 @@ const CODES: Readonly<Record<string, { what: string; next: Trouble['next'] } | u
 const KINDS: Readonly<
   Record<string, { exitCode: ExitCode; what: string; next?: Trouble['next'] } | undefined>
 > = {
-  NotAllowed: { exitCode: EXIT.notAllowed, what: 'The daemon refused the key or token', next: CREDENTIALS },
+  NotAllowed: {
+    exitCode: EXIT.notAllowed,
+    what: 'The daemon refused the key, the session or the token',
+    next: CREDENTIALS,
+  },
   NotFound: { exitCode: EXIT.notFound, what: 'Not found' },
   Conflict: { exitCode: EXIT.conflict, what: 'The present state does not allow this' },
   RateLimited: { exitCode: EXIT.conflict, what: 'A limit was reached' },
@@ -173,14 +190,27 @@ function isSdkError(error: unknown): error is FilaError {
 function sdkTrouble(error: FilaError): Trouble {
   const kind = KINDS[error.name] ?? { exitCode: EXIT.failed, what: 'The daemon answered with an error' };
   const isMistake = error.code === 'internal_error' || error.code === 'invalid_answer';
+  const { what, next = [] } = { ...kind, ...CODES[error.code] };
+  const wait = error.retryAfterMs ? [['Try again', `in ${coarse(error.retryAfterMs)}`] as const] : [];
   return {
-    ...kind,
-    ...CODES[error.code],
+    what,
+    ...(next.length + wait.length > 0 ? { next: [...next, ...wait] } : {}),
     exitCode: isMistake ? EXIT.failed : kind.exitCode,
     code: error.code,
-    why: [error.detail, ...(error.errors ?? []).map(placeText)],
+    why: [sentence(error.detail), ...placesOf(error)],
     requestId: error.requestId,
   };
+}
+
+/** One place is often all that the detail is about. */
+function placesOf({ detail, errors = [] }: FilaError): string[] {
+  const [first, ...others] = errors;
+  const isSaid = first !== undefined && first.line === undefined && detail.includes(first.detail);
+  return isSaid && others.length === 0 ? [] : errors.map(placeText);
+}
+
+function sentence(text: string): string {
+  return /[.!?:)]$/.test(text) ? text : `${text}.`;
 }
 
 /** Of an upload with its line and the name that the line has. */

@@ -5,6 +5,7 @@ import { createPaint, wantsColour, type Paint } from './colour.ts';
 export interface OutStream {
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly rows?: number;
   write(text: string): unknown;
 }
 

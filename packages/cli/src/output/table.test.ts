@@ -38,7 +38,10 @@ describe('tableLines', () => {
     );
   });
 
-  it('drops columns from the right when even short ones do not fit', () => {
+  it('leaves columns out from the right when they do not fit, so that an id is whole', () => {
+    const items = [{ id: 'key_0123456789', name: 'a very long name of a client' }];
+    expect(tableLines(COLUMNS, items, { width: 30, paint: plain })[1]).toBe('key_0123456789  a very long n…');
+    expect(tableLines(COLUMNS, items, { width: 20, paint: plain })[1]).toBe('key_0123456789');
     expect(tableLines(COLUMNS, [{ id: 'k1', name: 'shop' }], { width: 11, paint: plain })).toEqual([
       'ID  NAME',
       'k1  shop',

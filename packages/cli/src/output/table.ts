@@ -26,9 +26,8 @@ export interface Column<T> {
 }
 
 const GAP = '  ';
-/** Columns that yield do not go below this, and the others follow only then. */
+/** Columns that yield do not go below this. */
 const YIELD_TO = 8;
-const SMALLEST = 4;
 
 /** One line a row, cells separated by tabs, no header: what cut, awk and while read expect. */
 export function tabbedLines<T>(columns: readonly Column<T>[], items: readonly T[]): string[] {
@@ -71,20 +70,25 @@ function shownCell({ exact, shown, tone }: Cell): ShownCell {
   return { text: oneLine(shown ?? exact), tone };
 }
 
-/** Takes columns from the widest one that yields, then from the widest of all, then drops columns from the right. */
+/**
+ * As many columns from the left as fit: those that yield give way first, to a little, then the last ones are left out.
+ * Others are whole, because half an id is of no use; only what stands alone is cut.
+ */
 function fit(wanted: readonly number[], yields: readonly boolean[], width: number): number[] {
-  const widths = [...wanted];
-  const total = (): number => widths.reduce((sum, one) => sum + one + GAP.length, -GAP.length);
-  const widest = (isOpen: (index: number) => boolean): number =>
-    widths.reduce((best, one, index) => (isOpen(index) && one > (widths[best] ?? 0) ? index : best), -1);
-  while (total() > width) {
-    const yielding = widest((index) => yields[index]! && widths[index]! > YIELD_TO);
-    const chosen = yielding >= 0 ? yielding : widest((index) => widths[index]! > SMALLEST);
-    if (chosen >= 0) widths[chosen]! -= 1;
-    else if (widths.length > 1) widths.pop();
-    else return [Math.max(0, width)];
+  for (let count = wanted.length; count > 1; count--) {
+    const widths = wanted.slice(0, count);
+    let over = widths.reduce((sum, one) => sum + one + GAP.length, -GAP.length) - width;
+    for (; over > 0; over--) {
+      const widest = widths.reduce(
+        (best, one, index) => (yields[index] && one > (widths[best] ?? YIELD_TO) ? index : best),
+        -1,
+      );
+      if (widest === -1) break;
+      widths[widest]! -= 1;
+    }
+    if (over <= 0) return widths;
   }
-  return widths;
+  return [Math.max(0, Math.min(wanted[0] ?? 0, width))];
 }
 
 /** One thing as labels and values: aligned for people, `label<TAB>value` in a pipe. Empty values are left out. */

@@ -41,7 +41,8 @@ export function relativeTime(iso: string, nowMs: number): string {
   return distanceMs > 0 ? `in ${size}` : `${size} ago`;
 }
 
-function coarse(durationMs: number): string {
+/** "12s", "5m", "3h", "4d": whole units, rounded down. */
+export function coarse(durationMs: number): string {
   if (durationMs >= 2 * DAY) return `${Math.floor(durationMs / DAY)}d`;
   if (durationMs >= HOUR) return `${Math.floor(durationMs / HOUR)}h`;
   if (durationMs >= MINUTE) return `${Math.floor(durationMs / MINUTE)}m`;

@@ -57,17 +57,27 @@ const MIGRATIONS: Readonly<Record<string, MigrationModule>> = {
 
 const MIGRATIONS_TABLE = 'fila_migrations';
 
-/** `dryRun` only says what would be done. Two brokers that start at once wait for each other. */
-export async function migrateDatabase(
-  database: Database,
-  options: { dryRun?: boolean } = {},
-): Promise<Migration[]> {
-  return options.dryRun
-    ? runMigrations(database, true)
-    : whileLocked(database, () => runMigrations(database, false));
+export interface MigrateOptions {
+  /** Only says what would be done. */
+  readonly dryRun?: boolean;
+  /** Told before each that is applied. */
+  readonly onStep?: (step: { name: string; number: number; of: number }) => void;
 }
 
-async function runMigrations(database: Database, dryRun: boolean): Promise<Migration[]> {
+/** Two brokers that start at once wait for each other. */
+export async function migrateDatabase(
+  database: Database,
+  options: MigrateOptions = {},
+): Promise<Migration[]> {
+  return options.dryRun
+    ? runMigrations(database, options)
+    : whileLocked(database, () => runMigrations(database, options));
+}
+
+async function runMigrations(
+  database: Database,
+  { dryRun = false, onStep }: MigrateOptions,
+): Promise<Migration[]> {
   const context = { queryInterface: database.sequelize.getQueryInterface(), dialect: database.dialect };
   const umzug = new Umzug({
     migrations: Object.entries(MIGRATIONS).map(([name, { up }]) => ({ name, up: () => up(context) })),
@@ -81,9 +91,13 @@ async function runMigrations(database: Database, dryRun: boolean): Promise<Migra
   // Umzug makes its table when it is asked, which a dry run must not.
   const isNew = dryRun && !(await context.queryInterface.tableExists(MIGRATIONS_TABLE));
   const executed = new Set(isNew ? [] : (await umzug.executed()).map((one) => one.name));
+  const names = Object.keys(MIGRATIONS);
+  const of = names.length - executed.size;
+  let number = 0;
+  umzug.on('migrating', ({ name }) => onStep?.({ name, number: (number += 1), of }));
   if (!dryRun) await umzug.up();
   const status = dryRun ? 'pending' : 'applied';
-  return Object.keys(MIGRATIONS).map((name) => ({ name, status: executed.has(name) ? 'already' : status }));
+  return names.map((name) => ({ name, status: executed.has(name) ? 'already' : status }));
 }
 
 const LOCK_SECONDS = 60;

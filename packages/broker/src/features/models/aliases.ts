@@ -4,8 +4,8 @@ import type { ModelAlias } from '../../kernel/contract.generated.ts';
 import { fail } from '../../kernel/errors.ts';
 import { every } from '../../kernel/every.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import { FOLLOW_EVERY_MS, rowsInForce } from '../../kernel/rows-in-force.ts';
 import type { Service } from '../../kernel/service.ts';
-import { onceCommitted } from '../../kernel/written-together.ts';
 import type { AliasStore, StoredAlias } from './alias-store.ts';
 
 /** Also the service that follows what other brokers write. */
@@ -30,32 +30,14 @@ export interface AliasesDeps {
   readonly logger: Logger;
 }
 
-/** Less than the second that is promised, by the time a query may take. */
-const RELOAD_EVERY_MS = 700;
-
 export function createAliases({ store, keyOfModel, clock, logger }: AliasesDeps): Aliases {
   let byKey = new Map<string, StoredAlias>();
-  /** Reads are counted, so that one that was slow does not undo what a later one brought. */
-  let asked = 0;
-  let applied = 0;
-
-  function apply(all: readonly StoredAlias[], turn: number): void {
-    if (turn < applied) return;
-    applied = turn;
-    byKey = new Map(all.map((one) => [keyOfModel(one.alias), one]));
-  }
-
-  async function reload(): Promise<void> {
-    asked += 1;
-    const turn = asked;
-    apply(await store.all(), turn);
-  }
-
-  /** What is read within the act is what holds after its commit, whatever was read in between. */
-  async function changed(): Promise<void> {
-    const all = await store.all();
-    onceCommitted(() => apply(all, (asked += 1)));
-  }
+  const { reload, changed } = rowsInForce(
+    () => store.all(),
+    (all) => {
+      byKey = new Map(all.map((one) => [keyOfModel(one.alias), one]));
+    },
+  );
 
   async function find(alias: string): Promise<StoredAlias | undefined> {
     return (await store.all()).find((one) => keyOfModel(one.alias) === keyOfModel(alias));
@@ -92,7 +74,7 @@ export function createAliases({ store, keyOfModel, clock, logger }: AliasesDeps)
 
   const failed = (error: unknown): void =>
     logger.warn({ err: error }, 'reading aliases failed; what was known holds');
-  const ticker = every('reload aliases', RELOAD_EVERY_MS, reload, failed);
+  const ticker = every('reload aliases', FOLLOW_EVERY_MS, reload, failed);
 
   return {
     name: 'aliases',

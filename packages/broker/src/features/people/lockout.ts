@@ -7,9 +7,9 @@ import type { LoginFailures, LoginFailureStore } from './login-failure-store.ts'
 export interface Lockout {
   /**
    * Counts a try as failed before it is made, so that many at once gain nothing. Throws `blocked` while one of the two
-   * must wait; a try that was refused lengthens nothing.
+   * must wait; a try that was refused lengthens nothing. The seconds to wait when this one fails.
    */
-  claim(person: string, address: string): Promise<void>;
+  claim(person: string, address: string): Promise<number>;
   /** The try was good after all: the person is forgotten, the address has one failure less. */
   passed(person: string, address: string): Promise<void>;
   /** Clean-up; how many there were. */
@@ -32,14 +32,15 @@ export function createLockout(store: LoginFailureStore, pepper: KeyObject, clock
   const subjectOf = (kind: 'person' | 'address', text: string): Buffer =>
     createHmac('sha256', pepper).update(`${kind}:${text}`).digest();
 
-  async function claimOne(subject: Buffer): Promise<void> {
+  async function claimOne(subject: Buffer): Promise<number> {
     for (let round = 0; round < ROUNDS; round++) {
       const now = clock.now();
       const seen = await store.get(subject);
       if (seen && seen.lockedUntil > now) throw waiting(seen.lockedUntil - now);
       const failures = 1 + (seen && now - seen.lastAt < REMEMBERED_MS ? seen.failures : 0);
-      const next: LoginFailures = { failures, lastAt: now, lockedUntil: now + waitSeconds(failures) * 1000 };
-      if (await store.put(subject, seen, next)) return;
+      const waitS = waitSeconds(failures);
+      const next: LoginFailures = { failures, lastAt: now, lockedUntil: now + waitS * 1000 };
+      if (await store.put(subject, seen, next)) return waitS;
     }
     throw waiting(1000);
   }
@@ -54,8 +55,8 @@ export function createLockout(store: LoginFailureStore, pepper: KeyObject, clock
 
   return {
     claim: async (person, address) => {
-      await claimOne(subjectOf('address', address));
-      await claimOne(subjectOf('person', person));
+      const ofAddress = await claimOne(subjectOf('address', address));
+      return Math.max(ofAddress, await claimOne(subjectOf('person', person)));
     },
     passed: async (person, address) => {
       await store.remove(subjectOf('person', person));

@@ -54,7 +54,7 @@ function ownSessions(app: FastifyInstance, sessions: People['sessions']): void {
     },
   });
   app.post(`${PATH}/sign-out`, {
-    config: session,
+    config: { ...session, act: { name: 'sessions.sign_out', kind: 'session', isOneTransaction: true } },
     schema: {
       ...{ tags, operationId: 'signOut', summary: 'End the session of this call' },
       response: ended,

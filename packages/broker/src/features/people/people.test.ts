@@ -9,6 +9,7 @@ import {
   ADDRESS,
   ADMIN_TOKEN,
   codeOf,
+  FROM,
   movingClock,
   PASSWORD,
   peopleOn,
@@ -39,7 +40,7 @@ describe.each(DATABASES)('people on $name', ({ isAvailable, open }) => {
     const tryTo = (name: string, password: string, code?: string, address = `10.1.${from}.1`) =>
       people.sessions.signIn(
         { name, password, ...(code === undefined ? {} : { code }) },
-        { address, client: '' },
+        { ...FROM, address },
       );
 
     describe('the first super-admin', () => {
@@ -72,17 +73,19 @@ describe.each(DATABASES)('people on $name', ({ isAvailable, open }) => {
         const { user, reset_token } = await people.users.create({ name: `new-${from}`, role: 'viewer' });
         expect(user.has_password).toBe(false);
         expect(await codeOf(tryTo(user.name, PASSWORD))).toBe('unauthorized');
-        expect(await codeOf(people.users.setPassword({ reset_token, password: 'fila123456789' }))).toBe(
+        expect(await codeOf(people.users.setPassword({ reset_token, password: 'fila123456789' }, FROM))).toBe(
           'validation_failed',
         );
-        expect((await people.users.setPassword({ reset_token, password: PASSWORD })).has_password).toBe(true);
-        expect(await codeOf(people.users.setPassword({ reset_token, password: PASSWORD }))).toBe(
+        expect((await people.users.setPassword({ reset_token, password: PASSWORD }, FROM)).has_password).toBe(
+          true,
+        );
+        expect(await codeOf(people.users.setPassword({ reset_token, password: PASSWORD }, FROM))).toBe(
           'unauthorized',
         );
         const late = await people.users.create({ name: `late-${from}`, role: 'viewer' });
         clock.pass(24 * HOUR);
         expect(
-          await codeOf(people.users.setPassword({ reset_token: late.reset_token, password: PASSWORD })),
+          await codeOf(people.users.setPassword({ reset_token: late.reset_token, password: PASSWORD }, FROM)),
         ).toBe('unauthorized');
       });
 
@@ -93,7 +96,7 @@ describe.each(DATABASES)('people on $name', ({ isAvailable, open }) => {
         expect(await people.accept(token)).toBeNull();
         expect(await codeOf(tryTo(name, PASSWORD))).toBe('unauthorized');
         clock.pass(15 * MINUTE);
-        expect(await codeOf(people.users.setPassword({ reset_token, password: PASSWORD }))).toBe(
+        expect(await codeOf(people.users.setPassword({ reset_token, password: PASSWORD }, FROM))).toBe(
           'unauthorized',
         );
       });

@@ -6,6 +6,7 @@ import type { FilaError } from '../../kernel/errors.ts';
 import { every } from '../../kernel/every.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Service } from '../../kernel/service.ts';
+import type { Audit } from '../audit/audit.ts';
 import { createMe, type Me } from './me.ts';
 import { createCallers, type Callers, type SessionRules } from './callers.ts';
 import { createLockout } from './lockout.ts';
@@ -15,6 +16,7 @@ import { refusalOf, type Caller, type Permission } from './permissions.ts';
 import { createProof } from './proof.ts';
 import { createSecondFactor } from './second-factor.ts';
 import { createServiceTokens, type ServiceTokens } from './service-tokens.ts';
+import { createSignInActs } from './sign-in-acts.ts';
 import { createSessions, type Sessions } from './sessions.ts';
 import { createUsers, type Users } from './users.ts';
 
@@ -37,6 +39,7 @@ export interface PeopleSettings {
 }
 
 interface PeopleDeps {
+  readonly audit: Pick<Audit, 'perform'>;
   readonly store: PeopleStore;
   readonly vault: Vault;
   readonly clock: Clock;
@@ -50,20 +53,21 @@ const STEP_UP_MS = 5 * MINUTE_MS;
 const NOTE_USE_EVERY_MS = 10_000;
 const NOTED_AFTER_MS = MINUTE_MS;
 
-export function createPeople({ store, vault, clock, logger, settings }: PeopleDeps): People {
+export function createPeople({ audit, store, vault, clock, logger, settings }: PeopleDeps): People {
   const pepper = createSecretKey(vault.derive('people pepper 1'));
   const rules = rulesOf(settings);
   const passwords = createPasswords();
   const lockout = createLockout(store.loginFailures, pepper, clock);
   const secondFactor = createSecondFactor({ store: store.users, vault, pepper, clock });
   const proof = createProof({ store: store.users, passwords, secondFactor, lockout });
+  const acts = createSignInActs(audit);
   const tokens = { pepper, clock, logger };
   const callers = createCallers({
     ...{ users: store.users, sessions: store.sessions, tokens: store.serviceTokens },
     ...{ pepper, clock, rules },
   });
   const users = createUsers({
-    ...{ store: store.users, sessions: store.sessions, callers, passwords, secondFactor, ...tokens },
+    ...{ store: store.users, sessions: store.sessions, callers, passwords, secondFactor, acts, ...tokens },
   });
   const noted = (error: unknown): void =>
     logger.warn({ err: error }, 'the last use of sessions could not be written');
@@ -81,7 +85,7 @@ export function createPeople({ store, vault, clock, logger, settings }: PeopleDe
     refusalOf: (caller, permission) => refusalOf(caller, permission, clock.now()),
     users,
     sessions: createSessions({
-      ...{ users: store.users, store: store.sessions, callers, proof, rules, ...tokens },
+      ...{ users: store.users, store: store.sessions, callers, proof, acts, rules, ...tokens },
     }),
     me: createMe({
       ...{ store: store.users, users, sessions: store.sessions, callers, proof, secondFactor, logger },

@@ -18,19 +18,21 @@ function steps() {
     },
     secondFactor: {} as never,
     lockout: {
-      claim: async () => void done.push('claim'),
+      claim: async () => (done.push('claim'), 0),
       passed: async () => void done.push('passed'),
       forget: async () => 0,
     },
   });
   const signIn = (name: string, password: string) =>
-    codeOf(proof.ofSignIn({ name, password }, '10.0.0.1')).then((code) => [code, ...done.splice(0)]);
+    codeOf(proof.ofSignIn({ name, password }, '10.0.0.1', async () => void done.push('failed'))).then(
+      (code) => [code, ...done.splice(0)],
+    );
   return signIn;
 }
 
 it('a wrong name costs the same work as a wrong password', async () => {
   const signIn = steps();
-  expect(await signIn('nobody', 'right')).toEqual(['unauthorized', 'claim', 'check']);
-  expect(await signIn('ana', 'wrong')).toEqual(['unauthorized', 'claim', 'check']);
+  expect(await signIn('nobody', 'right')).toEqual(['unauthorized', 'claim', 'check', 'failed']);
+  expect(await signIn('ana', 'wrong')).toEqual(['unauthorized', 'claim', 'check', 'failed']);
   expect(await signIn('ana', 'right')).toEqual(['none', 'claim', 'check', 'passed']);
 });

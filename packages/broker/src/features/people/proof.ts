@@ -8,11 +8,20 @@ import type { StoredUser, UserStore } from './user-store.ts';
 
 /** Those of a person give the person with the very password that was checked: it may be another one by now. */
 export interface Proof {
-  /** Throws `unauthorized`, `totp_required` or `blocked`. */
-  ofSignIn(input: SignIn, address: string): Promise<StoredUser>;
+  /** Throws `unauthorized`, `totp_required` or `blocked`; of all but the last `failed` is told first. */
+  ofSignIn(input: SignIn, address: string, failed: Failed): Promise<StoredUser>;
   /** With a code where a second factor is on, else with the password. */
   ofPresence(user: StoredUser, input: StepUp, address: string): Promise<void>;
   ofPassword(user: StoredUser, password: string, address: string): Promise<StoredUser>;
+}
+
+/** The person of the name that was given, if there is one, and what comes of the failure. */
+type Failed = (user: StoredUser | null, why: Why) => Promise<void>;
+
+interface Why {
+  readonly error: unknown;
+  /** Seconds until the next try. */
+  readonly waitS: number;
 }
 
 interface ProofDeps {
@@ -24,9 +33,15 @@ interface ProofDeps {
 
 export function createProof({ store, passwords, secondFactor, lockout }: ProofDeps): Proof {
   /** A try that gets no further than this counts as failed. */
-  async function tried<T>(name: string, address: string, work: () => Promise<T>): Promise<T> {
-    await lockout.claim(name, address);
-    const result = await work();
+  async function tried<T>(
+    { name, address, failed }: { name: string; address: string; failed?: (why: Why) => Promise<void> },
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const waitS = await lockout.claim(name, address);
+    const result = await work().catch(async (error: unknown) => {
+      await failed?.({ error, waitS });
+      throw error;
+    });
     await lockout.passed(name, address);
     return result;
   }
@@ -42,7 +57,7 @@ export function createProof({ store, passwords, secondFactor, lockout }: ProofDe
   }
 
   function ofPassword(user: StoredUser, password: string, address: string): Promise<StoredUser> {
-    return tried(user.name, address, async () => {
+    return tried({ name: user.name, address }, async () => {
       const right = await withPassword(user, password);
       if (!right) throw notRight('The password is not right.');
       return right;
@@ -50,10 +65,10 @@ export function createProof({ store, passwords, secondFactor, lockout }: ProofDe
   }
 
   return {
-    ofSignIn: async ({ name: given, password, code }, address) => {
+    ofSignIn: async ({ name: given, password, code }, address, failed) => {
       const name = given.toLowerCase();
       const found = await store.byName(name);
-      return tried(name, address, async () => {
+      return tried({ name, address, failed: (why) => failed(found, why) }, async () => {
         const user = await withPassword(found, password);
         if (!user || user.status !== 'active') throw notRight();
         if (!user.totpSecret) return user;
@@ -66,7 +81,7 @@ export function createProof({ store, passwords, secondFactor, lockout }: ProofDe
     ofPresence: async (user, { password, code }, address) => {
       if (!user.totpSecret && password !== undefined) return void (await ofPassword(user, password, address));
       if (!user.totpSecret || code === undefined) throw missing(user.totpSecret ? 'code' : 'password');
-      await tried(user.name, address, async () => {
+      await tried({ name: user.name, address }, async () => {
         if (!(await secondFactor.accept(user, code))) throw notRight('The code is not right.');
       });
     },

@@ -1,5 +1,5 @@
 /** Routes of sessions: signing in and out, proving again who one is, looking at open sessions and ending them. */
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type {
   ListSessionsQuery,
   RevokeSessions,
@@ -10,6 +10,7 @@ import type {
 } from '../../kernel/contract.generated.ts';
 import type { People } from './people.ts';
 import { meRoutes } from './me-routes.ts';
+import type { From } from './sign-in-acts.ts';
 import { callerOf, idOf, type WithId } from './route-parts.ts';
 
 const PATH = '/api/v1/admin/sessions';
@@ -69,6 +70,9 @@ export function sessionRoutes({ people, addressOf }: SessionRouteDeps) {
 }
 
 function signInRoutes(app: FastifyInstance, { people, addressOf }: SessionRouteDeps): void {
+  const fromOf = ({ ip, id, headers }: FastifyRequest): From => ({
+    ...{ address: addressOf(ip), client: headers['user-agent'] ?? '', ip, requestId: id },
+  });
   app.post<{ Body: SignIn }>('/api/v1/sessions', {
     config: anyone,
     schema: {
@@ -78,8 +82,7 @@ function signInRoutes(app: FastifyInstance, { people, addressOf }: SessionRouteD
       response: { 201: { description: 'The session, with its token.', $ref: 'SignedIn#' } },
     },
     handler: async (request, reply) => {
-      const client = request.headers['user-agent'] ?? '';
-      const signedIn = await people.sessions.signIn(request.body, { address: addressOf(request.ip), client });
+      const signedIn = await people.sessions.signIn(request.body, fromOf(request));
       void reply.code(201);
       return signedIn;
     },
@@ -91,6 +94,6 @@ function signInRoutes(app: FastifyInstance, { people, addressOf }: SessionRouteD
       body: { $ref: 'SetPassword#' },
       response: { 200: { description: 'Whose it is.', $ref: 'User#' } },
     },
-    handler: (request) => people.users.setPassword(request.body),
+    handler: (request) => people.users.setPassword(request.body, fromOf(request)),
   });
 }

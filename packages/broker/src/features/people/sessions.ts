@@ -17,12 +17,13 @@ import { endOf, type Callers, type SessionRules } from './callers.ts';
 import { permissionsOf, type Caller } from './permissions.ts';
 import { notRight, type Proof } from './proof.ts';
 import type { SessionStore, StoredSession } from './session-store.ts';
+import type { From, SignInActs } from './sign-in-acts.ts';
 import { hashToken, newToken } from './token-secret.ts';
 import type { StoredUser, UserStore } from './user-store.ts';
 import { userOnWire } from './user-view.ts';
 
 export interface Sessions {
-  signIn(input: SignIn, from: { address: string; client: string }): Promise<SignedIn>;
+  signIn(input: SignIn, from: From): Promise<SignedIn>;
   signOut(caller: Caller): Promise<EndedSessions>;
   stepUp(caller: Caller, input: StepUp, address: string): Promise<SteppedUp>;
   whoami(caller: Caller): Promise<Whoami>;
@@ -39,6 +40,7 @@ interface SessionsDeps {
   readonly store: SessionStore;
   readonly callers: Callers;
   readonly proof: Proof;
+  readonly acts: SignInActs;
   readonly pepper: KeyObject;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -50,10 +52,10 @@ const MOST_OF_ONE = 20;
 const LONGEST_CLIENT = 100;
 
 export function createSessions(deps: SessionsDeps): Sessions {
-  const { users, store, callers, proof, pepper, clock, logger, rules } = deps;
+  const { users, store, callers, proof, acts, pepper, clock, logger, rules } = deps;
 
-  async function signIn(input: SignIn, from: { address: string; client: string }): Promise<SignedIn> {
-    const user = await proof.ofSignIn(input, from.address);
+  async function signIn(input: SignIn, from: From): Promise<SignedIn> {
+    const user = await proof.ofSignIn(input, from.address, (who, why) => acts.failed(who, from, why));
     const token = newToken('sess');
     const now = clock.now();
     const longestMs = Math.max(rules.longestMs, rules.longestOfSuperAdminMs);
@@ -63,9 +65,11 @@ export function createSessions(deps: SessionsDeps): Sessions {
       address: from.address,
       ...{ createdAt: now, lastUsedAt: now, expiresAt: now + longestMs, provedAt: now },
     };
-    await store.insert(session, MOST_OF_ONE);
+    await acts.signedIn(user, from, async () => {
+      await store.insert(session, MOST_OF_ONE);
+      await users.change(user.id, { lastLoginAt: now });
+    });
     await stillGood(user, session.id);
-    await users.change(user.id, { lastLoginAt: now });
     logger.info({ userId: user.id, sessionId: session.id }, 'signed in');
     return {
       token,

@@ -17,6 +17,7 @@ import { problemOfPassword } from './password-rules.ts';
 import type { Passwords } from './passwords.ts';
 import type { SecondFactor } from './second-factor.ts';
 import type { SessionStore } from './session-store.ts';
+import type { From, SignInActs } from './sign-in-acts.ts';
 import { hashToken, newToken } from './token-secret.ts';
 import type { Guarded, StoredUser, UserStore } from './user-store.ts';
 import { userOnWire } from './user-view.ts';
@@ -37,7 +38,7 @@ export interface Users {
   /** Takes the second factor, its recovery codes and all sessions away. */
   resetTotp(id: string): Promise<User>;
   /** With a reset token, once. */
-  setPassword(input: SetPassword): Promise<User>;
+  setPassword(input: SetPassword, from: From): Promise<User>;
   /** Hashed; throws validation_failed at `pointer` for one that is easily guessed. */
   newPassword(password: string, name: string, pointer: string): Promise<string>;
 }
@@ -48,6 +49,7 @@ interface UsersDeps {
   readonly callers: Callers;
   readonly passwords: Passwords;
   readonly secondFactor: SecondFactor;
+  readonly acts: SignInActs;
   readonly pepper: KeyObject;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -57,7 +59,7 @@ const INVITED_MS = 24 * 60 * 60_000;
 const RESET_MS = 15 * 60_000;
 
 export function createUsers(deps: UsersDeps): Users {
-  const { store, sessions, callers, passwords, secondFactor, pepper, clock, logger } = deps;
+  const { store, sessions, callers, passwords, secondFactor, acts, pepper, clock, logger } = deps;
 
   async function stored(id: string): Promise<StoredUser> {
     const user = isId('usr', id) ? await store.byId(id) : null;
@@ -125,15 +127,17 @@ export function createUsers(deps: UsersDeps): Users {
     return { user: userOnWire(user), ...shown };
   }
 
-  async function setPassword({ reset_token: token, password }: SetPassword): Promise<User> {
+  async function setPassword({ reset_token: token, password }: SetPassword, from: From): Promise<User> {
     const resetHash = hashToken(pepper, token);
     const user = await store.byReset(resetHash, clock.now());
-    const passwordHash = user && (await newPassword(password, user.name, '/password'));
-    const id = passwordHash && (await store.redeem(resetHash, passwordHash, clock.now()));
-    if (!id) throw fail('unauthorized', { detail: 'The reset token is unknown, used or too old.' });
-    await endSessions(id);
-    logger.info({ userId: id }, 'password set');
-    return userOnWire(await stored(id));
+    if (!user) throw notGood();
+    const passwordHash = await newPassword(password, user.name, '/password');
+    await acts.passwordSet(user, from, async () => {
+      if (!(await store.redeem(resetHash, passwordHash, clock.now()))) throw notGood();
+    });
+    await endSessions(user.id);
+    logger.info({ userId: user.id }, 'password set');
+    return userOnWire(await stored(user.id));
   }
 
   return {
@@ -173,4 +177,8 @@ export function createUsers(deps: UsersDeps): Users {
       return userOnWire(await stored(id));
     },
   };
+}
+
+function notGood() {
+  return fail('unauthorized', { detail: 'The reset token is unknown, used or too old.' });
 }

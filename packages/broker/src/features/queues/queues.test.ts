@@ -75,6 +75,20 @@ describe.each(DATABASES)('queues on $name', ({ isAvailable, open }) => {
       });
     });
 
+    it('obey what an operator wrote once it is committed, and never what is not', async () => {
+      const { name } = await queues.create({ name: newName() });
+      const { together } = engines.database;
+      const undone = together(async () => {
+        expect(await queues.switch(name, 'paused')).toMatchObject({ state: 'paused' });
+        expect(queues.isPaused(name)).toBe(false);
+        throw new Error('no row in the audit trail');
+      });
+      await expect(undone).rejects.toThrow('no row');
+      expect(queues.isPaused(name)).toBe(false);
+      await together(() => queues.switch(name, 'paused'));
+      expect(queues.isPaused(name)).toBe(true);
+    });
+
     it('know at once what another broker has made, and within a second what it changed', async () => {
       const other = await openQueues();
       onTestFinished(() => other.stop());

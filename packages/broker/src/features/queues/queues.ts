@@ -1,4 +1,4 @@
-/** Named queues: what operators say about them, in force here at once and at every other broker within a second. */
+/** Named queues: what operators say about them, in force here once it is committed, at every other broker within a second. */
 import type { QueueWork } from '../../engines/ledger/ledger.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { CreateQueue, CreateRequest, Queue, UpdateQueue } from '../../kernel/contract.generated.ts';
@@ -7,8 +7,8 @@ import { every } from '../../kernel/every.ts';
 import { DEFAULT_QUEUE } from '../../kernel/lanes.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import { promptBytesOf } from '../../kernel/prompt-bytes.ts';
+import { FOLLOW_EVERY_MS, rowsInForce } from '../../kernel/rows-in-force.ts';
 import { services, type Service } from '../../kernel/service.ts';
-import { onceCommitted } from '../../kernel/written-together.ts';
 import type { Stage } from '../../kernel/stage.ts';
 import type { Accepted, Arrival, EndedFacts } from '../requests/requests.ts';
 import { createQueuePlaces } from './queue-places.ts';
@@ -58,8 +58,6 @@ export interface QueuesDeps {
   readonly logger: Logger;
 }
 
-/** Less than the second that is promised, by the time a query may take. */
-const RELOAD_EVERY_MS = 700;
 const LOOK_EVERY_MS = 1_000;
 const FULL_RETRY_S = 5;
 const DRAINING_RETRY_S = 10;
@@ -69,9 +67,6 @@ export function createQueues({ store, workOf, clock, logger }: QueuesDeps): Queu
   const listeners: (() => void)[] = [];
   const lost = { ...NO_POLICY, name: DEFAULT_QUEUE, state: 'active', createdAt: 0 } as const;
   let queues = new Map<string, StoredQueue>([[DEFAULT_QUEUE, lost]]);
-  /** Reads are counted, so that one that was slow does not undo what a later one brought. */
-  let asked = 0;
-  let applied = 0;
   /** Names of lanes that no queue was found for, and those that are being looked for. */
   const gone = new Set<string>();
   const sought = new Set<string>();
@@ -80,24 +75,16 @@ export function createQueues({ store, workOf, clock, logger }: QueuesDeps): Queu
     for (const listener of listeners) listener();
   }
 
-  async function reload(): Promise<void> {
-    asked += 1;
-    const turn = asked;
-    const all = await store.all();
-    if (turn < applied) return;
-    applied = turn;
-    const before = JSON.stringify([...queues.values()]);
-    queues = new Map(all.map((queue) => [queue.name, queue]));
-    if (!queues.has(DEFAULT_QUEUE)) queues.set(DEFAULT_QUEUE, lost);
-    for (const name of queues.keys()) gone.delete(name);
-    if (JSON.stringify([...queues.values()]) !== before) tell();
-  }
-
-  /** In force here at once; again after the commit, because a tick in between has read the state before it. */
-  async function changed(): Promise<void> {
-    await reload();
-    onceCommitted(() => void reload().catch(failed('reading queues')));
-  }
+  const { reload, changed, areKnown } = rowsInForce(
+    () => store.all(),
+    (all) => {
+      const before = JSON.stringify([...queues.values()]);
+      queues = new Map(all.map((queue) => [queue.name, queue]));
+      if (!queues.has(DEFAULT_QUEUE)) queues.set(DEFAULT_QUEUE, lost);
+      for (const name of queues.keys()) gone.delete(name);
+      if (JSON.stringify([...queues.values()]) !== before) tell();
+    },
+  );
 
   /** Nothing of a queue starts before its rules are known, also when another broker has just made it. */
   function seek(name: string): void {
@@ -190,7 +177,7 @@ export function createQueues({ store, workOf, clock, logger }: QueuesDeps): Queu
   const failed = (what: string) => (error: unknown) =>
     logger.warn({ err: error }, `${what} failed; what was known holds`);
   const tickers = services([
-    every('reload queues', RELOAD_EVERY_MS, reload, failed('reading queues')),
+    every('reload queues', FOLLOW_EVERY_MS, reload, failed('reading queues')),
     every('count queues with a limit', LOOK_EVERY_MS, look, failed('counting queues')),
   ]);
 
@@ -205,7 +192,7 @@ export function createQueues({ store, workOf, clock, logger }: QueuesDeps): Queu
     policyOf: (name) => queues.get(name) ?? NO_POLICY,
     capOf: (name) => {
       const queue = queues.get(name);
-      if (applied === 0 || queue?.state === 'paused') return 0;
+      if (!areKnown() || queue?.state === 'paused') return 0;
       if (!queue && !gone.has(name)) {
         seek(name);
         return 0;

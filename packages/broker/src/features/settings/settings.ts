@@ -13,6 +13,7 @@ import { every } from '../../kernel/every.ts';
 import type { KnownSetting, SettingCatalog } from '../../kernel/known-setting.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Service } from '../../kernel/service.ts';
+import { FOLLOW_EVERY_MS } from '../../kernel/rows-in-force.ts';
 import { onceCommitted } from '../../kernel/written-together.ts';
 import type { Actor } from '../audit/audit.ts';
 import type { Overrides, SettingStore, StoredChange, StoredVersion } from './setting-store.ts';
@@ -52,8 +53,6 @@ export interface SettingsDeps {
   readonly logger: Logger;
 }
 
-/** Less than the second that is promised, by the time a query may take. */
-const RELOAD_EVERY_MS = 700;
 const DEFAULT_PAGE = 50;
 
 export function createSettings({ store, catalog, vault, clock, logger }: SettingsDeps): SettingsRoom {
@@ -194,7 +193,7 @@ export function createSettings({ store, catalog, vault, clock, logger }: Setting
   const reload = async (): Promise<void> => apply(await store.inForce());
   const failed = (error: unknown): void =>
     logger.warn({ err: error }, 'reading settings failed; what was known holds');
-  const ticker = every('reload settings', RELOAD_EVERY_MS, reload, failed);
+  const ticker = every('reload settings', FOLLOW_EVERY_MS, reload, failed);
 
   return {
     name: 'settings',

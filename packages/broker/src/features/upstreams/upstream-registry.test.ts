@@ -121,6 +121,22 @@ describe('an operator', () => {
       await expect(change).rejects.toMatchObject({ code: 'conflict' });
   });
 
+  it('is obeyed once what they wrote is committed, and never when it is not', async () => {
+    const server = await simulated();
+    const { registry, upstreams } = await room([server]);
+    const id = hostOf(server);
+    const undone = database.together(async () => {
+      expect(await registry.switch(id, { isEnabled: false })).toMatchObject({ enabled: false });
+      expect(await registry.decided(id)).toMatchObject({ isEnabled: false });
+      expect(upstreams.free(MODEL)).toBe(4);
+      throw new Error('no row in the audit trail');
+    });
+    await expect(undone).rejects.toThrow('no row');
+    expect([upstreams.free(MODEL), registry.get(id).enabled]).toEqual([4, true]);
+    await database.together(() => registry.switch(id, { isEnabled: false }));
+    expect([upstreams.free(MODEL), registry.get(id).enabled]).toEqual([0, false]);
+  });
+
   it('switches upstreams of both sources, which lasts over a restart', async () => {
     const [first, second] = [await simulated(), await simulated()];
     const before = await room([first]);

@@ -1,11 +1,11 @@
-/** What operators do to upstreams: written to the database, in force here at once and at every other broker within a second. */
+/** What operators do to upstreams: written to the database, in force here once that is committed, elsewhere within a second. */
 import type { Clock } from '../../kernel/clock.ts';
 import type { CreateUpstream, UpdateUpstream, Upstream } from '../../kernel/contract.generated.ts';
 import { fail } from '../../kernel/errors.ts';
 import { every } from '../../kernel/every.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import { FOLLOW_EVERY_MS, rowsInForce } from '../../kernel/rows-in-force.ts';
 import type { Service } from '../../kernel/service.ts';
-import { onceCommitted } from '../../kernel/written-together.ts';
 import { SLOTS } from './adapt-slots.ts';
 import { upstreamUrl } from './configured-upstreams.ts';
 import type { StoredUpstream, UpstreamChange, UpstreamStore } from './upstream-store.ts';
@@ -15,10 +15,18 @@ import { hostAndPort } from './watch-upstream.ts';
 /** What an operator can switch at every upstream, wherever it comes from. */
 export type UpstreamSwitch = Pick<UpstreamChange, 'isEnabled' | 'isDraining' | 'breaker'>;
 
+/** What an operator has decided about an upstream; how it is at the moment is not part of it. */
+export type Decided = Pick<
+  DispatchedUpstream,
+  'id' | 'url' | 'source' | 'slots' | 'isEnabled' | 'isDraining' | 'breaker'
+>;
+
 /** Also the service that follows what other brokers write. */
 export interface UpstreamRegistry extends Service {
   list(): Upstream[];
   get(id: string): Upstream;
+  /** As it is stored, also what is not committed yet where that is being written. */
+  decided(id: string): Promise<Decided>;
   /** Answers once the new upstream was probed. */
   add(input: CreateUpstream): Promise<Upstream>;
   update(id: string, input: UpdateUpstream): Promise<Upstream>;
@@ -34,8 +42,6 @@ export interface UpstreamRegistryDeps {
   readonly logger: Logger;
 }
 
-/** Less than the second that is promised, by the time a query may take. */
-const RELOAD_EVERY_MS = 700;
 const EXISTS = 'There is an upstream at this host and port already.';
 const SWITCHES = { isEnabled: true, isDraining: false, breaker: 'auto' } as const;
 const IN_SETTINGS = 'This upstream is named in the settings (FILA_OLLAMA_URLS): change it there.';
@@ -43,19 +49,6 @@ const IN_SETTINGS = 'This upstream is named in the settings (FILA_OLLAMA_URLS): 
 export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegistry {
   const { store, upstreams, clock, logger } = deps;
   let isAway = false;
-  /** Reads are counted, so that one that was slow does not undo what a later one brought. */
-  let asked = 0;
-  let applied = 0;
-
-  /** `whenProbed` resolves when upstreams that are new were probed. */
-  async function reload(): Promise<{ whenProbed: Promise<void> }> {
-    asked += 1;
-    const turn = asked;
-    const rows = await store.all();
-    if (turn < applied) return { whenProbed: Promise.resolve() };
-    applied = turn;
-    return { whenProbed: upstreams.apply(rows) };
-  }
 
   /** Those of the settings serve until the database can be read. */
   function noteAway(error: unknown): void {
@@ -63,9 +56,18 @@ export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegi
     isAway = true;
   }
 
+  const { reload, changed: putInForce } = rowsInForce(
+    () => store.all(),
+    (rows) => {
+      const whenProbed = upstreams.apply(rows);
+      whenProbed.catch(noteAway);
+      return { whenProbed };
+    },
+  );
+
   const ticker = every(
     'reload upstreams',
-    RELOAD_EVERY_MS,
+    FOLLOW_EVERY_MS,
     async () => {
       await reload();
       if (isAway) logger.info({}, 'upstreams are read from the database again');
@@ -76,36 +78,39 @@ export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegi
 
   function stateOf(id: string): DispatchedUpstream {
     const state = upstreams.states().find((one) => one.id === id);
-    if (!state) throw fail('not_found', { detail: 'There is no upstream of this id.' });
+    if (!state) throw gone();
     return state;
-  }
-
-  /** What was read while the change was not committed, by a tick in between, was the state before it. */
-  function reloadAgain(): void {
-    reload().catch(noteAway);
   }
 
   async function storedRow(id: string): Promise<StoredUpstream | undefined> {
     return (await store.all()).find((row) => row.id === id);
   }
 
-  async function changed(id: string, what: object): Promise<Upstream> {
+  async function decided(id: string): Promise<Decided> {
+    const { url, source, ...state } = stateOf(id);
+    const row = await storedRow(id);
+    if (!row && source === 'database') throw gone();
+    const { isEnabled, isDraining, breaker } = row ?? SWITCHES;
+    const slots = row?.source === 'database' ? row.slots : state.slots;
+    return { id, url, source, slots, isEnabled, isDraining, breaker };
+  }
+
+  async function changed(id: string, what: Partial<DispatchedUpstream>): Promise<Upstream> {
     logger.info({ upstream: id, ...what }, 'upstream changed by an operator');
-    await reload();
-    onceCommitted(reloadAgain);
-    return asUpstream(stateOf(id));
+    await putInForce();
+    return asUpstream({ ...stateOf(id), ...what });
   }
 
   return {
     name: 'upstream registry',
     start: async () => {
-      const whenProbed = await reload().then((reloaded) => reloaded.whenProbed, noteAway);
-      await whenProbed;
+      await reload().then((reloaded) => reloaded?.whenProbed, noteAway);
       await ticker.start();
     },
     stop: () => ticker.stop(),
     list: () => upstreams.states().map(asUpstream),
     get: (id) => asUpstream(stateOf(id)),
+    decided,
     add: async ({ url, slots = 'auto' }) => {
       const origin = upstreamUrl(url);
       const id = hostAndPort(origin);
@@ -115,8 +120,9 @@ export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegi
       if ((await storedRow(id))?.source === 'settings') await store.remove(id);
       const fresh = { ...SWITCHES, id, url: origin, slots, createdAt: clock.now() };
       if (!(await store.insert({ ...fresh, source: 'database' }))) throw fail('conflict', { detail: EXISTS });
-      const { whenProbed } = await reload();
-      await whenProbed;
+      await (
+        await reload()
+      )?.whenProbed;
       return asUpstream(stateOf(id));
     },
     update: async (id, { slots }) => {
@@ -127,7 +133,7 @@ export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegi
     switch: async (id, change) => {
       const { source, url, slots } = stateOf(id);
       const row = await storedRow(id);
-      if (!row && source === 'database') throw fail('not_found');
+      if (!row && source === 'database') throw gone();
       // What is switched at one of the settings is a row, too; it says nothing else.
       const fresh = { ...SWITCHES, id, url, slots, source, createdAt: clock.now() };
       const isNew = !row && (await store.insert({ ...fresh, ...change }));
@@ -138,11 +144,14 @@ export function createUpstreamRegistry(deps: UpstreamRegistryDeps): UpstreamRegi
       const state = stateOf(id);
       if (state.source === 'settings') throw fail('conflict', { detail: IN_SETTINGS });
       await store.remove(id);
-      await reload();
-      onceCommitted(reloadAgain);
+      await putInForce();
       return asUpstream({ ...state, isDraining: true });
     },
   };
+}
+
+function gone() {
+  return fail('not_found', { detail: 'There is no upstream of this id.' });
 }
 
 function asUpstream(state: DispatchedUpstream): Upstream {

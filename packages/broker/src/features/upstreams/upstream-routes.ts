@@ -32,10 +32,9 @@ const SWITCHES: readonly { verb: string; summary: string; change: UpstreamSwitch
 ];
 
 export function upstreamRoutes(upstreams: UpstreamRegistry) {
-  /** What an operator has decided; how the upstream is at the moment is not part of it. */
-  const state = (id: string) => {
-    const { url, source, slots, slots_auto: isAuto, enabled, draining, breaker } = upstreams.get(id);
-    return { id, url, source, slots: isAuto ? 'auto' : slots, enabled, draining, breaker };
+  const state = async (id: string) => {
+    const { isEnabled: enabled, isDraining: draining, ...rest } = await upstreams.decided(id);
+    return { ...rest, enabled, draining };
   };
   const acting = (verb: string, may: typeof config | typeof operate = config) => ({
     ...may,

@@ -27,6 +27,10 @@ export function progressText(batch: Batch): string {
   return `${batch.status}  ${endedText(batch)} ended${failed > 0 ? `, ${failed} failed` : ''}`;
 }
 
+export function shareOf({ total, counts }: Batch): number {
+  return 1 - (counts.pending + counts.processing) / total;
+}
+
 export function batchColumns(nowMs: number): Column<Batch>[] {
   const time = timeCell(nowMs);
   return [

@@ -1,6 +1,6 @@
 /** `fila batches …`: the verbs and their options; each loads its code when it is used. */
 import type { Command } from 'commander';
-import { wholeNumber } from '../../options.ts';
+import { wholeNumber, withWatch } from '../../options.ts';
 import type { Run } from '../../program.ts';
 
 const ID = 'id of the batch';
@@ -27,9 +27,7 @@ export function addBatches(program: Command, run: Run): void {
     .action((file, options, command) =>
       run(command, async (context) => (await import('./create.ts')).createBatch(context, file, options)),
     );
-  batches
-    .command('list')
-    .description('list own batches, newest first')
+  withWatch(batches.command('list').description('list own batches, newest first'))
     .option('--limit <n>', 'batches of one page', wholeNumber(1, 100), 20)
     .option('--cursor <cursor>', 'start where the page before ended')
     .option('--all', 'every page')

@@ -1,10 +1,12 @@
 /** `fila batches create`: uploads a file; prints the id, or waits and prints how the batch ended. */
 import { readFile } from 'node:fs/promises';
+import type { Batch } from '@fila/sdk';
 import type { CliContext } from '../../cli-context.ts';
 import { EXIT, type ExitCode } from '../../output/exit-codes.ts';
 import { printData, printOne } from '../../output/formats.ts';
 import { oneLine } from '../../output/plain-text.ts';
-import { batchView, exitCodeOf, progressText } from './batch-view.ts';
+import { progressLine } from '../../output/progress.ts';
+import { batchView, exitCodeOf, progressText, shareOf } from './batch-view.ts';
 
 export async function createBatch(
   context: CliContext,
@@ -21,7 +23,10 @@ export async function createBatch(
     return EXIT.ok;
   }
   out.notice(`Sent ${oneLine(batch.id)}. Ctrl-C stops the waiting, not the batch.`);
-  const last = await fila.batches.wait(batch.id, { onChange: (now) => out.notice(progressText(now)) });
+  const progress = progressLine(context);
+  const say = (now: Batch): void =>
+    progress.isShown ? progress.at(progressText(now), shareOf(now)) : out.notice(progressText(now));
+  const last = await fila.batches.wait(batch.id, { onChange: say }).finally(() => progress.end());
   await printOne(out, last, batchView(context.now()));
   return exitCodeOf(last);
 }

@@ -3,7 +3,7 @@ import type { DeadLetterFilter } from '@fila/sdk';
 import { momentOf } from '../moment-of.ts';
 
 export interface FilterFlags {
-  readonly errorCode?: string;
+  readonly error?: string;
   readonly key?: string;
   readonly model?: string;
   readonly since?: string;
@@ -14,7 +14,7 @@ export interface FilterFlags {
 /** Only what was asked for. */
 export function filterOf(flags: FilterFlags, nowMs: number): DeadLetterFilter {
   const fields = {
-    error_code: flags.errorCode,
+    error_code: flags.error,
     key_id: flags.key,
     model: flags.model,
     created_after: momentOf('--since', flags.since, nowMs),

@@ -10,7 +10,7 @@ export function deadLetterColumns(nowMs: number): Column<DeadLetter>[] {
     { header: 'ERROR', cell: (dead) => ({ exact: dead.error.code, tone: 'bad' }) },
     { header: 'MODEL', yields: true, cell: (dead) => ({ exact: dead.model }) },
     { header: 'MESSAGE', yields: true, cell: (dead) => ({ exact: dead.error.message }) },
-    { header: 'ATTEMPTS', wide: true, cell: (dead) => ({ exact: String(dead.attempts) }) },
+    { header: 'TRIES', wide: true, cell: (dead) => ({ exact: String(dead.attempts) }) },
     { header: 'KEY', wide: true, cell: (dead) => ({ exact: dead.key_id }) },
     { header: 'UPSTREAM', wide: true, yields: true, cell: (dead) => ({ exact: dead.upstream ?? '' }) },
     { header: 'FAILED', cell: (dead) => time(dead.failed_at) },

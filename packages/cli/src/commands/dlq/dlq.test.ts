@@ -46,7 +46,7 @@ describe('list', () => {
   it('sends its conditions, with times counted back from now', async () => {
     const { code, calls } = await dlq(
       [
-        ...['list', '--error-code', 'poison', '--key', 'key_x', '--model', 'm', '--text', 'no memory'],
+        ...['list', '--error', 'poison', '--key', 'key_x', '--model', 'm', '--text', 'no memory'],
         ...['--since', '2h', '--until', '2026-11-20', '--limit', '5'],
       ],
       () => ({ body: { items: [], next_cursor: null } }),
@@ -141,21 +141,11 @@ describe('retry of many', () => {
 
   it('begins an operation and prints its id alone', async () => {
     const { code, stdout, stderr, calls } = await dlq(
-      [
-        'retry',
-        '--error-code',
-        'upstream_timeout',
-        '--since',
-        '2h',
-        '--rate',
-        '10',
-        '--reason',
-        'gpu is back',
-      ],
+      ['retry', '--error', 'upstream_timeout', '--since', '2h', '--rate', '10', '--reason', 'gpu is back'],
       operationThat(),
     );
     expect({ code, stdout }).toEqual({ code: 0, stdout: `${someOperation().id}\n` });
-    expect(stderr).toContain('fila operations show');
+    expect(stderr).toContain('fila operations watch');
     expect(calls[0]).toMatchObject({ route: `POST ${PATH}/retry` });
     expect(calls[0]!.body).toEqual({
       filter: { error_code: 'upstream_timeout', created_after: '2026-11-20T08:00:00.000Z' },
@@ -211,6 +201,30 @@ describe('retry of many', () => {
     expect(code).toBe(exitCode);
     expect(stderr).toContain('running  1 of 3 done');
     expect(stdout).toContain(`state\t${last.state}\n`);
+  });
+});
+
+describe('retry that is followed', () => {
+  const LAST = someOperation({ state: 'completed', matched: 4, done: 4 });
+  const words = ['retry', '--model', 'm', '--wait'];
+
+  it('shows a bar on a terminal, in one line that is gone at the end', async () => {
+    const answer = operationThat(someOperation({ matched: 4, done: 1 }), LAST);
+    const { code, stdout, stderr } = await dlq(words, answer, { columns: 100 });
+    expect(code).toBe(0);
+    expect(stderr).toContain(`\r\u001b[K${'█'.repeat(6)}${'░'.repeat(18)}  25 %  running  1 of 4 done`);
+    expect(stderr.endsWith('\r\u001b[K')).toBe(true);
+    expect(stdout).toContain('✔ completed');
+  });
+
+  it('says after Ctrl-C that it goes on, and how to look or stop it', async () => {
+    const { code, stdout, stderr } = await dlq(words, operationThat(someOperation({ matched: 4, done: 1 })), {
+      columns: 200,
+      onStderr: (text, signals) => void (text.includes('1 of 4') && signals.emit('SIGINT')),
+    });
+    expect({ code, stdout }).toEqual({ code: 130, stdout: '' });
+    expect(stderr).toContain(`fila operations watch ${LAST.id}`);
+    expect(stderr).toContain(`fila operations cancel ${LAST.id}`);
   });
 });
 

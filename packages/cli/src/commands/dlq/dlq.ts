@@ -1,6 +1,6 @@
 /** `fila dlq …`: the verbs and their options; each loads its code when it is used. */
 import type { Command } from 'commander';
-import { wholeNumber } from '../../options.ts';
+import { wholeNumber, withWatch } from '../../options.ts';
 import type { Run } from '../../program.ts';
 
 const IDS = 'ids of dead letters; - reads them from stdin';
@@ -10,7 +10,11 @@ export function addDlq(program: Command, run: Run): void {
     .command('dlq')
     .description('list, show, retry, discard: dead letters, the requests that failed for good');
 
-  withConditions(dlq.command('list').description('list what was neither retried nor discarded, newest first'))
+  withWatch(
+    withConditions(
+      dlq.command('list').description('list what was neither retried nor discarded, newest first'),
+    ),
+  )
     .option('--limit <n>', 'dead letters of one page', wholeNumber(1, 100), 50)
     .option('--cursor <cursor>', 'start where the page before ended')
     .option('--all', 'every page')
@@ -44,11 +48,11 @@ function addRetry(dlq: Command, run: Run): void {
     .option('--reason <text>', 'why; kept with each of them')
     .option('-n, --dry-run', 'only count what matches')
     .option('--rate <n>', 'retries a second (default: 50)', wholeNumber(1, 1000))
-    .option('--wait', 'say the progress until it is over')
+    .option('--wait', 'follow it until it is over, with a bar on a terminal')
     .addHelpText(
       'after',
       '\nWith ids each is retried at once. With conditions the daemon does it in the background, also when it is' +
-        '\nrestarted meanwhile: look with  fila operations show, stop it with  fila operations cancel.' +
+        '\nrestarted meanwhile: look with  fila operations watch, stop it with  fila operations cancel.' +
         '\nEnds with 3 when some could not be retried.',
     )
     .action((ids, options, command) =>
@@ -58,7 +62,7 @@ function addRetry(dlq: Command, run: Run): void {
 
 function withConditions(command: Command): Command {
   return command
-    .option('--error-code <code>', 'only those with this error, such as upstream_timeout')
+    .option('--error <code>', 'only those with this error, such as upstream_timeout')
     .option('--key <id>', 'only those of one key')
     .option('--model <model>', 'only those of one model')
     .option('--since <when>', 'made after: 1h, 2d, 2027-01-01 or 2027-01-01T14:00Z')

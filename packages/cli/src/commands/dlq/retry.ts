@@ -1,12 +1,12 @@
 /** `fila dlq retry`: those named, one by one; or all that match, as an operation of the daemon. */
-import type { DeadLetterFilter, DeadLetterPreview, DeadLetterRetry, Fila, Operation } from '@fila/sdk';
+import type { DeadLetterFilter, DeadLetterPreview, Fila, Operation } from '@fila/sdk';
 import type { CliContext } from '../../cli-context.ts';
 import { usageError } from '../../output/error-text.ts';
 import { EXIT, type ExitCode } from '../../output/exit-codes.ts';
-import { printData, printOne } from '../../output/formats.ts';
+import { printData } from '../../output/formats.ts';
 import { oneLine } from '../../output/plain-text.ts';
-import { forEachId } from '../for-each-id.ts';
-import { exitCodeOf, operationView, progressText } from '../operations/operation-view.ts';
+import { followOperation } from '../operations/follow-operation.ts';
+import { retryEach } from './retry-each.ts';
 import { filterOf, type FilterFlags } from './dead-letter-filter.ts';
 
 export interface RetryFlags extends FilterFlags {
@@ -19,7 +19,7 @@ export interface RetryFlags extends FilterFlags {
 
 const WAYS = [
   ['Name them', 'fila dlq retry req_…'],
-  ['Or say which', 'fila dlq retry --error-code upstream_timeout --since 2h'],
+  ['Or say which', 'fila dlq retry --error upstream_timeout --since 2h'],
   ['Or all of them', 'fila dlq retry --all --yes'],
 ] as const;
 
@@ -34,7 +34,7 @@ export async function retryDeadLetters(
   if (ids.length > 0) {
     if (hasConditions || flags.all || flags.dryRun || flags.wait || rate !== undefined)
       throw usageError('Either ids or conditions, not both', WAYS);
-    return retryEach(context, ids, reason);
+    return retryEach(context, ids, { reason });
   }
   if (flags.all === true && hasConditions) throw usageError('Either --all or conditions, not both', WAYS);
   if (!flags.all && !hasConditions) throw usageError('Nothing says which dead letters are meant', WAYS);
@@ -47,20 +47,9 @@ export async function retryDeadLetters(
     ...(reason === undefined ? {} : { reason }),
     ...(rate === undefined ? {} : { rate }),
   });
-  return flags.wait ? follow(context, fila, operation) : showBegun(context, operation);
-}
-
-async function retryEach(
-  context: CliContext,
-  ids: readonly string[],
-  reason: string | undefined,
-): Promise<ExitCode> {
-  const fila = await context.sdk('admin');
-  return forEachId<DeadLetterRetry>(context, ids, {
-    noun: 'dead-letter',
-    done: ({ id }) => `retried as ${id}`,
-    change: (id) => fila.deadLetters.retry(id, reason === undefined ? {} : { reason }),
-  });
+  if (!flags.wait) return showBegun(context, operation);
+  context.out.notice(`operation/${oneLine(operation.id)} begun`);
+  return followOperation(context, operation.id);
 }
 
 async function isSure(context: CliContext, fila: Fila): Promise<boolean> {
@@ -92,17 +81,6 @@ function countText({ matched, is_complete }: DeadLetterPreview): string {
 /** The id alone on stdout, for scripts. */
 async function showBegun({ out }: CliContext, operation: Operation): Promise<ExitCode> {
   if (!(await printData(out, operation))) out.print(oneLine(operation.id));
-  out.notice(`The daemon is at it. Look:  fila operations show ${oneLine(operation.id)}`);
+  out.notice(`The daemon is at it. Look:  fila operations watch ${oneLine(operation.id)}`);
   return EXIT.ok;
-}
-
-async function follow(context: CliContext, fila: Fila, begun: Operation): Promise<ExitCode> {
-  const { out } = context;
-  out.notice(`operation/${oneLine(begun.id)} begun`);
-  const operation = await fila.operations.wait(begun.id, {
-    timeoutMs: Infinity,
-    onChange: (now) => out.notice(progressText(now)),
-  });
-  await printOne(out, operation, operationView(context.now()));
-  return exitCodeOf(operation);
 }

@@ -4,13 +4,13 @@ import type { CliContext } from '../../cli-context.ts';
 import { CliError, usageError } from '../../output/error-text.ts';
 import { oneLine } from '../../output/plain-text.ts';
 import { limitsOf, type LimitFlags } from '../limit-flags.ts';
-import { SCOPES, type RightName } from './right-flags.ts';
+import type { RightName } from './right-flags.ts';
 import { rightsOf } from './rights-of.ts';
 
 const NUMBER = /^\d{1,10}$/;
 
 const RIGHTS: readonly (readonly [name: RightName, question: string])[] = [
-  ['scopes', `Kinds of calls, of ${SCOPES.join(', ')} (empty = all): `],
+  ['scopes', 'Scopes, such as requests:write,requests:read (empty = all): '],
   ['models', 'Models, such as llama3:8b,qwen* (empty = any): '],
   ['queues', 'Queues (empty = any): '],
   ['from', 'Networks it calls from, such as 10.0.0.0/8 (empty = anywhere): '],
@@ -37,19 +37,33 @@ export async function askNewKey(
   given: Readonly<Record<string, unknown>>,
 ): Promise<CreateApiKey | null> {
   const name = await askName(context);
-  const plan = given['plan'] === undefined ? await context.ask('Plan (empty = none): ') : '';
-  let answers: Omit<CreateApiKey, 'name'> = plan === '' ? {} : { plan };
-  for (const [flag, question] of LIMITS)
-    if (given[flag] === undefined)
-      answers = { ...answers, ...(await asked(context, question, (text) => limitOf(flag, text))) };
+  const said: [flag: string, text: string][] = [['name', name]];
+  for (const [flag, value] of Object.entries(given))
+    if (typeof value === 'string' || typeof value === 'number') said.push([flag, String(value)]);
+  let answers: Omit<CreateApiKey, 'name'> = {};
+  const ask = async <T extends object>(flag: string, question: string, read: (text: string) => T) => {
+    if (given[flag] !== undefined) return;
+    const answer = await asked(context, question, read);
+    if (!answer) return;
+    said.push([flag, answer.text]);
+    answers = { ...answers, ...answer.read };
+  };
+  await ask('plan', 'Plan (empty = none): ', (plan) => ({ plan }));
+  for (const [flag, question] of LIMITS) await ask(flag, question, (text) => limitOf(flag, text));
   for (const [right, question] of RIGHTS)
-    if (given[right] === undefined)
-      answers = {
-        ...answers,
-        ...(await asked(context, question, (text) => rightsOf({ [right]: text }, context.now()))),
-      };
+    await ask(right, question, (text) => rightsOf({ [right]: text }, context.now()));
+  context.out.notice(`The same without questions:  ${commandLine(said)}`);
   const isWanted = /^y(es)?$/i.test(await context.ask(`Make the key "${oneLine(name)}"? [y/N] `));
   return isWanted ? { name, ...answers } : null;
+}
+
+/** As a shell reads it. */
+function commandLine(said: readonly (readonly [flag: string, text: string])[]): string {
+  const words = said.flatMap(([flag, text]) => [
+    `--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+    /^[\w.,:/+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`,
+  ]);
+  return oneLine(`fila keys create ${words.join(' ')}`);
 }
 
 function limitOf(flag: string, text: string): Partial<CreateApiKey> {
@@ -58,19 +72,21 @@ function limitOf(flag: string, text: string): Partial<CreateApiKey> {
 }
 
 /** Again until it can be read; empty leaves it out, so who has left is asked no further. */
-async function asked<T extends object>(
+async function asked<T>(
   context: CliContext,
   question: string,
   read: (text: string) => T,
-): Promise<T | Record<string, never>> {
+): Promise<{ text: string; read: T } | null> {
   for (;;) {
     const text = await context.ask(question);
-    if (text === '') return {};
+    if (text === '') return null;
     try {
-      return read(text);
+      return { text, read: read(text) };
     } catch (error) {
       if (!(error instanceof CliError)) throw error;
-      context.out.mustSay(context.out.noticePaint('warn', `  ${oneLine(error.message)}`));
+      const { what, next = [] } = error.trouble;
+      const sentence = [what, ...next.map(([label, words]) => `${label}: ${words}`)].join('. ');
+      context.out.mustSay(context.out.noticePaint('warn', `  ${oneLine(sentence)}`));
     }
   }
 }

@@ -1,6 +1,6 @@
 /** `fila keys …`: the verbs and their options; each loads its code when it is used. */
 import type { Command } from 'commander';
-import { oneOf, wholeNumber } from '../../options.ts';
+import { oneOf, wholeNumber, withWatch } from '../../options.ts';
 import { addLimitFlags } from '../limit-flags.ts';
 import { addRightFlags } from './right-flags.ts';
 import type { Run } from '../../program.ts';
@@ -16,9 +16,7 @@ export function addKeys(program: Command, run: Run): void {
     );
 
   addCreate(keys, run);
-  keys
-    .command('list')
-    .description('list keys, newest first')
+  withWatch(keys.command('list').description('list keys, newest first'))
     .option('--status <status>', 'only active, suspended or revoked ones', oneOf(STATUSES))
     .option('--limit <n>', 'keys of one page', wholeNumber(1, 100), 50)
     .option('--cursor <cursor>', 'start where the page before ended')

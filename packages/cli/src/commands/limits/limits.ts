@@ -1,6 +1,6 @@
 /** `fila limits …`: the verbs and their options; each loads its code when it is used. */
 import type { Command } from 'commander';
-import { oneOf } from '../../options.ts';
+import { oneOf, withWatch } from '../../options.ts';
 import type { Run } from '../../program.ts';
 
 export function addLimits(program: Command, run: Run): void {
@@ -17,12 +17,11 @@ export function addLimits(program: Command, run: Run): void {
     .action((options, command) =>
       run(command, async (context) => (await import('./explain.ts')).explainLimits(context, options)),
     );
-  limits
-    .command('penalties')
-    .description('list keys and addresses that are blocked, or were of late')
-    .action((_options, command) =>
-      run(command, async (context) => (await import('./penalties.ts')).listPenalties(context)),
-    );
+  withWatch(
+    limits.command('penalties').description('list keys and addresses that are blocked, or were of late'),
+  ).action((_options, command) =>
+    run(command, async (context) => (await import('./penalties.ts')).listPenalties(context)),
+  );
   limits
     .command('lift')
     .description('end blocks and forget them')

@@ -2,7 +2,8 @@
 import type { SignedIn, SignIn } from '@fila/sdk';
 import type { CliContext } from '../../cli-context.ts';
 import { writeSession } from '../../contexts.ts';
-import { usageError } from '../../output/error-text.ts';
+import { CliError, usageError } from '../../output/error-text.ts';
+import { EXIT } from '../../output/exit-codes.ts';
 import { printData } from '../../output/formats.ts';
 import { oneLine } from '../../output/plain-text.ts';
 import { relativeTime } from '../../output/units.ts';
@@ -35,10 +36,14 @@ export async function signIn(context: CliContext, input: SignIn): Promise<Signed
   const fila = await context.sdk('anyone');
   const send = (body: SignIn): Promise<SignedIn> => fila.sessions.signIn(body, { maxRetries: 0 });
   const body = { client: 'fila (command line)', ...input };
-  const signedIn = await send(body).catch(async (error: { code?: unknown }) => {
-    if (error.code !== 'totp_required' || input.code !== undefined || !context.canAsk) throw error;
-    return send({ ...body, code: await context.ask('Code of the authenticator, or a recovery code: ') });
-  });
+  const signedIn = await send(body)
+    .catch(async (error: { code?: unknown }) => {
+      if (error.code !== 'totp_required' || input.code !== undefined || !context.canAsk) throw error;
+      return send({ ...body, code: await context.ask('Code of the authenticator, or a recovery code: ') });
+    })
+    .catch((error: { code?: unknown; detail?: string }) => {
+      throw error.code === 'unauthorized' ? notRight(input.name, error.detail ?? '') : error;
+    });
   const { url } = context.profile();
   const { token, user, session } = signedIn;
   writeSession(context.host.env, { url, token, user: user.name, expires_at: session.expires_at });
@@ -46,4 +51,18 @@ export async function signIn(context: CliContext, input: SignIn): Promise<Signed
     `✔ Signed in to ${oneLine(url)} as ${oneLine(user.name)} (${user.role}); ends ${relativeTime(session.expires_at, context.now())}, or when it is not used.`,
   );
   return signedIn;
+}
+
+/** No key or token would help here. */
+function notRight(name: string, detail: string): CliError {
+  return new CliError({
+    exitCode: EXIT.notAllowed,
+    code: 'unauthorized',
+    what: 'Signing in was refused',
+    why: [detail],
+    next: [
+      ['Try again', `fila login ${name}`],
+      ['Forgotten: a super-admin can', `fila users reset-password ${name}`],
+    ],
+  });
 }

@@ -95,13 +95,18 @@ describe('fila login', () => {
   });
 
   it('says once that it was refused, and keeps nothing', async () => {
-    for (const [status, name, exitCode] of [
-      [401, 'unauthorized', 4],
-      [429, 'blocked', 6],
+    for (const [status, name, exitCode, words] of [
+      [401, 'unauthorized', 4, 'fila users reset-password ana'],
+      [401, 'totp_required', 4, '--code'],
+      [429, 'blocked', 6, 'limit'],
     ] as const) {
-      const { code, calls, stop } = await fila(['login', 'ana'], () => problem(status, name), {
-        typed: ['x'],
-      });
+      const { code, stderr, calls, stop } = await fila(
+        ['login', 'ana', '--password-stdin'],
+        () => problem(status, name),
+        { stdin: 'x\n' },
+      );
+      expect(stderr).toContain(words);
+      expect(stderr).not.toContain('FILA_API_KEY');
       expect([code, calls.length]).toEqual([exitCode, 1]);
       expect(sessions()).toEqual([]);
       await stop();

@@ -25,6 +25,6 @@ export async function passwordLines(context: CliContext, count: number): Promise
 export function needsTerminal(context: CliContext): void {
   if (!context.canAsk)
     throw usageError('There is no terminal to ask for a password on', [
-      ['Pipe it in', 'fila … --password-stdin < file'],
+      ['Pipe it in', 'the same with --password-stdin < file'],
     ]);
 }

@@ -1,5 +1,6 @@
 /** `fila passwd`: the own password, anew; or the first one, with the token that a super-admin handed over. */
 import type { CliContext } from '../../cli-context.ts';
+import { usageError } from '../../output/error-text.ts';
 import { printOne } from '../../output/formats.ts';
 import { readSecretFile } from '../../profile.ts';
 import { userView } from '../users/user-view.ts';
@@ -31,6 +32,9 @@ export async function passwd(context: CliContext, flags: PasswdFlags): Promise<v
 
 async function resetToken(context: CliContext, { resetTokenFile }: PasswdFlags): Promise<string> {
   if (resetTokenFile !== undefined) return readSecretFile('--reset-token-file', resetTokenFile);
-  needsTerminal(context);
+  if (!context.canAsk)
+    throw usageError('There is no terminal to ask for the reset token on', [
+      ['Put it into a file', 'fila passwd --reset-token-file FILE --password-stdin < PASSWORD'],
+    ]);
   return (await context.askSecret('Reset token (fila_reset_…): ')).trim();
 }

@@ -1,5 +1,6 @@
 /** `fila models …`: the verbs and their options; each loads its code when it is used. */
 import type { Command } from 'commander';
+import { withWatch } from '../../options.ts';
 import type { Run } from '../../program.ts';
 
 export function addModels(program: Command, run: Run): void {
@@ -9,12 +10,11 @@ export function addModels(program: Command, run: Run): void {
       'list, preload, alias, aliases, unalias: the models of the upstreams, and other names of them',
     );
 
-  models
-    .command('list')
-    .description('list the models of all upstreams that are up, and which are loaded')
-    .action((_options, command) =>
-      run(command, async (context) => (await import('./list.ts')).listModels(context)),
-    );
+  withWatch(
+    models.command('list').description('list the models of all upstreams that are up, and which are loaded'),
+  ).action((_options, command) =>
+    run(command, async (context) => (await import('./list.ts')).listModels(context)),
+  );
   models
     .command('preload')
     .description('load a model before the first request needs it, and say how long that took')

@@ -25,6 +25,11 @@ export function progressText(operation: Operation): string {
   return `${state}  ${doneText(operation)} done${skipped > 0 ? `, ${skipped} skipped` : ''}`;
 }
 
+/** Of what was counted; unknown while it is being counted. */
+export function shareOf({ matched, done, skipped }: Operation): number | undefined {
+  return matched ? (done + skipped) / matched : undefined;
+}
+
 export function operationColumns(nowMs: number): Column<Operation>[] {
   const time = timeCell(nowMs);
   return [

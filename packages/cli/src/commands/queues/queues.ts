@@ -1,5 +1,6 @@
 /** `fila queues …`: the verbs and their options; each loads its code when it is used. */
 import type { Command } from 'commander';
+import { withWatch } from '../../options.ts';
 import type { Run } from '../../program.ts';
 import { addPolicyFlags } from './policy-flags.ts';
 
@@ -19,12 +20,9 @@ export function addQueues(program: Command, run: Run): void {
       'list, show, create, set, remove, pause, resume, drain: where requests wait, and by which rules',
     );
 
-  queues
-    .command('list')
-    .description('list queues, their state and what is in them')
-    .action((_options, command) =>
-      run(command, async (context) => (await import('./list.ts')).listQueues(context)),
-    );
+  withWatch(queues.command('list').description('list queues, their state and what is in them')).action(
+    (_options, command) => run(command, async (context) => (await import('./list.ts')).listQueues(context)),
+  );
   queues
     .command('show')
     .description('show one queue')

@@ -13,7 +13,7 @@ export function entryColumns(nowMs: number): Column<RequestEntry>[] {
     { header: 'MODEL', yields: true, cell: ({ model }) => ({ exact: model }) },
     { header: 'QUEUE', yields: true, cell: ({ queue }) => ({ exact: queue }) },
     { header: 'PRIORITY', wide: true, cell: ({ priority }) => ({ exact: String(priority) }) },
-    { header: 'ATTEMPTS', wide: true, cell: ({ attempts }) => ({ exact: String(attempts) }) },
+    { header: 'TRIES', wide: true, cell: ({ attempts }) => ({ exact: String(attempts) }) },
     { header: 'UPSTREAM', wide: true, yields: true, cell: ({ upstream }) => ({ exact: upstream ?? '' }) },
     { header: 'TOOK', cell: ({ processing_time }) => tookCell(processing_time) },
     { header: 'TOKENS', wide: true, cell: tokensCell },

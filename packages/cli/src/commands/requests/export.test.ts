@@ -143,8 +143,8 @@ describe('fila requests export', () => {
       body: { items: [someRequest({ created_at: '2026-11-20T08:00:00.000Z' })], next_cursor: null },
     });
     const { stderr } = await fila(['export', '--since', '2h'], halfway, { columns: 100 });
-    expect(stderr).toContain(' 50 % 1 requests');
-    expect(stderr).toMatch(/\r\u001b\[K1 requests\.\n$/);
+    expect(stderr).toContain(' 50 %  1 request');
+    expect(stderr).toMatch(/\r\u001b\[K1 request\.\n$/);
     await broker.stop();
     const quiet = await fila(['export', '--since', '2h', '-q'], halfway, { columns: 100 });
     expect(quiet.stderr).toBe('');

@@ -2,9 +2,10 @@
 import { unlink } from 'node:fs/promises';
 import type { CallOptions, Request, RequestEntry } from '@fila/sdk';
 import type { CliContext } from '../../cli-context.ts';
+import { progressLine } from '../../output/progress.ts';
+import { momentOf } from '../moment-of.ts';
 import { exportFormats, type ExportFormat } from './export-format.ts';
 import { openExport, type ExportTarget } from './export-target.ts';
-import { exportProgress } from './export-progress.ts';
 import { isOfOthers, requestFilter, type RequestFilterFlags } from './request-filter.ts';
 
 export interface ExportRequestsFlags extends RequestFilterFlags {
@@ -24,10 +25,13 @@ const PATIENT: CallOptions = { maxRetries: 30 };
 export async function exportRequests(context: CliContext, flags: ExportRequestsFlags): Promise<void> {
   const getPage = await pagesOf(context, flags);
   const target = await openExport(flags.file, context.host.stdout);
-  const progress = exportProgress(context, flags.since);
+  const progress = progressLine(context);
+  const shareAt = shareOfTime(flags.since, context.now());
   let count = 0;
   try {
-    count = await copy(getPage, { target, format: flags.format, isOwn: !isOfOthers(flags) }, progress.at);
+    count = await copy(getPage, { target, format: flags.format, isOwn: !isOfOthers(flags) }, (done, oldest) =>
+      progress.at(requestsText(done), shareAt(oldest)),
+    );
   } catch (error) {
     // Half an export must not be taken for a whole one.
     if (flags.file !== '-') await unlink(flags.file).catch(() => undefined);
@@ -36,7 +40,18 @@ export async function exportRequests(context: CliContext, flags: ExportRequestsF
     progress.end();
     await target.close();
   }
-  context.out.notice(`${count} requests${flags.file === '-' ? '' : ` in ${flags.file}`}.`);
+  context.out.notice(`${requestsText(count)}${flags.file === '-' ? '' : ` in ${flags.file}`}.`);
+}
+
+function requestsText(count: number): string {
+  return `${count} ${count === 1 ? 'request' : 'requests'}`;
+}
+
+/** Newest first: what lies between now and the oldest that was written is done. */
+function shareOfTime(since: string | undefined, startMs: number) {
+  const endMs = since === undefined ? startMs : Date.parse(momentOf('--since', since, startMs)!);
+  return (oldest: string | undefined): number | undefined =>
+    endMs < startMs && oldest !== undefined ? (startMs - Date.parse(oldest)) / (startMs - endMs) : undefined;
 }
 
 async function pagesOf(context: CliContext, flags: ExportRequestsFlags): Promise<GetPage> {

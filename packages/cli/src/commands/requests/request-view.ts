@@ -40,7 +40,7 @@ export function requestColumns(nowMs: number): Column<Request>[] {
     { header: 'MODEL', yields: true, cell: modelCell },
     { header: 'QUEUE', wide: true, cell: (request) => ({ exact: request.queue }) },
     { header: 'PRIORITY', wide: true, cell: (request) => ({ exact: String(request.priority) }) },
-    { header: 'ATTEMPTS', cell: (request) => ({ exact: String(request.attempts) }) },
+    { header: 'TRIES', cell: (request) => ({ exact: String(request.attempts) }) },
     { header: 'TOOK', cell: tookCell },
     { header: 'TOKENS', wide: true, cell: tokensCell },
     {

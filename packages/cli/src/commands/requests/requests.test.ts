@@ -138,7 +138,7 @@ describe('send', () => {
     const { code, stdout, stderr } = await requests(['send', 'hi', '--wait'], thenIs(last));
     expect({ code, stdout }).toEqual({ code: exitCode, stdout: '' });
     expect(stderr).toContain(words);
-    expect(stderr).toContain(`fila requests get ${ID}`);
+    expect(stderr).toContain(`fila requests show ${ID}`);
   });
 
   it('with --wait=1 and no answer in time ends with 7 and says how to go on', async () => {

@@ -1,6 +1,6 @@
 /** `fila requests …`: the verbs and their options; each loads its code when it is used. */
 import type { Command } from 'commander';
-import { keyValue, numberFrom, oneOf, wholeNumber } from '../../options.ts';
+import { keyValue, numberFrom, oneOf, wholeNumber, withWatch } from '../../options.ts';
 import type { Run } from '../../program.ts';
 
 const STATUSES = ['pending', 'processing', 'completed', 'failed', 'cancelled', 'expired'] as const;
@@ -9,17 +9,20 @@ const EXPORT_FORMATS = ['jsonl', 'json', 'csv'] as const;
 export function addRequests(program: Command, run: Run): void {
   const requests = program
     .command('requests')
-    .description('send, get, list, export, watch, cancel, explain, trace: prompts and their answers');
+    .description('send, show, list, export, watch, cancel, retry, explain, trace: prompts and their answers');
 
   addSend(requests, run);
   requests
-    .command('get')
+    .command('show')
+    .alias('get')
     .description('show a request and its answer')
     .argument('<id>', 'id of the request')
     .action((id, _options, command) =>
-      run(command, async (context) => (await import('./get.ts')).getRequest(context, id)),
+      run(command, async (context) => (await import('./show.ts')).showRequest(context, id)),
     );
-  addFilters(requests.command('list').description('list own requests, or those of all keys, newest first'))
+  withWatch(
+    addFilters(requests.command('list').description('list own requests, or those of all keys, newest first')),
+  )
     .option('--limit <n>', 'requests of one page', wholeNumber(1, 100), 50)
     .option('--cursor <cursor>', 'start where the page before ended')
     .option('--all', 'every page')
@@ -59,6 +62,17 @@ export function addRequests(program: Command, run: Run): void {
     .option('--all-keys', 'also of other keys; needs the admin token')
     .action((ids, options, command) =>
       run(command, async (context) => (await import('./cancel.ts')).cancelRequests(context, ids, options)),
+    );
+  requests
+    .command('retry')
+    .description('try requests again that failed for good, each as a new one (admin token)')
+    .argument('<id...>', 'ids of requests, of any key; - reads them from stdin')
+    .option('--reason <text>', 'why; kept with each of them')
+    .addHelpText('after', '\nMany at once, by error, model or time:  fila dlq retry')
+    .action((ids, options, command) =>
+      run(command, async (context) =>
+        (await import('../dlq/retry-each.ts')).retryEach(context, ids, options),
+      ),
     );
   requests
     .command('explain')

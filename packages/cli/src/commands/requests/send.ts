@@ -120,6 +120,6 @@ async function showAnswer(context: CliContext, request: Request): Promise<ExitCo
     code: request.error?.code ?? request.status,
     what: request.status === 'cancelled' ? 'The request was cancelled' : `The request ${request.status}`,
     why: request.error === null ? [] : [`${request.error.code}: ${request.error.message}`],
-    next: [['Look at it', `fila requests get ${request.id}`]],
+    next: [['Look at it', `fila requests show ${request.id}`]],
   });
 }

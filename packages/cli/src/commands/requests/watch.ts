@@ -32,7 +32,7 @@ export async function watchRequest(
   if (out.format === 'json' || out.format === 'yaml') await printData(out, last);
   else if (out.format === 'name') out.print(oneLine(last.id));
   else if (last.status === 'completed' && out.isTty)
-    out.notice(`Read the answer:  fila requests get ${oneLine(last.id)}`);
+    out.notice(`Read the answer:  fila requests show ${oneLine(last.id)}`);
   return exitCodeOf(last) ?? EXIT.failed;
 }
 

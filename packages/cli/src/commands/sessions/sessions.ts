@@ -1,12 +1,11 @@
 /** `fila sessions …`: the verbs and their options; each loads its code when it is used. */
 import type { Command } from 'commander';
+import { withWatch } from '../../options.ts';
 import type { Run } from '../../program.ts';
 
 export function addSessions(program: Command, run: Run): void {
   const sessions = program.command('sessions').description('list, revoke: who is signed in');
-  sessions
-    .command('list')
-    .description('list the own open sessions, newest first')
+  withWatch(sessions.command('list').description('list the own open sessions, newest first'))
     .option('--all', 'those of everybody')
     .option('--user <name>', 'those of one person')
     .action((options, command) =>

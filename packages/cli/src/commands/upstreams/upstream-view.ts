@@ -20,7 +20,7 @@ export function upstreamColumns(nowMs: number): Column<Upstream>[] {
     { header: 'RUNNING', cell: ({ running }) => ({ exact: String(running) }) },
     { header: 'SLOTS', cell: slotsCell },
     { header: 'MODELS', cell: ({ models }) => ({ exact: String(models.length) }) },
-    { header: 'VERSION', cell: ({ version }) => textCell(version) },
+    { header: 'VERSION', yields: true, cell: ({ version }) => textCell(version) },
     { header: 'BREAKERS', yields: true, cell: breakersCell },
     { header: 'BROKER', yields: true, cell: brokerCell },
     { header: 'SOURCE', wide: true, cell: ({ source }) => ({ exact: source }) },

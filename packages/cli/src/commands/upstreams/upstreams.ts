@@ -1,6 +1,6 @@
 /** `fila upstreams …`: the verbs and their options; each loads its code when it is used. */
 import type { Command } from 'commander';
-import { oneOf, wholeNumber, wordOr } from '../../options.ts';
+import { oneOf, wholeNumber, wordOr, withWatch } from '../../options.ts';
 import type { Run } from '../../program.ts';
 
 const ID = 'host:port of the upstream';
@@ -19,12 +19,11 @@ export function addUpstreams(program: Command, run: Run): void {
     .command('upstreams')
     .description('list, add, show, set, remove, enable, disable, drain, undrain, breaker: Ollama servers');
 
-  upstreams
-    .command('list')
-    .description('list upstreams and how they are, those of the settings first')
-    .action((_options, command) =>
-      run(command, async (context) => (await import('./list.ts')).listUpstreams(context)),
-    );
+  withWatch(
+    upstreams.command('list').description('list upstreams and how they are, those of the settings first'),
+  ).action((_options, command) =>
+    run(command, async (context) => (await import('./list.ts')).listUpstreams(context)),
+  );
   upstreams
     .command('add')
     .description('add an Ollama server, for all daemons on the same database')

@@ -53,7 +53,7 @@ export function deliveryColumns(nowMs: number): Column<WebhookDelivery>[] {
     { header: 'TO', yields: true, cell: toCell },
     { header: 'REQUEST', wide: true, cell: (delivery) => ({ exact: delivery.request_id ?? '' }) },
     { header: 'MESSAGE', wide: true, cell: (delivery) => ({ exact: delivery.message_id }) },
-    { header: 'ATTEMPTS', cell: (delivery) => ({ exact: String(delivery.attempts) }) },
+    { header: 'TRIES', cell: (delivery) => ({ exact: String(delivery.attempts) }) },
     { header: 'HTTP', cell: httpCell },
     { header: 'TOOK', cell: tookCell },
     { header: 'ERROR', cell: errorCell },

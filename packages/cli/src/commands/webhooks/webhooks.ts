@@ -1,6 +1,6 @@
 /** `fila webhooks …`: the verbs and their options; each loads its code when it is used. */
 import { InvalidArgumentError, type Command } from 'commander';
-import { oneOf, wholeNumber } from '../../options.ts';
+import { oneOf, wholeNumber, withWatch } from '../../options.ts';
 import type { Run } from '../../program.ts';
 
 const EVENTS = [
@@ -99,9 +99,11 @@ function addDeliveries(webhooks: Command, run: Run): void {
     .action((id, _options, command) =>
       run(command, async (context) => (await import('./test.ts')).testWebhook(context, id)),
     );
-  webhooks
-    .command('deliveries')
-    .description('list what was delivered to webhooks and callback URLs, newest first')
+  withWatch(
+    webhooks
+      .command('deliveries')
+      .description('list what was delivered to webhooks and callback URLs, newest first'),
+  )
     .option('--endpoint <id>', 'only to this webhook; callback: only to callback URLs')
     .option('--request <id>', 'only of this request')
     .option(

@@ -67,6 +67,22 @@ describe('the frame', () => {
     for (const title of ['STATE', 'KEY', 'AGE']) expect(narrow).toContain(title);
   });
 
+  it('tells lanes of one key apart by queue and band, where there is room for both', () => {
+    const lanes = [aLane({ queue: 'night', band: 3 }), aLane({ queue: 'default', band: 2 })];
+    const picture = aPicture({ lanes, lanes_total: 2 });
+    for (const columns of [100, 80]) {
+      const text = shown(aState({ columns, rows: 24, picture }));
+      for (const words of [/QUEUE +BAND/, /night +3 /, /default +2 /]) expect(text).toMatch(words);
+    }
+  });
+
+  it('ends its last line with help and quit at every size and in every language', () => {
+    for (const [columns, rows] of SIZES)
+      for (const view of VIEWS)
+        expect(linesOf(inView(view, { columns, rows })).at(-1)).toMatch(/ \? help {2}q quit *$/);
+    expect(linesOf(inView('upstreams'), { language: 'pt-BR' }).at(-1)).toMatch(/ \? ajuda {2}q sair *$/);
+  });
+
   it('has a word beside every colour and mark', () => {
     const overview = aState();
     for (const word of ['DEGRADED', 'up', 'down']) expect(shown(overview)).toContain(word);

@@ -1,6 +1,7 @@
 /** The whole screen: never more lines than the terminal has, never wider than it is. */
+import { displayWidth } from '../../output/plain-text.ts';
 import { countOf, spanOf } from '../state/figures.ts';
-import { ACTS, actRowOf, COMMON, HINTS } from '../state/keymap.ts';
+import { ACTS, actRowOf, COMMON, HINTS, LAST_HINTS } from '../state/keymap.ts';
 import { rowsOf } from '../state/select.ts';
 import { upstreamWord } from '../state/queue-tables.ts';
 import type { Scene, Tone } from '../state/table.ts';
@@ -257,12 +258,15 @@ export function alertsOf({ state, say }: Scene): Alert[] {
 
 function hints({ state, say }: Scene): Line {
   const acts = state.isReadOnly ? [] : (ACTS[state.view] ?? []);
-  const pairs: (readonly [string, TextId])[] = [
-    ...acts.map((row) => [row.key, row.label] as const),
-    ...HINTS,
-  ];
-  return pairs.flatMap(([key, label]): Span[] => [
+  const spansOf = ([key, label]: readonly [string, TextId]): Span[] => [
     { text: ` ${key}`, tone: 'strong' },
     { text: ` ${say(label)} `, tone: 'dim' },
-  ]);
+  ];
+  const widthOf = (spans: readonly Span[]): number =>
+    spans.reduce((sum, { text }) => sum + displayWidth(text), 0);
+  const last = LAST_HINTS.flatMap(spansOf);
+  let left = state.columns - widthOf(last);
+  const others = [...acts.map((row) => [row.key, row.label] as const), ...HINTS].map(spansOf);
+  const kept = others.filter((spans) => (left -= widthOf(spans)) >= 0);
+  return [...kept.flat(), ...last];
 }

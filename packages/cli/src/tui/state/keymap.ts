@@ -50,7 +50,7 @@ export function actRowOf(view: ViewName, name: ActName): ActRow {
 /** Keys have the names that a person would call them by. */
 export const COMMON: readonly (readonly [keys: string, label: TextId])[] = [
   ['1-7 tab', 'key.views'],
-  ['j k ↑ ↓', 'key.move'],
+  ['j k up down', 'key.move'],
   ['pgup pgdn', 'key.page'],
   ['g G', 'key.ends'],
   ['enter', 'key.open'],
@@ -65,13 +65,15 @@ export const COMMON: readonly (readonly [keys: string, label: TextId])[] = [
   ['q', 'key.quit'],
 ];
 
-/** What the last line has room for, most useful first. */
+/** What the last line says: as many as there is room for, most useful first, and the two of `LAST_HINTS` always. */
 export const HINTS: readonly (readonly [keys: string, label: TextId])[] = [
   ['/', 'key.filter'],
   ['enter', 'key.open'],
   ['s', 'key.sort'],
   ['space', 'key.mark'],
   ['z', 'key.hold'],
+];
+export const LAST_HINTS: typeof HINTS = [
   ['?', 'key.help'],
   ['q', 'key.quit'],
 ];

@@ -2,6 +2,7 @@
 import type { DeadLine, EventLine, RequestLine } from './data.ts';
 import { clockOf, sinceOf, spanOf } from './figures.ts';
 import { ms, number, plain, shortId, stateCell, type Table, type Tone } from './table.ts';
+import type { TopState } from './top-state.ts';
 
 export const requestsTable: Table<RequestLine> = {
   items: ({ lists }) => lists.requests.items,
@@ -90,6 +91,12 @@ export const requestsTable: Table<RequestLine> = {
   ],
 };
 
+/** Where it is known: the keys that are busy, and those that were looked at. */
+function nameOfKey({ picture, lists }: TopState, id: string): string {
+  const known = lists.keys.items.find((key) => key.id === id)?.name;
+  return known ?? picture?.lanes.find(({ key_id }) => key_id === id)?.key_name ?? shortId(id);
+}
+
 export const deadTable: Table<DeadLine> = {
   items: ({ lists }) => lists.dead.items,
   id: ({ id }) => id,
@@ -130,8 +137,8 @@ export const deadTable: Table<DeadLine> = {
       title: 'col.key',
       width: 10,
       rank: 6,
-      cell: (d) => ({ text: shortId(d.key_id) }),
-      order: (d) => d.key_id,
+      cell: (d, { state }) => ({ text: nameOfKey(state, d.key_id) }),
+      order: (d, state) => nameOfKey(state, d.key_id),
     },
     { title: 'col.message', width: 12, grows: true, rank: 5, cell: (d) => ({ text: d.error.message }) },
   ],

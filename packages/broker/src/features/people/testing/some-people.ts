@@ -4,10 +4,12 @@ import type { Engines } from '../../../testing/databases.ts';
 import { silentLogger } from '../../../kernel/logger.ts';
 import { peopleStore } from '../people-store.ts';
 import { createPeople, type People, type PeopleSettings } from '../people.ts';
+import type { From } from '../sign-in-acts.ts';
 import { ADMIN_TOKEN, type Caller, type Role } from '../permissions.ts';
 
 export const PASSWORD = 'tangled-otter-bicycle-9';
 export const ADDRESS = '10.0.0.1';
+export const FROM: From = { address: ADDRESS, client: 'test', ip: ADDRESS, requestId: 'call-1' };
 export const SETTINGS: PeopleSettings = {
   ...{ sessionIdleMinutes: 30, sessionHours: 12, superAdminSessionHours: 4, requireTotp: false },
 };
@@ -26,9 +28,11 @@ export function peopleOn(
   { database, vault }: Engines,
   clock: MovingClock,
   settings: Partial<PeopleSettings> = {},
+  audit: Parameters<typeof createPeople>[0]['audit'] = { perform: (_act, _call, work) => work() },
 ): People {
   const store = peopleStore(database.sequelize);
-  return createPeople({ store, vault, clock, logger: silentLogger, settings: { ...SETTINGS, ...settings } });
+  const logger = silentLogger;
+  return createPeople({ audit, store, vault, clock, logger, settings: { ...SETTINGS, ...settings } });
 }
 
 let count = 0;
@@ -37,13 +41,13 @@ let count = 0;
 export async function somebody(people: People, role: Role): Promise<{ id: string; name: string }> {
   const name = `p${++count}-${role}`;
   const { user, reset_token } = await people.users.create({ name, role });
-  await people.users.setPassword({ reset_token, password: PASSWORD });
+  await people.users.setPassword({ reset_token, password: PASSWORD }, FROM);
   return { id: user.id, name };
 }
 
 export async function signedIn(people: People, name: string, code?: string) {
   const input = { name, password: PASSWORD, ...(code === undefined ? {} : { code }) };
-  const { token, session } = await people.sessions.signIn(input, { address: ADDRESS, client: 'test' });
+  const { token, session } = await people.sessions.signIn(input, FROM);
   return { token, session, caller: (await people.accept(token))! };
 }
 

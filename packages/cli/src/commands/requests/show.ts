@@ -1,10 +1,10 @@
-/** `fila requests get`: what is known of a request, an empty line, its answer. */
+/** `fila requests show`: what is known of a request, an empty line, its answer. */
 import type { CliContext } from '../../cli-context.ts';
 import { printOne } from '../../output/formats.ts';
 import { plainText } from '../../output/plain-text.ts';
 import { requestView } from './request-view.ts';
 
-export async function getRequest(context: CliContext, id: string): Promise<void> {
+export async function showRequest(context: CliContext, id: string): Promise<void> {
   const { out } = context;
   const fila = await context.sdk('client');
   const request = await fila.requests.get(id);
