@@ -15,15 +15,15 @@ const RUNS: readonly (Scenario & { isAvailable: boolean })[] = [
       seed,
       engines: 'embedded',
       brokers: 1,
-      requests: 300,
-      durationMs: 30_000,
+      requests: 200,
+      durationMs: 20_000,
       isIdempotent: true,
       isAvailable: true,
     },
   },
   {
     name: 'two brokers on MariaDB + Redis through rsmq',
-    ...{ seed, engines: 'shared', brokers: 2, requests: 400, durationMs: 45_000, isIdempotent: true },
+    ...{ seed, engines: 'shared', brokers: 2, requests: 270, durationMs: 30_000, isIdempotent: true },
     isAvailable: mariadbAvailable && redisAvailable,
   },
 ];

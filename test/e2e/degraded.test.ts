@@ -227,7 +227,7 @@ describe.skipIf(!mariadbAvailable || !redisAvailable)('a daemon on MariaDB and R
     await expect.poll(() => statusOf(second), { timeout: 10_000 }).toBe('ok');
     await allComplete({ ...target, url: second.url }, sent);
     expect(Object.values(ollama.state().promptCalls).filter((one) => one.calls !== 1)).toEqual([]);
-    expect(countOf(second.log(), 'an outcome of an earlier run was written')).toBe(SLOTS);
+    await expect.poll(() => countOf(second.log(), 'an outcome of an earlier run was written')).toBe(SLOTS);
     expect((await stat(spool)).size).toBe(0);
     expect(await second.stop()).toBe(0);
   });
@@ -253,8 +253,8 @@ describe.skipIf(!mariadbAvailable || !redisAvailable)('a daemon on MariaDB and R
     await expect.poll(() => statusOf(daemon), { timeout: 10_000 }).toBe('ok');
     await allComplete(target, [await send(target, 'With Redis')]);
     for (const engine of ['database', 'redis']) {
+      await expect.poll(() => countOf(daemon.log(), `the ${engine} is back`)).toBe(1);
       expect(countOf(daemon.log(), `the ${engine} is away`)).toBe(1);
-      expect(countOf(daemon.log(), `the ${engine} is back`)).toBe(1);
     }
     expect(await daemon.stop()).toBe(0);
   });

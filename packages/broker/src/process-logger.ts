@@ -62,16 +62,17 @@ function teeing(out: { write(line: string): unknown }, takers: readonly Take[]) 
   };
 }
 
-/** So late a line may be. */
-const SEND_EVERY_MS = 20;
+/** A line that comes so soon after another waits as long at most. */
+const MOMENT_MS = 20;
 
 /**
- * The lines of a moment go out as one text: each write wakes a thread, which on an idle machine costs more than the
- * line, and the destination measures all that it still holds with every write.
+ * After a rest lines go out at once; those of the moment that follows go as one text. Each write wakes a thread, which on
+ * an idle machine costs more than the line, and the destination measures all that it still holds with every write.
  */
 function linesTogether() {
   const out = pino.destination({ sync: false });
   let lines = '';
+  let moment: NodeJS.Timeout | null = null;
   const send = (): void => {
     if (lines === '') return;
     out.write(lines);
@@ -85,8 +86,13 @@ function linesTogether() {
   return {
     flush,
     write: (line: string): void => {
-      if (lines === '') setTimeout(send, SEND_EVERY_MS);
       lines += line;
+      if (moment) return;
+      setImmediate(send);
+      moment = setTimeout(() => {
+        moment = null;
+        send();
+      }, MOMENT_MS);
     },
   };
 }

@@ -65,7 +65,7 @@ describe('a whole answer', () => {
   });
 
   it('hides the wait for a slot in total_duration alone', async () => {
-    const ollama = await startForTest({ firstTokenMs: 25 });
+    const ollama = await startForTest({ firstTokenMs: 100 });
     const both = await Promise.all(
       ['a', 'b'].map((prompt) => postJson(ollama, '/api/generate', asked(prompt, { stream: false }))),
     );
@@ -272,18 +272,22 @@ describe('models of another host', () => {
 
 describe('many calls at once', () => {
   it('never run more than the slots, wait without a limit, and are each answered once', async () => {
-    const ollama = await startForTest({ slots: 2, maxQueue: 1, firstTokenMs: 1 });
+    const ollama = await startForTest({ slots: 2, maxQueue: 1 });
     await postJson(ollama, '/api/generate', { model: 'llama3:8b' });
+    ollama.control({ held: true });
     const prompts = Array.from({ length: 40 }, (_, index) => `prompt ${index}`);
-    const answers = await Promise.all(
+    const all = Promise.all(
       prompts.map((prompt) => postJson(ollama, '/api/generate', asked(prompt, { stream: false }))),
     );
+    await until(ollama, ({ models }) => models['llama3:8b']!.waiting === 38);
+    ollama.control({ held: false });
+    const answers = await all;
     expect(answers.map((answer) => answer.response)).toEqual(
       prompts.map((prompt) => simulatedAnswer('llama3:8b', prompt)),
     );
     const state = ollama.state();
     expect(state.models['llama3:8b']).toMatchObject({ maxRunning: 2, running: 0, waiting: 0, loads: 1 });
-    expect(state.models['llama3:8b']!.maxWaiting).toBeGreaterThan(1);
+    expect(state.models['llama3:8b']!.maxWaiting).toBe(38);
     for (const prompt of prompts)
       expect(state.promptCalls[promptHash(prompt)]).toEqual({ calls: 1, completed: 1 });
     expect(Math.max(...state.calls.map((call) => call.concurrency))).toBe(2);

@@ -17,7 +17,8 @@ describe('routes', () => {
     ['POST', '/api/delete', 405],
     ['GET', '/api/nothing', 404],
     ['GET', '/toString', 404],
-    ['POST', '/api/blobs/sha256:0', 404],
+    ['HEAD', '/api/blobs/sha256:0', 404],
+    ['POST', '/api/blobs/sha256:0', 400],
   ])('%s %s answers %i', async (method, path, status) => {
     const ollama = await startForTest();
     const response = await fetch(ollama.url + path, { method });

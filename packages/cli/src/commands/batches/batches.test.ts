@@ -111,7 +111,7 @@ describe('fila batches', () => {
   });
 
   it('results and errors are lines, safe for a terminal, on stdout or in a new file', async () => {
-    const lines = () => ({ body: null, lines: [RESULT, RESULT] });
+    const lines = ({ query }: SeenCall) => ({ body: null, lines: query['after'] ? [] : [RESULT, RESULT] });
     const results = await fila(['results', ID], lines);
     expect(
       results.stdout
