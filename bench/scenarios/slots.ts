@@ -70,12 +70,11 @@ async function withoutBroker(bench: Bench, count: number): Promise<void> {
   await note(add, 'slots.none', [simulator], count);
 }
 
-async function warmUp(trial: Trial): Promise<void> {
-  const { simulator } = trial.bench.servers;
+async function warmUp(trial: Trial, simulators = [trial.bench.servers.simulator]): Promise<void> {
   const count = trial.bench.isQuick ? 300 : WARM_UP;
-  await simulator.prepare({ slots: SLOTS });
+  for (const one of simulators) await one.prepare({ slots: SLOTS });
   await postAll(trial, count);
-  await simulator.untilCompleted(count);
+  await untilAll(simulators, count);
 }
 
 /** Two servers of 8 slots, each dispatched by one of two brokers; half of the requests come to each broker. */
@@ -85,19 +84,19 @@ async function twoBrokers(bench: Bench, count: number): Promise<void> {
   const ollamas = both.map(({ url }) => url);
   const plan = { engines: 'shared', slots: SLOTS, brokers: 2, ollamas } as const;
   await withFila(bench, plan, async (trial) => {
-    await warmUp(trial);
+    await warmUp(trial, both);
     for (const one of both) await one.prepare({ slots: SLOTS, firstTokenMs: SERVICE_MS });
     await Promise.all(
       trial.system.ports.map((port) =>
         bench.servers.load.closed({ requests: { ...posts(trial), port }, connections: 16, count }),
       ),
     );
-    await untilBoth(both, 2 * count);
+    await untilAll(both, 2 * count);
     await note(trial.add, 'slots.brokers', both, 2 * count);
   }).finally(second.stop);
 }
 
-async function untilBoth(simulators: readonly Simulator[], count: number): Promise<void> {
+async function untilAll(simulators: readonly Simulator[], count: number): Promise<void> {
   for (let done = 0, moved = Date.now(); done < count;) {
     const states = await Promise.all(simulators.map((one) => one.state()));
     const now = states.reduce((sum, { counters }) => sum + counters.completed, 0);
