@@ -151,8 +151,7 @@ function maskValue(value: unknown): unknown {
 
 /** Masked before it is cut, or half a secret would be left; cut before too, or a very long text would keep the patterns busy. */
 function shortened(text: string): string {
-  const some = text.length > LONGEST_TEXT ? text.slice(0, LONGEST_TEXT * 2) : text;
-  return withoutSecrets(some).slice(0, LONGEST_TEXT);
+  return withoutSecrets(text.slice(0, LONGEST_TEXT * 2)).slice(0, LONGEST_TEXT);
 }
 
 function withoutSecrets(text: string): string {

@@ -3,8 +3,7 @@ import { problemOfUrl, type IsAllowed } from './ssrf-guard.ts';
 
 /** What a URL says of itself never changes; the addresses of its name are checked with every connection. */
 export type KnownUrl =
-  | { readonly problem: null; readonly host: string; readonly origin: string; readonly path: string }
-  | { readonly problem: string };
+  { readonly problem: null; readonly origin: string; readonly path: string } | { readonly problem: string };
 
 const REMEMBERED_URLS = 1_000;
 
@@ -24,6 +23,6 @@ export function rememberedUrls(isAllowed: IsAllowed): (url: string) => KnownUrl 
 function read(url: string, isAllowed: IsAllowed): KnownUrl {
   const problem = problemOfUrl(url, isAllowed);
   if (problem !== null) return { problem };
-  const { host, origin, pathname, search } = new URL(url);
-  return { problem, host, origin, path: `${pathname}${search}` };
+  const { origin, pathname, search } = new URL(url);
+  return { problem, origin, path: `${pathname}${search}` };
 }

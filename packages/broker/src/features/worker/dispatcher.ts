@@ -60,8 +60,8 @@ export class Dispatcher {
    */
   offer(lane: Lane, name: LaneName): boolean {
     if (this.#hands.has(lane.id)) {
-      // Its turn comes behind those, at the end of a call.
-      if (this.#lists.get(lane.list)?.isWaitedIn(name)) return true;
+      // Behind a row of its key that waits here: the end of a call brings the turn of both.
+      if (this.#lists.get(lane.list)?.hasWaiting(name)) return true;
     } else {
       if (this.#stopped || !this.#isAlone() || this.#deps.slots.capacity(name.model) <= 0) return false;
       this.know(name);

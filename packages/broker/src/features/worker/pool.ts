@@ -72,7 +72,7 @@ export class Pool {
   }
 
   /** Whether a row of the same key that is no less urgent waits here already. */
-  isWaitedIn({ keyId, band }: LaneName): boolean {
+  hasWaiting({ keyId, band }: LaneName): boolean {
     return this.ready.some(({ lane, isRefused }) => !isRefused && lane.keyId === keyId && lane.band >= band);
   }
 
