@@ -37,6 +37,7 @@ function house({ ledger, activeLanes, vault, database }: Engines) {
   const webhooks = createWebhooks({
     ...{ store, vault, clock: systemClock, logger: silentLogger, run: newId('run'), deadRuns: [] },
     ...{ secretOf: async () => SECRET, lookUp: (id) => requests.describe(id), logMs: () => 30 * DAY_MS },
+    openCallback: requests.openCallback,
     ...{ allowCidrs: ['127.0.0.0/8'], timings: { sweepMs: 20 } },
   });
   const checks = [ledger.checks, requests.checks, webhooks.checks];

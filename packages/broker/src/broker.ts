@@ -220,13 +220,16 @@ export function assemble({ loaded, engines, dataDir, logger, run, adminToken }: 
     logMs: () => settings.webhookLogDays * DAY_MS,
     secretOf: (keyId) => keys.webhookSecretOf(keyId),
     lookUp: (ids) => requests.describe(ids),
+    openCallback: (requestId, sealed) => requests.openCallback(requestId, sealed),
     allowCidrs: settings.webhookAllowCidrs,
     timings: {
       timeoutMs: settings.webhookTimeoutMs,
       retryDelaysMs: () => settings.webhookRetryDelays,
     },
   });
-  requests.onEnded(() => webhooks.wake());
+  requests.onEnded((_id, facts) => {
+    if (!facts?.isTold) webhooks.wake();
+  });
   requests.onEnded((id, facts) => limits.ended(id, facts));
   requests.onEnded((_id, facts) => queues.ended(facts));
   const streams = createStreams({ ...{ requests, vault, logger, run }, relay: engines.relay });
@@ -241,6 +244,7 @@ export function assemble({ loaded, engines, dataDir, logger, run, adminToken }: 
     limitsOf: (keyId) => keys.limitsOf(keyId),
     pacesElsewhere: (model) => (upstreams.heard() as Paces[]).flatMap((paces) => paces[model] ?? []),
     execute: inOrder(execution({ requests, streams, worker: { callModel: callModel(settings) } })),
+    tellEnd: (row, end, { model }) => webhooks.tellEnd(row, end, () => requests.describeEnd(row, end, model)),
     policy: retryPolicyOf(settings),
     timers: timersOf(settings),
   });

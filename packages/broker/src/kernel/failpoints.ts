@@ -50,6 +50,7 @@ export const FAILPOINTS = {
   'spool.before_empty': 'All kept outcomes are in the database; the file still holds them.',
   'dead_letters.after_retry_insert': 'A dead letter is a new request; its lane is not active.',
   'operations.before_save': 'Steps of an operation are done; its progress is not noted.',
+  'webhook.before_make': 'Deliveries are about to be made that go into the commit of an end.',
   'webhook.before_fan_out':
     'Deliveries are made of events; neither is the outbox shorter nor a delivery stored.',
   'webhook.claim': 'Deliveries are claimed, or were born so; none was sent.',

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { mariadbAvailable, needMariadb } from '../../../../../test/services/need.ts';
 import { openDatabase, type Database, type DatabaseSettings } from './database.ts';
 import { migrateDatabase } from './migrate.ts';
+import * as callbacks from './migrations/0019-callbacks-as-requests-keep-them.ts';
 
 const undo: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -73,6 +74,29 @@ describe.each(engines)('migrating on $name', ({ isAvailable, empty }) => {
       const names = (await migrateDatabase(open(await empty()))).map((one) => one.name);
       expect(names[0]).toMatch(/^0001-/);
       expect([...names].sort()).toEqual(names);
+    });
+
+    it('gives deliveries the callback that their request keeps, where that is still there', async () => {
+      const database = open(await empty());
+      await migrateDatabase(database);
+      const { sequelize, dialect } = database;
+      await sequelize.query(
+        `INSERT INTO requests (id, lane_id, key_id, state, priority, created_at, body, notify, callback)
+         VALUES ('req_1', 1, 'key_1', 1, 5, 1, X'00', 1, X'C0')`,
+      );
+      const receivers = [
+        ['dlv_1', 'req_1', 'callback', "X'0D'"],
+        ['dlv_2', 'req_2', 'callback', "X'0D'"],
+        ['dlv_3', 'req_1', 'whk_1', 'NULL'],
+      ];
+      for (const [id, request, receiver, url] of receivers)
+        await sequelize.query(
+          `INSERT INTO webhook_deliveries (id, message_id, request_id, key_id, receiver, type, host, state, created_at, url, body)
+           VALUES ('${id}', 'msg_1', '${request}', 'key_1', '${receiver}', 'request.completed', 'h', 'pending', 1, ${url}, X'00')`,
+        );
+      await callbacks.up({ queryInterface: sequelize.getQueryInterface(), dialect });
+      const [rows] = await sequelize.query('SELECT HEX(url) AS url FROM webhook_deliveries ORDER BY id');
+      expect(rows).toEqual([{ url: 'C0' }, { url: '0D' }, { url: dialect === 'mysql' ? null : '' }]);
     });
 
     it('goes on where an earlier run was cut off', async () => {

@@ -19,6 +19,7 @@ import * as m0014 from './migrations/0014-key-rotation.ts';
 import * as m0015 from './migrations/0015-batches.ts';
 import * as m0017 from './migrations/0017-key-rights.ts';
 import * as m0018 from './migrations/0018-settings-and-aliases.ts';
+import * as m0019 from './migrations/0019-callbacks-as-requests-keep-them.ts';
 
 export interface Migration {
   readonly name: string;
@@ -53,6 +54,7 @@ const MIGRATIONS: Readonly<Record<string, MigrationModule>> = {
   '0015-batches': m0015,
   '0017-key-rights': m0017,
   '0018-settings-and-aliases': m0018,
+  '0019-callbacks-as-requests-keep-them': m0019,
 };
 
 const MIGRATIONS_TABLE = 'fila_migrations';

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { armFailpoints, FailpointError } from '../../kernel/failpoints.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { Ledger } from './ledger.ts';
-import { KEY, ledgerHands, poison } from './testing/ledger-hands.ts';
+import { ATTEMPT, KEY, ledgerHands, poison } from './testing/ledger-hands.ts';
 
 /** `make` opens a ledger on a migrated database. */
 export function describeBrokenLedger(name: string, make: () => Promise<Ledger>): void {
@@ -63,15 +63,18 @@ export function describeBrokenLedger(name: string, make: () => Promise<Ledger>):
       for (let n = 0; n < 4; n++) await insert(laneId, { notify: true });
       const rows = await claim(laneId, 3);
       const fresh = row(laneId);
+      const name = newId('dlv');
       armFailpoints('ledger.after_commit:duplicate');
       const ends = await Promise.all([
         ledger.insert(fresh),
-        ledger.settle(completed(rows[0]!)),
+        ledger.settle(completed(rows[0]!, { added: [{ form: ATTEMPT, values: [name, 1, 0, null] }] })),
         ledger.settle(completed(rows[1]!, { to: 'delayed', result: undefined, delayMs: 60_000 })),
         ledger.cancel(rows[2]!.id, KEY),
       ]);
       expect(ends).toEqual([{ kind: 'inserted' }, true, true, true]);
       armFailpoints('');
+      const added = 'SELECT attempt FROM webhook_attempts WHERE delivery_id = ?';
+      expect(await ledger.sql.all(added, [name])).toHaveLength(1);
       const found = await Promise.all([...rows, fresh].map(({ id }) => ledger.find(id)));
       expect(found.map((each) => [each?.state, each?.attempts])).toEqual([
         ['completed', 1],

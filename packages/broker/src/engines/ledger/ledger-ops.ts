@@ -31,8 +31,11 @@ export function bytesOf(op: LedgerOp): number {
   if (op.kind === 'insert')
     return 500 + 2 * sum([op.row.body, op.row.metadata, op.row.callback, op.row.retryNote]);
   if (op.kind === 'discard') return 400 + 2 * op.reason.length;
-  if (op.kind === 'settle')
-    return 400 + 2 * ((op.settlement.result?.length ?? 0) + (op.settlement.error?.sealed.length ?? 0));
+  if (op.kind === 'settle') {
+    const { result, error, added = [] } = op.settlement;
+    const rows = added.map(({ values }) => sum(values.filter((value) => Buffer.isBuffer(value))));
+    return 400 + 2 * sum([result, error?.sealed]) + rows.reduce((total, bytes) => total + 800 + 2 * bytes, 0);
+  }
   if (op.kind === 'renew') return 100 + 60 * op.held.length;
   return 400;
 }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../../kernel/ids.ts';
 import type { Database } from '../database/database.ts';
 import { MAX_DELIVERIES, type Ledger } from './ledger.ts';
-import { KEY, ledgerHands, OWNER, poison } from './testing/ledger-hands.ts';
+import { ATTEMPT, KEY, ledgerHands, OWNER, poison } from './testing/ledger-hands.ts';
 
 /** The outbox as it stands; its reader is the webhooks room. */
 export type ReadOutbox = () => Promise<{ requestId: string; type: string }[]>;
@@ -75,6 +75,66 @@ export function describeLedgerOutcomes(
           `${late} request.expired`,
         ].sort(),
       );
+    });
+
+    it('adds the rows of a settlement in its commit, instead of an event, and those of none that is not written', async () => {
+      const laneId = await lane();
+      for (let n = 0; n < 5; n++) await insert(laneId, { notify: true });
+      const rows = await claim(laneId, 5, { owner: OWNER });
+      const error = { code: 'upstream_failed', sealed: Buffer.from('why') };
+      const added = (id: string, ...attempts: number[]) =>
+        attempts.map((attempt) => ({
+          form: ATTEMPT,
+          values: [id, attempt, attempt * 60_000, `of ${attempt}`],
+        }));
+      const names = rows.map(() => newId('dlv'));
+      const before = Date.now();
+      const written = await Promise.all([
+        ledger.settle(completed(rows[0]!, { added: added(names[0]!, 1, 2) })),
+        ledger.settle(completed(rows[1]!, { added: added(names[1]!, 3) })),
+        ledger.settle(
+          completed(rows[2]!, { to: 'failed', error, added: added(names[2]!, 4), result: undefined }),
+        ),
+        ledger.settle(completed(rows[3]!, { added: [] })),
+        ledger.settle(completed(rows[4]!, { fence: 99, added: added(names[4]!, 5) })),
+      ]);
+      expect(written).toEqual([true, true, true, true, false]);
+      const found = await ledger.sql.all<{ id: string; attempt: number; error: string; at: number }>(
+        `SELECT delivery_id AS id, attempt, error, ended_at AS at FROM webhook_attempts WHERE error IS NOT NULL ORDER BY attempt`,
+      );
+      expect(found.map(({ id, attempt, error: text }) => [id, Number(attempt), text])).toEqual([
+        [names[0], 1, 'of 1'],
+        [names[0], 2, 'of 2'],
+        [names[1], 3, 'of 3'],
+        [names[2], 4, 'of 4'],
+      ]);
+      for (const { at, attempt } of found)
+        expect(Math.abs(Number(at) - before - attempt * 60_000)).toBeLessThan(30_000);
+      expect(await outbox(rows.map(({ id }) => id))).toEqual([]);
+    });
+
+    it('lets whoever settles say when a request ended', async () => {
+      const laneId = await lane();
+      for (let n = 0; n < 3; n++) await insert(laneId);
+      const rows = await claim(laneId, 3);
+      const moments = [1_800_000_000_001, 1_800_000_000_002, undefined];
+      await Promise.all(rows.map((one, n) => ledger.settle(completed(one, { completedAt: moments[n] }))));
+      const ends = await Promise.all(rows.map(async ({ id }) => (await ledger.find(id))?.completedAt));
+      expect(ends.slice(0, 2)).toEqual(moments.slice(0, 2));
+      expect(Math.abs(ends[2]! - Date.now())).toBeLessThan(60_000);
+    });
+
+    it('gives whoever claims a row what it needs to tell of its end', async () => {
+      const laneId = await lane();
+      const [callback, metadata] = [Buffer.from([0, 255, 1]), Buffer.from('meta')];
+      const full = row(laneId, { callback, metadata });
+      const bare = row(laneId);
+      await ledger.insert(full);
+      await ledger.insert(bare);
+      expect(await claim(laneId, 2)).toMatchObject([
+        { id: full.id, callback, metadata, createdAt: full.createdAt },
+        { id: bare.id, callback: null, metadata: null },
+      ]);
     });
 
     it('leaves an event for a request that its workers died of', async () => {

@@ -1,7 +1,7 @@
 /** The port of the requests table: what is written on the path of a request, what is read, what the sweeps need. */
 
 import type { LedgerChecks } from './ledger-checks.ts';
-import type { SqlRunner } from './sql-runner.ts';
+import type { SqlRunner, SqlValue } from './sql-runner.ts';
 
 export type { SqlRunner, SqlValue, Statement } from './sql-runner.ts';
 
@@ -219,7 +219,10 @@ export interface ClaimedRow {
   /** The lane it was accepted into, when it has left that for the lane of another model. */
   readonly firstLaneId: number | null;
   readonly affinity: number | null;
+  readonly createdAt: number;
   readonly body: Buffer;
+  readonly metadata: Buffer | null;
+  readonly callback: Buffer | null;
 }
 
 export interface Held {
@@ -244,6 +247,25 @@ export interface Settlement extends Held {
   readonly promptTokens?: number;
   readonly completionTokens?: number;
   readonly upstream?: string;
+  /** When it ended, by the clock of whoever says so; by the database's unless given. */
+  readonly completedAt?: number;
+  /** Rows that are added in the same commit if this is written. With them, be they none, no event is left in the outbox. */
+  readonly added?: readonly AddedRow[];
+}
+
+/** A row of another room that is added with a write, unless one like it is there. */
+export interface AddedRow {
+  readonly form: RowForm;
+  /** In the order of the columns. Texts are ASCII. */
+  readonly values: readonly SqlValue[];
+}
+
+/** One object for all rows of a form: they share a statement. */
+export interface RowForm {
+  readonly table: string;
+  readonly columns: readonly string[];
+  /** Of these columns the value is so many milliseconds from now, by the database's clock. */
+  readonly fromNow: readonly string[];
 }
 
 export interface RequestRow {

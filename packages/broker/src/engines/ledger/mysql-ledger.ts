@@ -10,6 +10,7 @@ import { ledgerSweeps } from './ledger-sweeps.ts';
 import { LedgerUnavailable, type Ledger } from './ledger.ts';
 import { bytesOf, type LedgerOp } from './ledger-ops.ts';
 import { ledgerWrites } from './ledger-writes.ts';
+import { filledIn } from './mysql-literals.ts';
 import { mysqlPacket } from './mysql-packet.ts';
 import { SelfClockedFlush } from './self-clocked-flush.ts';
 import type { SqlRunner, SqlValue, Statement } from './sql-runner.ts';
@@ -31,6 +32,7 @@ const CONNECTION = {
   supportBigNumbers: true,
   // Of each query who asked it is not remembered, for the error it hardly ever ends with.
   trace: false,
+  queryFormat: filledIn,
 };
 
 const SESSION = [
@@ -145,7 +147,7 @@ function poolRunner(pool: Pool, timeoutMs = QUERY_TIMEOUT_MS): SqlRunner {
 /** One packet, and its commit. Deadlocks and lock waits are run again; whoever uses it can also simply come again. */
 async function transaction(pool: Pool, statements: readonly Statement[]): Promise<number[]> {
   if (statements.length === 0) return [];
-  const packet = [BEGIN, ...statements.map(({ sql, values }) => mysql.format(sql, [...values]))].join(';\n');
+  const packet = [BEGIN, ...statements.map(({ sql, values }) => filledIn(sql, values))].join(';\n');
   for (let tries = 1; ; tries++) {
     const live = await connectionOf(pool);
     try {

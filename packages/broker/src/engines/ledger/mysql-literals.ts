@@ -1,4 +1,6 @@
 /** Values as they stand in a packet: ids of one form, whole numbers, hexadecimal. None can hold a quote, so nothing is escaped. */
+import mysql from 'mysql2';
+import type { SqlValue } from './sql-runner.ts';
 
 export type Row = Record<string, string | number | Buffer | null>;
 
@@ -41,6 +43,28 @@ export function text(value: string | null): string {
   if (value === null) return 'NULL';
   if (value === '') return `_ascii'' COLLATE ascii_bin`;
   return `CAST(X'${Buffer.from(value, 'ascii').toString('hex')}' AS CHAR CHARACTER SET ascii) COLLATE ascii_bin`;
+}
+
+/** Of any type; a text is ASCII. */
+export function literal(value: SqlValue): string {
+  if (typeof value === 'string') return isLiteralId(value) ? id(value) : text(value);
+  return typeof value === 'number' ? number(value) : blob(value);
+}
+
+/** A statement of ours with its values in the place of every `?`; it has no other. The driver's own way reads it letter by letter. */
+export function filledIn(sql: string, values: readonly SqlValue[] = []): string {
+  if (values.length === 0) return sql;
+  const parts = sql.split('?');
+  if (parts.length !== values.length + 1)
+    throw new Error('A statement has more or fewer places than values.');
+  let filled = parts[0]!;
+  for (let at = 0; at < values.length; at++) filled += written(values[at]!) + parts[at + 1]!;
+  return filled;
+}
+
+function written(value: SqlValue): string {
+  if (typeof value === 'string' || typeof value === 'number') return mysql.escape(value);
+  return blob(value);
 }
 
 /** Asks which rows fulfil a condition now. */

@@ -60,7 +60,7 @@ export function mysqlPacket(nowMs: string, addToNext: (op: LedgerOp) => void) {
     }
     const lanes = ops.map((op) => number(op.claim.laneId)).join(',');
     add(
-      `SELECT id, lane_id, key_id, fence, attempts, deadline_at, notify, first_lane_id, affinity, body FROM requests FORCE INDEX (claim)
+      `SELECT id, lane_id, key_id, fence, attempts, deadline_at, notify, first_lane_id, affinity, created_at, body, metadata, callback FROM requests FORCE INDEX (claim)
        WHERE lane_id IN (${lanes}) AND state = ${processing} AND write_mark = ${mark} AND lease_owner = ${id(ops[0]!.claim.owner)} ORDER BY id`,
       (result) => answerClaims(ops, (result as Row[]).map(toClaimed), behind),
     );
@@ -122,7 +122,10 @@ function toClaimed(row: Row): ClaimedRow {
     notify: row['notify'] === 1,
     firstLaneId: row['first_lane_id'] === null ? null : Number(row['first_lane_id']),
     affinity: row['affinity'] === null ? null : Number(row['affinity']),
+    createdAt: Number(row['created_at']),
     body: row['body'] as Buffer,
+    metadata: row['metadata'] as Buffer | null,
+    callback: row['callback'] as Buffer | null,
   };
 }
 

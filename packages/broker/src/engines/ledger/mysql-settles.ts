@@ -1,7 +1,7 @@
 /** The statements of a packet that end, put off or hand back what was processed, and the rest that is written with it. */
-import { eventOf, STATE, type Settlement } from './ledger.ts';
+import { eventOf, STATE, type AddedRow, type RowForm, type Settlement } from './ledger.ts';
 import type { OpsOf } from './ledger-ops.ts';
-import { blob, id, number, text, type Row, type Writing } from './mysql-literals.ts';
+import { blob, id, literal, number, text, type Row, type Writing } from './mysql-literals.ts';
 
 const { pending, processing, delayed } = STATE;
 
@@ -19,9 +19,10 @@ export function settles(ops: readonly OpsOf<'settle'>[], writing: Writing): void
       writing,
     );
     tellEnds(
-      all.filter((one) => one.notify).map((one) => one.id),
+      all.filter((one) => one.notify && !one.added).map((one) => one.id),
       writing,
     );
+    addRows(all, writing);
   }
   const ids = ops.map((op) => id(op.settlement.id)).join(',');
   writing.add(
@@ -49,7 +50,7 @@ function outcome(all: readonly Settlement[], nowMs: string): string[] {
   return [
     `attempts = attempts + ${pick((one) => (one.countsAttempt ? '1' : '0'))}`,
     `wake_at = ${to === 'delayed' ? `LEAST(${wake}, COALESCE(deadline_at, ${wake}))` : 'NULL'}`,
-    `completed_at = ${to === 'delayed' ? 'NULL' : nowMs}`,
+    `completed_at = ${to === 'delayed' ? 'NULL' : pick(({ completedAt }) => (completedAt === undefined ? nowMs : number(completedAt)))}`,
     `result = ${pick((one) => blob(one.result ?? null))}`,
     `error = ${pick((one) => blob(one.error?.sealed ?? null))}`,
     `error_code = ${pick((one) => text(one.error?.code ?? null))}`,
@@ -69,7 +70,10 @@ function otherLane(all: readonly Settlement[]): string[] {
 }
 
 /** The value itself when all agree, which most do. */
-function cases(all: readonly Settlement[], value: (one: Settlement) => string): string {
+function cases<One extends { readonly id: string }>(
+  all: readonly One[],
+  value: (one: One) => string,
+): string {
   const first = value(all[0]!);
   const values = all.map(value);
   if (values.every((one) => one === first)) return first;
@@ -97,4 +101,34 @@ function tellEnds(ids: readonly string[], { add, mark, nowMs }: Writing): void {
     `INSERT INTO outbox (request_id, key_id, type, created_at) SELECT id, key_id, CASE state ${ends.join(' ')} END, ${nowMs}
      FROM requests WHERE id IN (${ids.map(id).join(',')}) AND write_mark = ${mark} AND notify = 1 AND state NOT IN (${delayed}, ${pending})`,
   );
+}
+
+interface Added {
+  /** Of the settlement it hangs on. */
+  readonly id: string;
+  readonly row: AddedRow;
+}
+
+/** Of each settlement that this packet has written: its first row, its second and so on, those of one form together. */
+function addRows(all: readonly Settlement[], writing: Writing): void {
+  const most = Math.max(...all.map(({ added = [] }) => added.length));
+  for (let nth = 0; nth < most; nth++) {
+    const rows = all.flatMap(({ id, added = [] }) => added.slice(nth, nth + 1).map((row) => ({ id, row })));
+    for (const [form, alike] of Map.groupBy(rows, ({ row }) => row.form))
+      writing.add(adding(form, alike, { ...writing, state: STATE[all[0]!.to] }));
+  }
+}
+
+/** What is there already was added by this packet, when it ran before. */
+function adding(
+  { table, columns, fromNow }: RowForm,
+  rows: readonly Added[],
+  { mark, nowMs, state }: Writing & { readonly state: number },
+): string {
+  const values = columns.map((column, index) => {
+    const value = cases(rows, ({ row }) => literal(row.values[index]!));
+    return fromNow.includes(column) ? `${nowMs} + ${value}` : value;
+  });
+  return `INSERT IGNORE INTO ${table} (${columns.join()}) SELECT ${values.join()} FROM requests
+    WHERE id IN (${rows.map((one) => id(one.id)).join(',')}) AND write_mark = ${mark} AND state = ${state}`;
 }

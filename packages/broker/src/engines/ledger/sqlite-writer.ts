@@ -7,6 +7,7 @@ import {
   type ClaimedRow,
   type Inserted,
   type NewRow,
+  type RowForm,
   type Settlement,
 } from './ledger.ts';
 import type { LedgerOp } from './ledger-ops.ts';
@@ -42,11 +43,11 @@ const INSERT_CLAIMED = `INSERT INTO requests (id, lane_id, key_id, state, priori
 const CLAIM = `UPDATE requests
   SET state = ${processing}, fence = fence + 1, lease_owner = ?, lease_until = ${NOW} + ?, started_at = ${NOW}
   WHERE n IN (SELECT n FROM requests WHERE lane_id = ? AND state = ${pending} ORDER BY id LIMIT ?)
-  RETURNING id, lane_id, key_id, fence, attempts, deadline_at, notify, first_lane_id, affinity, body`;
+  RETURNING id, lane_id, key_id, fence, attempts, deadline_at, notify, first_lane_id, affinity, created_at, body, metadata, callback`;
 
 const SETTLE = `UPDATE requests
   SET state = ?1, attempts = attempts + ?2, wake_at = CASE WHEN ?3 IS NULL THEN NULL ELSE MIN(${NOW} + ?3, COALESCE(deadline_at, ${NOW} + ?3)) END,
-    completed_at = CASE WHEN ?1 < ${delayed} THEN ${NOW} END, lease_owner = NULL, lease_until = NULL,
+    completed_at = CASE WHEN ?1 < ${delayed} THEN COALESCE(?15, ${NOW}) END, lease_owner = NULL, lease_until = NULL,
     result = ?4, error = ?5, error_code = ?6, processing_ms = ?7, prompt_tokens = ?8, completion_tokens = ?9, upstream = ?10,
     first_lane_id = CASE WHEN ?14 IS NULL THEN first_lane_id ELSE COALESCE(first_lane_id, lane_id) END, lane_id = COALESCE(?14, lane_id)
   WHERE id = ?11 AND state = ${processing} AND fence = ?12 AND lease_owner = ?13`;
@@ -135,7 +136,10 @@ function claim(prepare: Prepare, { laneId, limit, owner, leaseMs }: Claim): Clai
       notify: row['notify'] === 1,
       firstLaneId: row['first_lane_id'] === null ? null : Number(row['first_lane_id']),
       affinity: row['affinity'] === null ? null : Number(row['affinity']),
+      createdAt: Number(row['created_at']),
       body: asBuffer(row['body'] as Uint8Array),
+      metadata: asBufferOrNull(row['metadata'] as Uint8Array | null),
+      callback: asBufferOrNull(row['callback'] as Uint8Array | null),
     }))
     .sort((a, b) => (a.id < b.id ? -1 : 1));
 }
@@ -159,12 +163,31 @@ function settle(prepare: Prepare, to: Settlement): boolean {
     ...usage,
     ...fence,
     to.laneId ?? null,
+    to.completedAt ?? null,
   ];
   if (prepare(SETTLE).run(...values).changes !== 1) return false;
   if (to.error)
     prepare(NOTE_ATTEMPT).run(to.id, to.fence, to.upstream ?? null, to.error.code, to.error.sealed);
-  if (to.notify && to.to !== 'delayed') prepare(TELL).run(eventOf(to.to), to.id);
+  if (to.added) for (const { form, values } of to.added) prepare(adding(form)).run(...values);
+  else if (to.notify && to.to !== 'delayed') prepare(TELL).run(eventOf(to.to), to.id);
   return true;
+}
+
+const texts = new WeakMap<RowForm, string>();
+
+function adding(form: RowForm): string {
+  let sql = texts.get(form);
+  if (sql === undefined) {
+    const { table, columns, fromNow } = form;
+    const marks = columns.map((column) => (fromNow.includes(column) ? `${NOW} + ?` : '?'));
+    sql = `INSERT OR IGNORE INTO ${table} (${columns.join()}) VALUES (${marks.join()})`;
+    texts.set(form, sql);
+  }
+  return sql;
+}
+
+function asBufferOrNull(value: Uint8Array | null): Buffer | null {
+  return value && asBuffer(value);
 }
 
 export function asBuffer(value: Uint8Array): Buffer {

@@ -2,8 +2,10 @@
 import {
   LedgerUnavailable,
   MAX_DELIVERIES,
+  type ClaimedRow,
   type FactsRow,
   type RequestRow,
+  type Settlement,
 } from '../../engines/ledger/ledger.ts';
 import type {
   CreateRequest,
@@ -71,7 +73,13 @@ export interface RequestSummary {
   readonly createdAt: number;
   readonly completedAt: number | null;
   readonly metadata: Record<string, unknown> | null;
-  readonly callbackUrl: string | null;
+  readonly callback: Callback | null;
+}
+
+/** Where a request wants to be told of its end, and the same as it is kept. */
+export interface Callback {
+  readonly url: string;
+  readonly sealed: Buffer;
 }
 
 /** What whoever ended a request knows of it anyway. */
@@ -80,6 +88,8 @@ export interface EndedFacts {
   readonly queue?: string;
   /** Of prompt and answer. */
   readonly tokens: number;
+  /** Nobody has to look for whom to tell: that was written with the end. */
+  readonly isTold?: boolean;
 }
 
 export interface WaitLimit {
@@ -117,6 +127,10 @@ export interface Requests {
   onEnded(listener: (id: string, facts?: EndedFacts) => void): void;
   /** What a webhook says of requests; an error instead where one cannot be told, nothing where one is gone. */
   describe(ids: readonly string[]): Promise<Map<string, RequestSummary | Error>>;
+  /** The same of one whose end is about to be written. Rejects when it cannot be told. */
+  describeEnd(row: ClaimedRow, end: Settlement, model: string): Promise<RequestSummary>;
+  /** Opens a callback as it is kept. Rejects with VaultError. */
+  openCallback(id: string, sealed: Buffer): Promise<string>;
   /** Tries a dead letter again as a new request; its id, or null when somebody else was faster. */
   retry(dead: RequestRow, note?: RetryNote): Promise<string | null>;
   readonly view: RequestView;
@@ -241,11 +255,28 @@ export function createRequests(deps: RequestsDeps): Requests {
     return described;
   }
 
-  async function summaryOf({ id, state, ...row }: FactsRow): Promise<RequestSummary> {
-    const { model } = await ledger.lanes.nameOf(row.laneId);
+  async function summaryOf({ id, state, laneId, ...row }: FactsRow): Promise<RequestSummary> {
+    const { model } = await ledger.lanes.nameOf(laneId);
+    return { ...row, ...(await openedFacts(id, row)), status: statusOf(state), model };
+  }
+
+  async function describeEnd(row: ClaimedRow, end: Settlement, model: string): Promise<RequestSummary> {
+    const { keyId, attempts, createdAt } = row;
+    return {
+      ...{ keyId, createdAt, model, status: statusOf(end.to), completedAt: end.completedAt ?? null },
+      attempts: attempts + Number(end.countsAttempt),
+      errorCode: end.error?.code ?? null,
+      ...(await openedFacts(row.id, row)),
+    };
+  }
+
+  async function openedFacts(
+    id: string,
+    row: Pick<FactsRow, 'metadata' | 'callback'>,
+  ): Promise<Pick<RequestSummary, 'metadata' | 'callback'>> {
     const metadata = row.metadata && (await content.open('metadata', id, row.metadata));
-    const callbackUrl = row.callback && (await content.open('callback', id, row.callback));
-    return { ...row, status: statusOf(state), model, metadata, callbackUrl };
+    const sealed = row.callback;
+    return { metadata, callback: sealed && { url: await content.open('callback', id, sealed), sealed } };
   }
 
   async function unseal(job: Job, next: (job: Job) => Promise<CallOutcome>): Promise<CallOutcome> {
@@ -285,6 +316,8 @@ export function createRequests(deps: RequestsDeps): Requests {
     ended,
     onEnded: (listener) => endListeners.push(listener),
     describe,
+    describeEnd,
+    openCallback: (id, sealed) => content.open('callback', id, sealed),
     retry,
     view,
     onCancel: (listener) => cancelListeners.push(listener),

@@ -45,8 +45,8 @@ export function createDeliveryChecks({ store, vault, lookUp, logMs, onMended }: 
       const body = requestBody(requestId, request, { type: event.type, at: completedAt });
       const endpoint = byId.get(receiver);
       if (endpoint) made.push(make.toEndpoint(event, endpoint, body).delivery);
-      else if (receiver === CALLBACK && request.callbackUrl !== null)
-        made.push(make.toCallback(event, request.callbackUrl, body).delivery);
+      else if (receiver === CALLBACK && request.callback !== null)
+        made.push(make.toCallback(event, request.callback, body).delivery);
     }
     return made;
   }

@@ -54,7 +54,8 @@ describe('places', () => {
 
   it.each([
     ['nobody has heard of yet', null, PLACES_PER_HOST],
-    ['answers quickly', QUICK, PLACES_PER_HOST + 128],
+    ['answers quickly', QUICK, PLACES_PER_HOST + 512],
+    ['takes 400 ms', { ...QUICK, latencyMs: 400 }, PLACES_PER_HOST + 80],
     ['takes its time', SLOW, PLACES_PER_HOST],
     ['ran into the timeout', TIMEOUT, 1],
   ] as const)('a host that %s may have so many claimed: %#', (_what, how, limit) => {

@@ -7,8 +7,10 @@ export const PLACES_PER_HOST = 16;
 /** For a host that let its last attempt run into the timeout: a hundred of them cannot fill the house. */
 const PLACES_OF_HANGING_HOST = 1;
 /** Claimed deliveries that wait for a place: a host that answers quickly is never without the next. */
-const LINE = 512;
-const LINE_PER_HOST = 128;
+const LINE = 2_048;
+const LINE_PER_HOST = 512;
+/** No longer than a host needs so long for it, as quick as it was last. */
+const LINE_MS = 2_000;
 /** Whoever takes longer stands in no line: its deliveries wait in the database. */
 const QUICK_MS = 500;
 const REMEMBERED_HOSTS = 10_000;
@@ -41,11 +43,18 @@ interface Host {
 export function deliveryPlaces(): DeliveryPlaces {
   const hosts = new Map<string, Host>();
   const all = new Set<string>();
-  const pace = new Map<string, 'quick' | 'hanging'>();
+  /** How long the last attempt took, of hosts that are quick. */
+  const pace = new Map<string, number | 'hanging'>();
   let running = 0;
 
   const placesOf = (host: string): number =>
     pace.get(host) === 'hanging' ? PLACES_OF_HANGING_HOST : PLACES_PER_HOST;
+
+  function lineOf(host: string): number {
+    const ms = pace.get(host);
+    if (typeof ms !== 'number') return 0;
+    return Math.min(LINE_PER_HOST, Math.floor((PLACES_PER_HOST * LINE_MS) / Math.max(ms, 1)));
+  }
 
   function hostOf(name: string): Host {
     let host = hosts.get(name);
@@ -80,7 +89,7 @@ export function deliveryPlaces(): DeliveryPlaces {
 
   return {
     room: () => PLACES + LINE - all.size,
-    limitOf: (host) => placesOf(host) + (pace.get(host) === 'quick' ? LINE_PER_HOST : 0),
+    limitOf: (host) => placesOf(host) + lineOf(host),
     usedBy: (name) => {
       const host = hosts.get(name);
       return host ? host.running + host.line.length : 0;
@@ -102,7 +111,7 @@ export function deliveryPlaces(): DeliveryPlaces {
       all.delete(id);
       if (pace.size >= REMEMBERED_HOSTS) pace.clear();
       if (how?.error === 'timeout') pace.set(host, 'hanging');
-      else if (how !== null && isQuick(how)) pace.set(host, 'quick');
+      else if (how !== null && isQuick(how)) pace.set(host, how.latencyMs);
       else pace.delete(host);
       forget(host);
     },
@@ -111,6 +120,7 @@ export function deliveryPlaces(): DeliveryPlaces {
   };
 }
 
-function isQuick({ responseStatus, latencyMs }: HowItWent): boolean {
+function isQuick(how: HowItWent): how is HowItWent & { readonly latencyMs: number } {
+  const { responseStatus, latencyMs } = how;
   return responseStatus !== null && latencyMs !== null && latencyMs < QUICK_MS;
 }

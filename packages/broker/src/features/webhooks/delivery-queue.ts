@@ -1,5 +1,5 @@
 /** The part of the deliveries that moves with every request: what is due, claimed and settled, in few statements and without models. */
-import type { SqlRunner, Statement } from '../../engines/ledger/ledger.ts';
+import type { AddedRow, RowForm, SqlRunner, Statement } from '../../engines/ledger/ledger.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { asDelivery } from './delivery-log-store.ts';
 import type { Birth, Claim, NewDelivery, Released, Settlement, StoredDelivery } from './delivery-store.ts';
@@ -140,19 +140,11 @@ export function deliveryQueue(sql: SqlRunner, clock?: Clock): DeliveryQueue {
   function adding(deliveries: readonly NewDelivery[], birth?: Birth): Statement[] {
     if (deliveries.length === 0) return [];
     const at = isSqlite ? now() : '@now';
-    const isBorn = ({ id }: NewDelivery): boolean => birth?.ids.has(id) ?? false;
-    const facts = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending'";
-    const [born, due] = [`(${facts}, ?, 1, ${at} + ?, ${at})`, `(${facts}, NULL, 0, ${at}, NULL)`];
+    const { table, columns, fromNow } = DELIVERY_ROW;
+    const marks = `(${columns.map((column) => (fromNow.includes(column) ? `${at} + ?` : '?')).join()})`;
     const inserts = forRows(deliveries, (some) => ({
-      sql: `${sql.insertIgnore} INTO webhook_deliveries (id, message_id, request_id, key_id, receiver, type, original,
-        replayed_from, host, due_host, created_at, url, body, state, lease_owner, attempts, next_at, last_attempt_at)
-        VALUES ${some.map((one) => (isBorn(one) ? born : due)).join()}`,
-      values: some.flatMap((one) => [
-        ...[one.id, one.messageId, one.requestId, one.keyId, one.receiver, one.type],
-        ...[one.replayedFrom === null ? 1 : null, one.replayedFrom, one.host, one.host],
-        ...[one.createdAt, one.url, one.body],
-        ...(isBorn(one) ? [birth!.run, birth!.leaseMs] : []),
-      ]),
+      sql: `${sql.insertIgnore} INTO ${table} (${columns.join()}) VALUES ${some.map(() => marks).join()}`,
+      values: some.flatMap((one) => deliveryRow(one, birth).values),
     }));
     return isSqlite ? inserts : [{ sql: `SET @now = ${now()}`, values: [] }, ...inserts];
   }
@@ -199,6 +191,30 @@ export function deliveryQueue(sql: SqlRunner, clock?: Clock): DeliveryQueue {
       );
       return new Set(rows.map(({ id }) => id));
     },
+  };
+}
+
+const DELIVERY_ROW: RowForm = {
+  table: 'webhook_deliveries',
+  columns: [
+    ...['id', 'message_id', 'request_id', 'key_id', 'receiver', 'type', 'original', 'replayed_from'],
+    ...['host', 'due_host', 'created_at', 'url', 'body', 'state'],
+    ...['lease_owner', 'attempts', 'next_at', 'last_attempt_at'],
+  ],
+  fromNow: ['next_at', 'last_attempt_at'],
+};
+
+/** A new delivery as it is stored: due now, or born claimed. */
+export function deliveryRow(one: NewDelivery, birth?: Birth): AddedRow {
+  const isBorn = birth?.ids.has(one.id) === true;
+  return {
+    form: DELIVERY_ROW,
+    values: [
+      ...[one.id, one.messageId, one.requestId, one.keyId, one.receiver, one.type],
+      ...[one.replayedFrom === null ? 1 : null, one.replayedFrom],
+      ...[one.host, one.host, one.createdAt, one.url, one.body, 'pending'],
+      ...(isBorn ? [birth.run, 1, birth.leaseMs, 0] : [null, 0, 0, null]),
+    ],
   };
 }
 

@@ -3,9 +3,9 @@ import type { Vault } from '../../engines/vault/vault.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { Logger } from '../../kernel/logger.ts';
-import { wants } from './fan-out.ts';
+import { wants } from './event-deliveries.ts';
 import { disabledBody, messageIdOf } from './webhook-events.ts';
-import { sealMessage } from './webhook-secrets.ts';
+import { sealBody } from './webhook-secrets.ts';
 import type { DisabledReason, NewDelivery, StoredEndpoint, WebhookStore } from './webhook-store.ts';
 
 export type DisableEndpoint = (endpoint: StoredEndpoint, reason: DisabledReason) => Promise<void>;
@@ -40,7 +40,7 @@ export function createDisable({ store, vault, clock, logger }: DisableDeps): Dis
         replayedFrom: null,
         host: other.host,
         url: null,
-        body: sealMessage(vault, messageId, 'body', body),
+        body: sealBody(vault, messageId, body),
         createdAt: at,
       };
     });

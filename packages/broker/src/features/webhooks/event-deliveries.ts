@@ -1,9 +1,10 @@
 /** What an event becomes for each of its receivers: made twice, it is the same message. */
 import type { Vault } from '../../engines/vault/vault.ts';
 import { newId } from '../../kernel/ids.ts';
+import type { Callback, RequestSummary } from '../requests/requests.ts';
 import type { Claimed } from './make-attempt.ts';
-import { CALLBACK, messageIdOf } from './webhook-events.ts';
-import { sealMessage } from './webhook-secrets.ts';
+import { CALLBACK, messageIdOf, requestBody } from './webhook-events.ts';
+import { sealBody } from './webhook-secrets.ts';
 import type { NewDelivery, OutboxEvent, StoredEndpoint } from './webhook-store.ts';
 
 export type RequestEnd = Omit<OutboxEvent, 'n'>;
@@ -19,9 +20,11 @@ export interface MadeDelivery {
 }
 
 export interface EventDeliveries {
-  toCallback(event: RequestEnd, url: string, body: Buffer): MadeDelivery;
+  toCallback(event: RequestEnd, callback: Callback, body: Buffer): MadeDelivery;
   /** Also for a disabled endpoint: the delivery fails then, and can be made again once the endpoint is enabled. */
   toEndpoint(event: RequestEnd, endpoint: StoredEndpoint, body: Buffer): MadeDelivery;
+  /** To all who want to hear of it. */
+  toAll(event: RequestEnd, request: RequestSummary, ofKey: readonly StoredEndpoint[]): MadeDelivery[];
 }
 
 export function eventDeliveries(vault: Vault): EventDeliveries {
@@ -30,22 +33,37 @@ export function eventDeliveries(vault: Vault): EventDeliveries {
     const messageId = messageIdOf(requestId, type, receiver);
     return {
       ...{ id: newId('dlv'), messageId, requestId, keyId, receiver, type, createdAt, replayedFrom: null },
-      body: sealMessage(vault, messageId, 'body', body),
+      body: sealBody(vault, messageId, body),
     };
   }
 
+  function toCallback(event: RequestEnd, { url, sealed }: Callback, body: Buffer): MadeDelivery {
+    const host = URL.parse(url)?.host ?? 'none';
+    return { delivery: { ...parts(event, CALLBACK, body), host, url: sealed }, endpoint: null, url, body };
+  }
+
+  function toEndpoint(event: RequestEnd, endpoint: StoredEndpoint, body: Buffer): MadeDelivery {
+    const delivery = { ...parts(event, endpoint.id, body), host: endpoint.host, url: null };
+    return { delivery, endpoint, url: null, body };
+  }
+
   return {
-    toCallback: (event, url, body) => {
-      const common = parts(event, CALLBACK, body);
-      const sealed = sealMessage(vault, common.messageId, 'url', Buffer.from(url));
-      const delivery = { ...common, host: URL.parse(url)?.host ?? 'none', url: sealed };
-      return { delivery, endpoint: null, url, body };
-    },
-    toEndpoint: (event, endpoint, body) => {
-      const delivery = { ...parts(event, endpoint.id, body), host: endpoint.host, url: null };
-      return { delivery, endpoint, url: null, body };
+    toCallback,
+    toEndpoint,
+    toAll: (event, request, ofKey) => {
+      const { requestId, type, createdAt: at } = event;
+      const body = requestBody(requestId, request, { type, at });
+      const made = request.callback === null ? [] : [toCallback(event, request.callback, body)];
+      for (const endpoint of ofKey)
+        if (wants(endpoint.events, type)) made.push(toEndpoint(event, endpoint, body));
+      return made;
     },
   };
+}
+
+/** `events` as they are stored; null = all. */
+export function wants(events: string | null, type: string): boolean {
+  return events === null || events.split(' ').includes(type);
 }
 
 const FIRST_ATTEMPT = {

@@ -6,7 +6,6 @@ import type { RequestSummary } from '../requests/requests.ts';
 import type { DeliveryLoop } from './delivery-loop.ts';
 import { bornClaimed, eventDeliveries, type MadeDelivery } from './event-deliveries.ts';
 import type { RememberedEndpoints } from './remembered-endpoints.ts';
-import { requestBody } from './webhook-events.ts';
 import type { OutboxEvent, StoredEndpoint, WebhookStore } from './webhook-store.ts';
 
 /** An error stands where a request cannot be told, nothing where it is gone. */
@@ -45,11 +44,7 @@ export function createFanOut(deps: FanOutDeps): () => Promise<boolean> {
       else logger.warn(fields, 'a request could not be looked up; its receivers hear of it later');
       return isForGood ? [] : null;
     }
-    const body = requestBody(event.requestId, request, { type: event.type, at: event.createdAt });
-    const made = request.callbackUrl === null ? [] : [make.toCallback(event, request.callbackUrl, body)];
-    for (const endpoint of ofKey)
-      if (wants(endpoint.events, event.type)) made.push(make.toEndpoint(event, endpoint, body));
-    return made;
+    return make.toAll(event, request, ofKey);
   }
 
   async function tell(page: readonly OutboxEvent[]): Promise<boolean> {
@@ -99,9 +94,4 @@ export function createFanOut(deps: FanOutDeps): () => Promise<boolean> {
       after = page.at(-1)!.n;
     }
   };
-}
-
-/** `events` as they are stored; null = all. */
-export function wants(events: string | null, type: string): boolean {
-  return events === null || events.split(' ').includes(type);
 }

@@ -9,7 +9,7 @@ import { judgeAttempt, reasonToDisable, type Verdict } from './judge-attempt.ts'
 import type { Outgoing, SendResult, WebhookSender } from './send-webhook.ts';
 import { webhookHeaders } from './sign-webhook.ts';
 import { CALLBACK } from './webhook-events.ts';
-import { openEndpoint, openMessage, openSecrets, sealExcerpt, type Secrets } from './webhook-secrets.ts';
+import { openBody, openEndpoint, openSecrets, sealExcerpt, type Secrets } from './webhook-secrets.ts';
 import type {
   DeliveryError,
   Settlement,
@@ -32,6 +32,9 @@ export interface Claimed {
 /** Resolves with what is to be written; null when the daemon's stop broke it off. Rejects when it could not be made. */
 export type MakeAttempt = (claimed: Claimed) => Promise<Settlement | null>;
 
+/** The URL of a request's callback, as the request keeps it. */
+export type OpenCallback = (requestId: string, sealed: Buffer) => Promise<string>;
+
 interface AttemptDeps {
   readonly store: WebhookStore;
   readonly vault: Vault;
@@ -39,6 +42,7 @@ interface AttemptDeps {
   readonly logger: Logger;
   readonly sender: WebhookSender;
   readonly secretOf: (keyId: string) => Promise<string>;
+  readonly openCallback: OpenCallback;
   readonly disable: DisableEndpoint;
   /** Told when this has changed an endpoint of a key. */
   readonly onEndpoint: (keyId: string) => void;
@@ -64,12 +68,12 @@ export function createMakeAttempt(deps: AttemptDeps): MakeAttempt {
     try {
       const { messageId } = delivery;
       const atMs = clock.now();
-      const body = opened?.body ?? (await openMessage(vault, messageId, 'body', delivery.body));
+      const body = opened?.body ?? (await openBody(vault, messageId, delivery.body));
       if (endpoint) {
         const { url, secrets } = await openedEndpoint(endpoint);
         return { url, body, headers: webhookHeaders({ id: messageId, atMs, body }, validAt(secrets, atMs)) };
       }
-      const url = opened?.url ?? String(await openMessage(vault, messageId, 'url', delivery.url!));
+      const url = opened?.url ?? (await deps.openCallback(delivery.requestId!, delivery.url!));
       const secrets = [await deps.secretOf(delivery.keyId)];
       return { url, body, headers: webhookHeaders({ id: messageId, atMs, body }, secrets) };
     } catch (error) {

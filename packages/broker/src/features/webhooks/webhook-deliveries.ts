@@ -12,7 +12,7 @@ import { isId, newId } from '../../kernel/ids.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { WebhookEndpoints } from './webhook-endpoints.ts';
 import { CALLBACK, messageIdOf, testBody } from './webhook-events.ts';
-import { openExcerpt, sealMessage } from './webhook-secrets.ts';
+import { openExcerpt, sealBody } from './webhook-secrets.ts';
 import type {
   NewDelivery,
   StoredAttempt,
@@ -112,7 +112,7 @@ export function createDeliveries(deps: DeliveryDeps): WebhookDeliveries {
     return addOne({
       ...{ id, messageId, requestId: null, keyId, receiver, host, url: null, createdAt: now },
       ...{ type: 'webhook.test', replayedFrom: null },
-      body: sealMessage(vault, messageId, 'body', testBody(receiver, now)),
+      body: sealBody(vault, messageId, testBody(receiver, now)),
     });
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { endedRequest } from './testing/webhook-bench.ts';
+import { endedRequest } from './testing/ended-request.ts';
 import { messageIdOf, requestBody } from './webhook-events.ts';
 
 describe('the id of a message', () => {

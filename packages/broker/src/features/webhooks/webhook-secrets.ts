@@ -1,11 +1,10 @@
-/** What of webhooks is sealed, and under which place: URLs, secrets, bodies, excerpts of answers. */
+/** What of webhooks is sealed, and under which place: URLs and secrets of endpoints, bodies, excerpts of answers. */
 import type { Vault } from '../../engines/vault/vault.ts';
 
 /** Newest first. The first has no end. */
 export type Secrets = readonly { readonly secret: string; readonly until: number | null }[];
 
 type EndpointColumn = 'url' | 'secrets';
-type MessageColumn = 'url' | 'body';
 
 export function sealEndpoint(vault: Vault, id: string, column: EndpointColumn, value: string): Buffer {
   return vault.seal({ table: 'webhook_endpoints', row: id, column }, Buffer.from(value));
@@ -25,17 +24,12 @@ export async function openSecrets(vault: Vault, id: string, sealed: Buffer): Pro
 }
 
 /** Bound to the message rather than to the row: every redelivery of a message has the same bytes. */
-export function sealMessage(vault: Vault, messageId: string, column: MessageColumn, value: Buffer): Buffer {
-  return vault.seal({ table: 'webhook_deliveries', row: messageId, column }, value);
+export function sealBody(vault: Vault, messageId: string, body: Buffer): Buffer {
+  return vault.seal({ table: 'webhook_deliveries', row: messageId, column: 'body' }, body);
 }
 
-export function openMessage(
-  vault: Vault,
-  messageId: string,
-  column: MessageColumn,
-  sealed: Buffer,
-): Promise<Buffer> {
-  return vault.open({ table: 'webhook_deliveries', row: messageId, column }, sealed);
+export function openBody(vault: Vault, messageId: string, sealed: Buffer): Promise<Buffer> {
+  return vault.open({ table: 'webhook_deliveries', row: messageId, column: 'body' }, sealed);
 }
 
 export function sealExcerpt(vault: Vault, deliveryId: string, excerpt: Buffer): Buffer {

@@ -3,7 +3,8 @@ import { expect, it } from 'vitest';
 import { newId } from '../../kernel/ids.ts';
 import { silentLogger, type Logger } from '../../kernel/logger.ts';
 import { startReceiver } from './testing/receiver.ts';
-import { describeWithWebhooks, endedRequest, until } from './testing/webhook-bench.ts';
+import { endedRequest } from './testing/ended-request.ts';
+import { describeWithWebhooks, until } from './testing/webhook-bench.ts';
 import type { StoredDelivery } from './webhook-store.ts';
 
 interface Row {

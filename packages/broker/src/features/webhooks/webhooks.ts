@@ -12,24 +12,28 @@ import { createDeliveryLoop } from './delivery-loop.ts';
 import { PLACES_PER_HOST } from './delivery-places.ts';
 import { createDisable } from './disable-endpoint.ts';
 import { createFanOut, type LookUp } from './fan-out.ts';
-import { createMakeAttempt } from './make-attempt.ts';
+import { createMakeAttempt, type OpenCallback } from './make-attempt.ts';
 import { rememberedEndpoints } from './remembered-endpoints.ts';
 import { createSender } from './send-webhook.ts';
 import { rememberedUrls } from './remembered-urls.ts';
 import { addressGuard, type Resolve } from './ssrf-guard.ts';
 import { createDeliveries, type WebhookDeliveries } from './webhook-deliveries.ts';
+import { createTellEnd, type TellEnd } from './tell-end.ts';
 import { createEndpoints, type WebhookEndpoints } from './webhook-endpoints.ts';
 import type { WebhookStore } from './webhook-store.ts';
 
 export type { LookUp } from './fan-out.ts';
+export type { FinalSettlement, Telling } from './tell-end.ts';
 
 /**
- * The outbox has a row for every event, written in the transaction that made it. Each becomes one delivery a receiver,
- * in one transaction, which also leases what there is room for; a delivery that is leased is sent and settled, and one
- * that is due is leased first. Whatever is cut off between two of these steps happens again under the same message id:
- * at least once, never with another id.
+ * The transaction that ends a request adds one delivery a receiver, or, where whoever ends it cannot make them, an event
+ * to the outbox, which becomes the deliveries in a transaction of its own. Either leases what there is room for; a
+ * delivery that is leased is sent and settled, and one that is due is leased first. Whatever is cut off between two of
+ * these steps happens again under the same message id: at least once, never with another id.
  */
 export interface Webhooks extends Service {
+  /** Before the end of a request is written: what is to stand in the same commit, and then to be sent. */
+  readonly tellEnd: TellEnd;
   /** There may be something in the outbox. Returns at once. */
   wake(): void;
   /** Whether a key has endpoints, enabled or not. As old as a second, where another broker has changed it. */
@@ -66,6 +70,7 @@ interface WebhooksDeps {
   readonly logMs: () => number;
   /** The webhook secret of a key. */
   readonly secretOf: (keyId: string) => Promise<string>;
+  readonly openCallback: OpenCallback;
   readonly lookUp: LookUp;
   /** Hears how each attempt ends. */
   readonly told?: Pick<Told, 'webhook'>;
@@ -111,6 +116,7 @@ export function createWebhooks(deps: WebhooksDeps): Webhooks {
         logger,
         sender,
         secretOf: deps.secretOf,
+        openCallback: deps.openCallback,
         signal,
         told: deps.told,
         failingMs: timings.failingMs,
@@ -178,6 +184,7 @@ export function createWebhooks(deps: WebhooksDeps): Webhooks {
 
   return {
     name: 'webhooks',
+    tellEnd: createTellEnd({ vault, clock, logger, endpoints: remembered, loop, look: deliverSoon }),
     wake: () => {
       if (!isStopped) void empty();
     },

@@ -9,6 +9,7 @@ import type { Told } from '../overview/overview.ts';
 import type { QueuePolicy } from '../queues/queues.ts';
 import type { Requests } from '../requests/requests.ts';
 import type { CallOptions, CallOutcome, CallTimers, ModelCall, Slot } from '../upstreams/upstreams.ts';
+import type { FinalSettlement, Telling } from '../webhooks/webhooks.ts';
 import { handBack, settle, settleExpired, type Processed, type SettleTools } from './settle.ts';
 import type { OutcomeSpool } from './outcome-spool.ts';
 import type { RetryPolicy } from './retry-delay.ts';
@@ -41,6 +42,8 @@ export interface JobsDeps {
   readonly random?: () => number;
   /** Hears of what runs and how it ends. */
   readonly told?: Pick<Told, 'started' | 'settled'>;
+  /** Makes what tells of an end, for the commit that writes it; null when that has to follow. */
+  readonly tellEnd?: (row: ClaimedRow, end: FinalSettlement, lane: LaneName) => Promise<Telling | null>;
   /** A request waits for its next attempt. */
   readonly onDelayed?: (delayMs: number) => void;
   /** A row leaves its slot, which is free for others when this returns. */
@@ -131,13 +134,13 @@ export class Jobs {
     { lane, slot, running }: { lane: LaneName; slot: Slot; running: Running },
   ): Promise<void> {
     const { owner, clock, logger, told } = this.#deps;
-    const { keyId, queue } = lane;
+    const { queue } = lane;
     const left = row.deadlineAt === null ? Number.POSITIVE_INFINITY : row.deadlineAt - clock.now();
     const started = performance.now();
     if (left <= 0) {
       this.#leave({ row, lane, slot }, started);
       const late = settleExpired(row, owner, this.#tools(lane));
-      if (await this.#write(late, { keyId, queue })) told?.settled(late, row, lane);
+      if (await this.#write(late, row, lane)) told?.settled(late, row, lane);
       return;
     }
     told?.started(row, lane, slot.upstream);
@@ -158,7 +161,7 @@ export class Jobs {
         ? handBack(row, owner)
         : await this.#settlementOf({ row, owner, upstream: slot.upstream, processingMs, outcome }, lane);
     if (settlement === null) return logger.info({ ...fields, why: running.why }, 'a call was given up');
-    const written = await this.#write(settlement, { keyId, queue });
+    const written = await this.#write(settlement, row, lane);
     if (written) told?.settled(settlement, row, lane);
     const code = outcome.kind === 'failed' ? { code: outcome.code } : {};
     logger.info({ ...fields, ...code, to: settlement.to, written }, SETTLED.get(written)!);
@@ -216,11 +219,15 @@ export class Jobs {
   }
 
   /** What cannot be written now waits on the disk; null when the daemon stops before it is. */
-  async #write(settlement: Settlement, of: Pick<LaneName, 'keyId' | 'queue'>): Promise<boolean | null> {
+  async #write(settlement: Settlement, row: ClaimedRow, lane: LaneName): Promise<boolean | null> {
     const { logger, spool, requests } = this.#deps;
+    const telling = await this.#tellingOf(settlement, row, lane);
     try {
-      return await this.settle(settlement, of);
+      const written = await this.settle(telling ? { ...settlement, added: telling.rows } : settlement, lane);
+      if (written) telling?.stored();
+      return written;
     } catch (error) {
+      telling?.doubted();
       if (!(error instanceof LedgerUnavailable))
         logger.error(
           { err: error, requestId: settlement.id },
@@ -231,6 +238,12 @@ export class Jobs {
       if (written === false) requests.ended(settlement.id);
       return written;
     }
+  }
+
+  /** Null: nobody is to be told of this, or it cannot be made now. */
+  async #tellingOf(settlement: Settlement, row: ClaimedRow, lane: LaneName): Promise<Telling | null> {
+    if (!settlement.notify || !this.#deps.tellEnd || !isFinal(settlement)) return null;
+    return this.#deps.tellEnd(row, settlement, lane);
   }
 
   /** Writes an outcome and tells who waits for it; false when the row is no longer ours. */
@@ -244,7 +257,8 @@ export class Jobs {
     if (written && settlement.to === 'delayed') onDelayed?.(settlement.delayMs ?? 0);
     else if (written && settlement.to !== 'pending') {
       const tokens = (settlement.promptTokens ?? 0) + (settlement.completionTokens ?? 0);
-      requests.ended(settlement.id, of && { keyId: of.keyId, queue: of.queue, tokens });
+      const isTold = !settlement.notify || settlement.added !== undefined;
+      requests.ended(settlement.id, of && { keyId: of.keyId, queue: of.queue, tokens, isTold });
     }
     return written;
   }
@@ -260,4 +274,8 @@ export class Jobs {
     };
     return { policy, now: clock.now(), random, sealResult, sealError };
   }
+}
+
+function isFinal(settlement: Settlement): settlement is FinalSettlement {
+  return settlement.to !== 'delayed' && settlement.to !== 'pending';
 }

@@ -163,7 +163,7 @@ function readWhole(file: string): Buffer {
   return readFileSync(file);
 }
 
-type Stored = Omit<Settlement, 'result' | 'error'> & {
+type Stored = Omit<Settlement, 'result' | 'error' | 'added'> & {
   readonly result?: string;
   readonly error?: { readonly code: string; readonly sealed: string };
 };

@@ -46,7 +46,16 @@ export function settle(processed: Processed, tools: SettleTools): Settlement | n
       ...(toolCalls ? { tool_calls: toolCalls } : {}),
       ...(embeddings ? { embeddings } : {}),
     });
-    return { ...base, to: 'completed', countsAttempt: true, result, promptTokens, completionTokens };
+    const completedAt = tools.now;
+    return {
+      ...base,
+      to: 'completed',
+      completedAt,
+      countsAttempt: true,
+      result,
+      promptTokens,
+      completionTokens,
+    };
   }
   if (row.deadlineAt !== null && row.deadlineAt <= tools.now) return { ...base, ...expired(row.id, tools) };
   if (outcome.kind === 'busy') {
@@ -73,7 +82,7 @@ export function settle(processed: Processed, tools: SettleTools): Settlement | n
     };
   if (!outcome.retryable || isLast)
     return {
-      ...{ ...base, to: 'failed', countsAttempt: reached },
+      ...{ ...base, to: 'failed', completedAt: tools.now, countsAttempt: reached },
       error: sealed(row.id, { ...failure, policy: policyOf(tools.policy) }, tools),
     };
   const delayMs = retryDelayMs(Math.max(attempt, 1), tools.policy, tools.random());
@@ -93,10 +102,14 @@ export function handBack(row: ClaimedRow, owner: string): Settlement {
   return { id: row.id, fence: row.fence, owner, notify: row.notify, to: 'pending', countsAttempt: false };
 }
 
-function expired(id: string, tools: SettleTools): Pick<Settlement, 'to' | 'countsAttempt' | 'error'> {
+function expired(
+  id: string,
+  tools: SettleTools,
+): Pick<Settlement, 'to' | 'completedAt' | 'countsAttempt' | 'error'> {
   const message = 'The deadline of the request passed before it was answered.';
   return {
     to: 'expired',
+    completedAt: tools.now,
     countsAttempt: false,
     error: sealed(id, { code: 'deadline_exceeded', message }, tools),
   };

@@ -12,7 +12,7 @@ import type { Requests } from '../requests/requests.ts';
 import type { CallOutcome, CallTimers, Upstreams } from '../upstreams/upstreams.ts';
 import type { Room } from './dispatcher-deps.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { Jobs, type Job } from './jobs.ts';
+import { Jobs, type Job, type JobsDeps } from './jobs.ts';
 import { createKeyTerms } from './key-terms.ts';
 import { createLostClaims } from './lost-claims.ts';
 import { openOutcomeSpool, type OutcomeSpool } from './outcome-spool.ts';
@@ -35,6 +35,7 @@ export interface WorkerDeps {
   readonly upstreams: Upstreams;
   readonly execute: (job: Job) => Promise<CallOutcome>;
   readonly told?: Told;
+  readonly tellEnd?: JobsDeps['tellEnd'];
   readonly clock: Clock;
   readonly logger: Logger;
   /** This run of the daemon; its leases carry the name. */

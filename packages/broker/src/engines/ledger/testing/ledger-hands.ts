@@ -1,6 +1,6 @@
 /** What the ledger's conformance suites have in common: lanes of their own, rows, claims and settlements with sensible values. */
 import { newId } from '../../../kernel/ids.ts';
-import type { Claim, ClaimedRow, Ledger, NewRow, Settlement } from '../ledger.ts';
+import type { Claim, ClaimedRow, Ledger, NewRow, RowForm, Settlement } from '../ledger.ts';
 
 export const KEY = newId('key');
 export const OWNER = newId('run');
@@ -8,6 +8,12 @@ export const poison = (id: string): Buffer => Buffer.from(`poison of ${id}`);
 
 /** What most rows are without. */
 export const PLAIN = { notify: false, callback: null, retryOf: null, idempotency: null };
+
+/** A row of another room, for settlements that bring some. */
+export const ATTEMPT: RowForm = {
+  ...{ table: 'webhook_attempts', columns: ['delivery_id', 'attempt', 'ended_at', 'error'] },
+  fromNow: ['ended_at'],
+};
 
 let lanes = 0;
 

@@ -6,9 +6,9 @@ import { openVault } from '../../../testing/open-vault.ts';
 import { systemClock } from '../../../kernel/clock.ts';
 import { newId } from '../../../kernel/ids.ts';
 import { silentLogger } from '../../../kernel/logger.ts';
-import type { RequestSummary } from '../../requests/requests.ts';
 import { webhookStore } from '../webhook-store.ts';
 import { createWebhooks } from '../webhooks.ts';
+import { endedRequest, openCallback } from './ended-request.ts';
 
 export interface Doom {
   readonly dataDir: string;
@@ -20,10 +20,8 @@ export interface Doom {
 
 const doom = JSON.parse(process.argv[2]!) as Doom;
 const { sequelize, sqliteFile } = openDatabase({ databaseUrl: null, dataDir: doom.dataDir });
-const ended: RequestSummary = {
-  ...{ keyId: doom.keyId, status: 'completed', model: 'llama3:8b', attempts: 1, errorCode: null },
-  ...{ createdAt: 1, completedAt: 2, metadata: null, callbackUrl: doom.callbackUrl },
-};
+const { keyId, callbackUrl } = doom;
+const ended = endedRequest({ keyId, callbackUrl });
 const webhooks = createWebhooks({
   store: webhookStore({ sequelize, sql: openSqliteLedger(sqliteFile!).sql }),
   vault: await openVault(Buffer.from(doom.masterKey, 'base64'), dataKeyStore(sequelize)),
@@ -33,6 +31,7 @@ const webhooks = createWebhooks({
   deadRuns: [],
   logMs: () => 30 * 24 * 3_600_000,
   secretOf: async () => doom.keySecret,
+  openCallback,
   lookUp: async (ids) => new Map(ids.map((id) => [id, ended])),
   allowCidrs: ['127.0.0.0/8'],
   timings: { sweepMs: 10, timeoutMs: 1_000 },

@@ -18,6 +18,7 @@ import { newId } from '../../../kernel/ids.ts';
 import { silentLogger, type Logger } from '../../../kernel/logger.ts';
 import type { Resolve } from '../ssrf-guard.ts';
 import type { RequestSummary } from '../../requests/requests.ts';
+import { endedRequest, openCallback, type Told } from './ended-request.ts';
 import { type Stores, webhookStore, type WebhookStore } from '../webhook-store.ts';
 import { createWebhooks, type LookUp, type Webhooks, type WebhookTimings } from '../webhooks.ts';
 
@@ -37,12 +38,13 @@ export interface RoomOptions {
 export interface Bench {
   readonly database: Database;
   readonly stores: Stores;
+  readonly ledger: Ledger;
   readonly vault: Vault;
   readonly keyId: string;
   /** Of a key, for callbacks. */
   readonly keySecret: string;
   /** The end of a request, as the ledger writes it. Resolves with the request's id. */
-  event(part?: Partial<RequestSummary>, type?: string): Promise<string>;
+  event(part?: Told, type?: string): Promise<string>;
   /** A started room; it stops with its test. */
   room(options?: RoomOptions): Promise<Webhooks>;
   /** Rows of a table, as they are. */
@@ -73,7 +75,8 @@ function useBench(open: () => Promise<Opened>): () => Bench {
     await migrateDatabase(database);
     vault = await openVault(randomBytes(32), dataKeyStore(database.sequelize));
     ledger = openLedger(database);
-    bench = benchOf({ database, stores: { sequelize: database.sequelize, sql: ledger.sql }, vault }, rooms);
+    const stores = { sequelize: database.sequelize, sql: ledger.sql };
+    bench = benchOf({ database, stores, ledger, vault }, rooms);
   });
   afterEach(async () => {
     for (const room of rooms.splice(0)) await room.stop();
@@ -93,7 +96,7 @@ function openLedger({ mysqlUrl, sqliteFile }: Database): Ledger {
 }
 
 function benchOf(
-  { database, stores, vault }: Pick<Bench, 'database' | 'stores' | 'vault'>,
+  { database, stores, ledger, vault }: Pick<Bench, 'database' | 'stores' | 'ledger' | 'vault'>,
   rooms: Webhooks[],
 ): Bench {
   const { sequelize } = database;
@@ -101,7 +104,7 @@ function benchOf(
   const keyId = newId('key');
   const keySecret = `whsec_${randomBytes(32).toString('base64')}`;
   return {
-    ...{ database, stores, vault, keyId, keySecret },
+    ...{ database, stores, ledger, vault, keyId, keySecret },
     event: async (part = {}, type = 'request.completed') => {
       const id = newId('req');
       requests.set(id, endedRequest({ keyId, ...part }));
@@ -121,6 +124,7 @@ function benchOf(
         deadRuns: options.deadRuns ?? [],
         logMs: () => 30 * 24 * 3_600_000,
         secretOf: async () => keySecret,
+        openCallback,
         lookUp: options.lookUp ?? (async () => requests),
         allowCidrs: options.allowCidrs ?? ['127.0.0.0/8'],
         resolve: options.resolve,
@@ -134,14 +138,6 @@ function benchOf(
       const [rows] = await sequelize.query(`SELECT * FROM ${table}`);
       return rows as Row[];
     },
-  };
-}
-
-export function endedRequest(part: Partial<RequestSummary> = {}): RequestSummary {
-  return {
-    ...{ keyId: newId('key'), status: 'completed', model: 'llama3:8b', attempts: 1, errorCode: null },
-    ...{ createdAt: 1_799_999_990_000, completedAt: 1_800_000_000_000, metadata: null, callbackUrl: null },
-    ...part,
   };
 }
 
