@@ -46,9 +46,8 @@ describe('a daemon that fails in the middle of its work', () => {
     );
 
   it('is found out when it tells of an end only after it was written', { timeout: LIMIT_MS }, async () => {
-    const told =
-      /(if \(to\.notify && to\.to !== "delayed"\)) (prepare\w*\(TELL\)\.run\(eventOf\(to\.to\), to\.id\));/;
-    const build = copyBuild([[told, '$1 setTimeout(() => $2, 20);']]);
+    const told = /prepare\w*\(adding\w*\(form\)\)\.run\(\.\.\.values\w*\)/;
+    const build = copyBuild([[told, 'setTimeout(() => $&, 20)']]);
     try {
       const crash = allCells().cells.find(({ name }) => name === 'settle.after_write crash embedded')!;
       const { problems } = await runTrial(crash, { cli: build.cli, quietMs: 3_000 });

@@ -147,7 +147,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ...{ run: REPEATED, caughtBy: ['I6', 'S1'] },
   },
   {
-    name: 'the end of a request leaves nothing in the outbox',
+    name: 'nobody is told of the end of a request',
     changes: [[/notify: callback !== void 0 \|\| await deps\.hasReceivers\(\w+\.id\),/, 'notify: false,']],
     ...{ run: TOLD, caughtBy: ['I5'] },
   },
