@@ -1,4 +1,4 @@
-/** Group commit that sets its own pace: one write in flight, and what arrives meanwhile forms the next. */
+/** Group commit that sets its own pace: one write in flight, or a few, and what arrives meanwhile forms the next. */
 
 export interface FlushLimits {
   readonly maxOps: number;
@@ -8,6 +8,8 @@ export interface FlushLimits {
    * there to be read is then read, and begun, before a write that may hold the thread, and joins it.
    */
   readonly maxTurns?: number;
+  /** Writes under way at once; 1 unless given. With two, whoever answers need not wait for whoever asks. */
+  readonly maxInFlight?: number;
 }
 
 /** `write` settles every operation it is given, by itself; it must not reject. `bytesOf` says how much an operation adds. */
@@ -16,7 +18,9 @@ export class SelfClockedFlush<Op> {
   readonly #bytesOf: (op: Op) => number;
   readonly #limits: FlushLimits;
   #waiting: Op[] = [];
-  #running: Promise<void> | null = null;
+  #isGathering = false;
+  readonly #runs = new Set<Promise<void>>();
+  #inFlight = 0;
 
   constructor(write: (ops: Op[]) => Promise<void>, bytesOf: (op: Op) => number, limits: FlushLimits) {
     this.#write = write;
@@ -26,18 +30,32 @@ export class SelfClockedFlush<Op> {
 
   add(op: Op): void {
     this.#waiting.push(op);
-    this.#running ??= this.#run();
+    this.#begin();
   }
 
   /** Resolves when all that was added before has been written. */
   async idle(): Promise<void> {
-    while (this.#running) await this.#running;
+    while (this.#runs.size > 0) await Promise.all(this.#runs);
+  }
+
+  #begin(): void {
+    if (this.#isGathering || this.#inFlight >= (this.#limits.maxInFlight ?? 1)) return;
+    this.#inFlight += 1;
+    const run = this.#run();
+    this.#runs.add(run);
+    void run.then(() => this.#runs.delete(run));
   }
 
   async #run(): Promise<void> {
+    this.#isGathering = true;
     await this.#gather();
-    while (this.#waiting.length > 0) await this.#write(this.#next());
-    this.#running = null;
+    this.#isGathering = false;
+    while (this.#waiting.length > 0) {
+      const written = this.#write(this.#next());
+      if (this.#waiting.length > 0) this.#begin();
+      await written;
+    }
+    this.#inFlight -= 1;
   }
 
   async #gather(): Promise<void> {

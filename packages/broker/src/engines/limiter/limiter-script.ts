@@ -68,30 +68,38 @@ local function rulesOf(text)
   return rules
 end
 
-local function readCells(account, count)
+local function cellBytes(key, from, count)
+  local bytes = call('GETRANGE', key, from * CELL, count * CELL - 1)
+  local missing = (count - from) * CELL - #bytes
+  if missing == 0 then return bytes, false end
+  return bytes .. string.rep('\\0', missing), bytes == ''
+end
+
+-- With all its fields in one constructor: a table that grows later is made anew.
+local function readAccount(key, rules)
+  local count = rules.count
+  local bytes, isNew = cellBytes(key, 0, count)
+  local account = {
+    key = key, count = count, ttl = rules.ttl, isNew = isNew, isChanged = false, expires = false, rings = false,
+    unpackBytes(cellFormats[count], bytes)
+  }
+  account[count * 4 + 1] = nil
+  accounts[key] = account
+  order[#order + 1] = account
+  return account
+end
+
+local function readMore(account, count)
   local from = account.count
-  local bytes = call('GETRANGE', account.key, from * CELL, count * CELL - 1)
-  if from == 0 then account.isNew = bytes == '' end
-  if #bytes < (count - from) * CELL then bytes = bytes .. string.rep('\\0', (count - from) * CELL - #bytes) end
-  local cells = { unpackBytes(cellFormats[count - from], bytes) }
-  cells[#cells] = nil
-  if from == 0 then
-    account.count = count
-    for at = 1, #cells do account[at] = cells[at] end
-  else
-    for at = 1, #cells do account[from * 4 + at] = cells[at] end
-    account.count = count
-  end
+  local cells = { unpackBytes(cellFormats[count - from], (cellBytes(account.key, from, count))) }
+  for at = 1, (count - from) * 4 do account[from * 4 + at] = cells[at] end
+  account.count = count
 end
 
 local function accountOf(key, rules)
   local account = accounts[key]
-  if not account then
-    account = { key = key, count = 0, ttl = 0, expires = false, rings = false }
-    accounts[key] = account
-    order[#order + 1] = account
-  end
-  if account.count < rules.count then readCells(account, rules.count) end
+  if not account then return readAccount(key, rules) end
+  if account.count < rules.count then readMore(account, rules.count) end
   if account.ttl < rules.ttl then account.ttl = rules.ttl end
   return account
 end
@@ -231,11 +239,68 @@ local function strike(account, rule)
   return level + 1, BLOCK[level + 1]
 end
 
-local function decideOne(first, count)
-  local by, retry, n, reply, waits = 255, 0, 0, { 0, 0 }, nil
+local function packed(reply, rules)
+  local format = replyFormats[rules]
+  if not format then
+    format = '<BI4' .. string.rep('I4I4', rules)
+    replyFormats[rules] = format
+  end
+  return pack(format, unpack(reply))
+end
+
+local passes = {
+  b = function(account, rule)
+    return max(account[rule.at + 1], nowUs) + (rule.need - rule.limit) * rule.span <= nowUs
+  end,
+  g = function(account, rule) return account[rule.at + 3] + rule.need <= rule.limit end,
+  p = function(account, rule) return account[rule.at + 3] == 0 and rule.cost == 0 end,
+}
+
+-- Whether all rules let it pass, and no penalty is near: so it is nearly always, and then little has to be known.
+local function isPlain(first, count)
   for index = first, first + count - 1 do
     local text = ARGV[index + 2]
     local rules = specs[text] or rulesOf(text)
+    local account = accountOf(KEYS[index + 1], rules)
+    for each = 1, #rules do
+      local rule = rules[each]
+      if rule.kind == 'w' then
+        local at = rule.at
+        if account[at + 1] < rule.partNow then moveOn(account, rule) end
+        if account[at + 3] + rule.need > rule.limit then return false end
+      elseif not passes[rule.kind](account, rule) then
+        return false
+      end
+    end
+  end
+  return true
+end
+
+local function countPlain(first, count)
+  local reply, n = { 255, 0 }, 0
+  for index = first, first + count - 1 do
+    local rules = specs[ARGV[index + 2]]
+    local account = accounts[KEYS[index + 1]]
+    for each = 1, #rules do
+      local rule = rules[each]
+      local used, reset
+      if rule.cost ~= 0 and rule.kind ~= 'p' then
+        used, reset = countRule[rule.kind](account, rule)
+        counted(account, rules)
+      else
+        used, reset = look[rule.kind](account, rule)
+      end
+      reply[2 * n + 3], reply[2 * n + 4] = used, reset
+      n = n + 1
+    end
+  end
+  return packed(reply, n)
+end
+
+local function decideFully(first, count)
+  local by, retry, n, reply, waits = 255, 0, 0, { 0, 0 }, nil
+  for index = first, first + count - 1 do
+    local rules = specs[ARGV[index + 2]] or rulesOf(ARGV[index + 2])
     local account = accountOf(KEYS[index + 1], rules)
     for each = 1, #rules do
       local rule = rules[each]
@@ -249,7 +314,7 @@ local function decideOne(first, count)
       n = n + 1
     end
   end
-  local total, isRefused = n, by ~= 255
+  local isRefused = by ~= 255
   n = 0
   for index = first, first + count - 1 do
     local rules = specs[ARGV[index + 2]]
@@ -272,12 +337,12 @@ local function decideOne(first, count)
     end
   end
   reply[1], reply[2] = by, retry
-  local format = replyFormats[total]
-  if not format then
-    format = '<BI4' .. string.rep('I4I4', total)
-    replyFormats[total] = format
-  end
-  return pack(format, unpack(reply))
+  return packed(reply, n)
+end
+
+local function decideOne(first, count)
+  if isPlain(first, count) then return countPlain(first, count) end
+  return decideFully(first, count)
 end
 
 local replies, at = {}, 1

@@ -58,8 +58,18 @@ describe.skipIf(!redisAvailable)('the limiter on Redis', () => {
     const limiter = redisLimiter(connections[0]!, { namespace: newNamespace() });
     await limiter.decide([{ name: 'a', rules }]);
     const before = await callsOf('evalsha');
-    await Promise.all(Array.from({ length: 200 }, (_, n) => limiter.decide([{ name: `a${n % 9}`, rules }])));
+    const decide = (count: number) =>
+      Promise.all(Array.from({ length: count }, (_, n) => limiter.decide([{ name: `a${n % 9}`, rules }])));
+    await decide(64);
     expect((await callsOf('evalsha')) - before).toBe(1);
+  });
+
+  it('asks in several calls about very much, so that one is on its way while another is answered', async () => {
+    const limiter = redisLimiter(connections[0]!, { namespace: newNamespace() });
+    await limiter.decide([{ name: 'a', rules }]);
+    const before = await callsOf('evalsha');
+    await Promise.all(Array.from({ length: 200 }, () => limiter.decide([{ name: 'a', rules }])));
+    expect((await callsOf('evalsha')) - before).toBe(4);
   });
 
   it('sends the script again to a Redis that has forgotten it', async () => {

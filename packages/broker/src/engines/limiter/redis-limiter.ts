@@ -29,8 +29,8 @@ interface Op {
   readonly reject: (error: unknown) => void;
 }
 
-/** Keeps Redis busy for a millisecond or two at most. */
-const BATCH = { maxOps: 256, maxBytes: Number.POSITIVE_INFINITY };
+/** Keeps Redis busy for a millisecond at most, and both sides at work: one is asked while the other answers. */
+const BATCH = { maxOps: 64, maxBytes: Number.POSITIVE_INFINITY, maxInFlight: 2 };
 const TIMEOUT_MS = 250;
 const BROKER_GONE_MS = 6_000;
 const MOST_LISTED = 1_000;
