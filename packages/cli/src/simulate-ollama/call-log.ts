@@ -1,5 +1,4 @@
 /** What a simulated server remembers of the calls it saw. */
-import { promptHash } from './answers.ts';
 import type { FaultName } from './faults.ts';
 
 export type CallOutcome =
@@ -71,10 +70,6 @@ const NO_CALLS: Readonly<CallCounters> = Object.freeze({
   failed: 0,
   cancelled: 0,
 });
-
-export function hashesOf(texts: readonly Parameters<typeof promptHash>[0][]): string[] {
-  return texts.map(promptHash);
-}
 
 export function createCallLog(): CallLog {
   let ring: CallRecord[] = [];

@@ -1,7 +1,6 @@
 /** POST /api/embed and the older /api/embeddings. */
-import { countTokens, simulatedEmbedding } from './answers.ts';
+import { countTokens, promptHash, simulatedEmbedding } from './answers.ts';
 import type { Call } from './call-log.ts';
-import { hashesOf } from './call-log.ts';
 import type { InstalledModel } from './catalogue.ts';
 import { hang, sendFaulty } from './deliver-answer.ts';
 import { INPUT_TOO_LONG, refusalOf, resolveModel } from './error-texts.ts';
@@ -50,7 +49,7 @@ async function answerBody(simulation: Simulation, asked: Asked): Promise<Finish>
   if (isRefusal(keepAlive)) return refuseCall(exchange, keepAlive);
   const texts = textsOf(exchange.route, body);
   if (isRefusal(texts)) return refuseCall(exchange, texts);
-  call.asks(hashesOf(texts));
+  call.asks(texts.map(promptHash));
   const fault = texts.length > 0 ? simulation.faults.choose(texts.join('\n')) : undefined;
   call.record.fault = fault;
 
