@@ -14,7 +14,7 @@ export const DEFAULT_ANSWER_TOKENS = 32;
 export const EMBEDDING_LENGTH = 768;
 
 const ECHOED_WORDS = 6;
-const ECHOED_CHARACTERS = 24;
+const FIRST_CHARACTERS = /^.{0,24}/su;
 /** Words with one to four bytes a character, so that every answer tries its reader's UTF-8. */
 const WORDS = (
   'a fila é uma boa ideia quando não há pressa porque cada pedido espera sua vez e ninguém fica ' +
@@ -139,13 +139,7 @@ export function canonicalModelName(name: string): string {
 function firstWords(text: string): string[] {
   const plain = text.slice(0, 2_000).replace(/\[\[[^\]]*\]\]/g, ' ');
   const words = plain.split(/\s+/, ECHOED_WORDS + 1).filter((word) => word !== '');
-  return words.slice(0, ECHOED_WORDS).map(firstCharacters);
-}
-
-/** A character is two code units at most: what is beyond them needs no look. */
-function firstCharacters(word: string): string {
-  if (word.length <= ECHOED_CHARACTERS) return word;
-  return [...word.slice(0, 2 * ECHOED_CHARACTERS)].slice(0, ECHOED_CHARACTERS).join('');
+  return words.slice(0, ECHOED_WORDS).map((word) => FIRST_CHARACTERS.exec(word)![0]);
 }
 
 function shortHash(text: string): string {

@@ -15,7 +15,7 @@ import type { Finish } from './run-on-model.ts';
 import { refuseCall, runOnModel } from './run-on-model.ts';
 import { runnerSettings } from './runner-settings.ts';
 import type { Simulation } from './simulation.ts';
-import { sleep } from './sleep.ts';
+import { sleepUntil } from './sleep.ts';
 
 interface Asked {
   exchange: Exchange;
@@ -71,11 +71,16 @@ async function answerBody(simulation: Simulation, asked: Asked): Promise<Finish>
     settings,
     keepAliveMs: keepAlive.keepAliveMs,
     loadOnly: texts.length > 0 ? undefined : () => sendNothing(work),
-    work: (placedMs) => embed(simulation, work, placedMs),
+    work: (placedMs, slotMs) => embed(simulation, work, placedMs, slotMs),
   });
 }
 
-async function embed({ settings }: Simulation, work: Work, placedMs: number): Promise<Finish> {
+async function embed(
+  { settings }: Simulation,
+  work: Work,
+  placedMs: number,
+  slotMs: number,
+): Promise<Finish> {
   const { exchange, body, model, texts, fault, most, arrivedMs } = work;
   const { response, signal, route } = exchange;
   const modelName = body.model as string;
@@ -86,7 +91,7 @@ async function embed({ settings }: Simulation, work: Work, placedMs: number): Pr
 
   const inputMs = model.given.firstTokenMs ?? settings.firstTokenMs;
   const slowMs = fault === 'slow_tokens' ? settings.slowTokenMs : 0;
-  if (inputMs + slowMs > 0) await sleep((inputMs + slowMs) * texts.length);
+  if (inputMs + slowMs > 0) await sleepUntil(slotMs + (inputMs + slowMs) * texts.length);
   if (signal.aborted) return { outcome: 'cancelled' };
 
   const dimensions = (body.dimensions as number | undefined) || undefined;

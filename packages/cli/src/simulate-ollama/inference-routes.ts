@@ -20,7 +20,7 @@ import type { RunnerSettings } from './runner-settings.ts';
 import { runnerSettings } from './runner-settings.ts';
 import type { Settings } from './settings.ts';
 import type { Simulation } from './simulation.ts';
-import { sleep } from './sleep.ts';
+import { sleepUntil } from './sleep.ts';
 
 /** num_predict can be at most this many contexts. */
 const MAX_CONTEXTS_PREDICTED = 10;
@@ -117,7 +117,7 @@ async function answerOnModel(
   if (fault === 'hang_headers') return hang(exchange.signal);
 
   const promptMs = model.given.firstTokenMs ?? settings.firstTokenMs;
-  if (promptMs > 0) await sleep(promptMs);
+  if (promptMs > 0) await sleepUntil(slotMs + promptMs);
   await hold.pass(exchange.signal);
   const firstTokenMs = performance.now();
   const id = answerId(model.name, asked.hashOfPrompt, settings.seed);
@@ -133,9 +133,7 @@ async function answerOnModel(
     line: lineWriter(exchange.route, asked.modelName, model.remoteHost),
     end: () => ({
       doneReason: generation.doneReason,
-      context: isContextWanted
-        ? contextNumbers(id, tokensRead + tokensSaid)
-        : undefined,
+      context: isContextWanted ? contextNumbers(id, tokensRead + tokensSaid) : undefined,
       metrics: (fault === 'negative_counters' ? negated : unchanged)(
         metricsOf({ arrivedMs: asked.arrivedMs, placedMs, slotMs, firstTokenMs }, tokensRead, tokensSaid),
       ),

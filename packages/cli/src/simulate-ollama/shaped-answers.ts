@@ -18,11 +18,7 @@ export function simulatedJsonAnswer(
 }
 
 /** The same, of a call whose `answerId` is known. */
-export function jsonAnswer(
-  id: string,
-  promptOrMessages: PromptOrMessages,
-  format: 'json' | Schema,
-): string {
+export function jsonAnswer(id: string, promptOrMessages: PromptOrMessages, format: 'json' | Schema): string {
   const said = openingToken(id, promptOrMessages);
   if (format === 'json') return JSON.stringify({ answer: said });
   return JSON.stringify(instanceOf(format, { root: format, said, depth: 0 }));
