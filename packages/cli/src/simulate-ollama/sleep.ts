@@ -17,7 +17,7 @@ interface Wait {
 const TIMER_ERROR_MS = 1.5;
 /** What setTimeout can hold. */
 const MAX_TIMER_MS = 2_147_483_647;
-const NAP_MS = 0.1;
+const NAP_MS = 0.05;
 /** By how much a nap may be longer than asked for. */
 const NAP_ERROR_MS = 0.1;
 
