@@ -20,7 +20,7 @@ export function jainIndex(shares: readonly number[]): number {
   return squares === 0 ? NaN : (sum * sum) / (shares.length * squares);
 }
 
-/** A call in a slot, by the clock of whoever ran it. */
+/** The time a call held a slot, by the clock of whoever ran it. */
 export interface Occupation {
   readonly startedAtMs: number;
   readonly endedAtMs: number;

@@ -127,7 +127,11 @@ async function note(
   const uses = await Promise.all(
     simulators.map(async (one) => {
       const { calls, models } = await one.state({ calls: count });
-      const asked = calls.filter(({ endedAtMs }) => endedAtMs !== undefined) as Occupation[];
+      const asked = calls.flatMap(({ slotTakenAtMs, slotGivenAtMs }): Occupation[] =>
+        slotTakenAtMs === undefined || slotGivenAtMs === undefined
+          ? []
+          : [{ startedAtMs: slotTakenAtMs, endedAtMs: slotGivenAtMs }],
+      );
       const most = Object.values(models).reduce(
         (sum, { maxRunning, maxWaiting }) => sum + maxRunning + maxWaiting,
         0,

@@ -1,7 +1,9 @@
 import { Ajv } from 'ajv';
 import { describe, expect, it } from 'vitest';
 import {
+  answerId,
   answerTokens,
+  contextNumbers,
   countTokens,
   lastText,
   promptHash,
@@ -41,7 +43,7 @@ describe('simulatedAnswer', () => {
     const long = simulatedAnswer('llama3:8b', 'a', 100);
     for (const length of [0, 1, 3, 32, 99])
       expect(long.startsWith(simulatedAnswer('llama3:8b', 'a', length))).toBe(true);
-    expect(answerTokens('llama3:8b', 'a', 100, 1)).toHaveLength(100);
+    expect(answerTokens(answerId('llama3:8b', promptHash('a'), 1), 'llama3:8b', 'a', 100)).toHaveLength(100);
   });
 
   it('carries every canary of the prompt verbatim, wherever it stood', () => {
@@ -71,7 +73,7 @@ describe('simulatedAnswer', () => {
 
 describe('texts around the answer', () => {
   it('thinks something else than it says', () => {
-    const thinking = thinkingTokens('qwen3:8b', 'a', 1).join('');
+    const thinking = thinkingTokens(answerId('qwen3:8b', promptHash('a'), 1)).join('');
     expect(thinking).toMatch(/^Pensando em #[0-9a-f]{16}:/);
     expect(thinking).not.toBe(simulatedAnswer('qwen3:8b', 'a'));
   });
@@ -91,6 +93,19 @@ describe('texts around the answer', () => {
     expect(promptHash('a')).toBe(promptHash('a'));
     expect(promptHash('a')).not.toBe(promptHash('b'));
     expect(promptHash(chat)).not.toBe(promptHash(chat.slice(1)));
+  });
+
+  it('numbers a context from where the id says, in steps around the vocabulary', () => {
+    const start = 0xfedcba98;
+    expect(contextNumbers('fedcba9876543210', 300)).toEqual(
+      Array.from({ length: 300 }, (_, index) => (start + index * 7_919) % 32_000),
+    );
+    expect(contextNumbers('fedcba9876543210', 0)).toEqual([]);
+  });
+
+  it('echoes 24 characters of a word, however many bytes they have', () => {
+    const answer = simulatedAnswer('llama3:8b', `${'🚀'.repeat(30)} ${'x'.repeat(30)} ${'é'.repeat(24)}`, 8);
+    expect(answer).toMatch(new RegExp(`: ${'🚀'.repeat(24)} ${'x'.repeat(24)} ${'é'.repeat(24)}\\.$`));
   });
 
   it('embeds a text in a vector of length one that depends on the text', () => {

@@ -14,13 +14,15 @@ export const DEFAULT_ANSWER_TOKENS = 32;
 export const EMBEDDING_LENGTH = 768;
 
 const ECHOED_WORDS = 6;
-const ECHOED_CHARACTERS = 24;
+const FIRST_CHARACTERS = /^.{0,24}/su;
 /** Words with one to four bytes a character, so that every answer tries its reader's UTF-8. */
 const WORDS = (
   'a fila é uma boa ideia quando não há pressa porque cada pedido espera sua vez e ninguém fica ' +
   'sem resposta enquanto o modelo pensa 日本 🚀 então tudo segue em ordem até o fim'
 ).split(' ');
 const THINKING_TOKENS = 6;
+const VOCABULARY = 32_000;
+const CONTEXT_STEP = 7_919;
 
 /**
  * The answer of a simulated model: the first `maxTokens` tokens of a sequence that never ends and depends on the
@@ -34,18 +36,18 @@ export function simulatedAnswer(
   maxTokens: number = DEFAULT_ANSWER_TOKENS,
   seed: number = DEFAULT_SEED,
 ): string {
-  return answerTokens(model, promptOrMessages, maxTokens, seed).join('');
+  const id = answerId(model, promptHash(promptOrMessages), seed);
+  return answerTokens(id, model, promptOrMessages, maxTokens).join('');
 }
 
 /** The same, in the pieces in which it is streamed. */
 export function answerTokens(
+  id: string,
   model: string,
   promptOrMessages: PromptOrMessages,
   maxTokens: number,
-  seed: number,
 ): string[] {
   const name = canonicalModelName(model);
-  const id = answerId(model, promptOrMessages, seed);
   const tokens = [openingToken(id, promptOrMessages), ' simulação', ' de', ` ${name}:`];
   for (const word of firstWords(lastText(promptOrMessages))) tokens.push(` ${word}`);
   tokens.push('.');
@@ -55,8 +57,7 @@ export function answerTokens(
 }
 
 /** What a thinking model puts in `thinking`, in the pieces in which it is streamed. */
-export function thinkingTokens(model: string, promptOrMessages: PromptOrMessages, seed: number): string[] {
-  const id = answerId(model, promptOrMessages, seed);
+export function thinkingTokens(id: string): string[] {
   const random = seededRandom(Number.parseInt(id.slice(8, 16), 16));
   const tokens = [`Pensando em #${id}:`];
   while (tokens.length < THINKING_TOKENS) tokens.push(` ${WORDS[Math.floor(random() * WORDS.length)]!}`);
@@ -69,8 +70,9 @@ export function openingToken(id: string, promptOrMessages: PromptOrMessages): st
   return [`#${id}`, ...new Set(canaries)].join(' ');
 }
 
-export function answerId(model: string, promptOrMessages: PromptOrMessages, seed: number): string {
-  return shortHash(`${canonicalModelName(model)}\0${seed}\0${promptHash(promptOrMessages)}`);
+/** What an answer hangs on: the model, the `promptHash` of what it was asked, and the simulation's seed. */
+export function answerId(model: string, hashOfPrompt: string, seed: number): string {
+  return shortHash(`${canonicalModelName(model)}\0${seed}\0${hashOfPrompt}`);
 }
 
 /** The key under which a simulation counts the calls of one prompt (embeddings: of one input). */
@@ -106,8 +108,13 @@ export function countTokens(text: string): number {
 
 /** Token numbers as they stand in `context`; only their count means anything. */
 export function contextNumbers(id: string, count: number): number[] {
-  const start = Number.parseInt(id.slice(0, 8), 16);
-  return Array.from({ length: count }, (_, index) => (start + index * 7919) % 32_000);
+  const numbers: number[] = [];
+  let next = Number.parseInt(id.slice(0, 8), 16) % VOCABULARY;
+  while (numbers.length < count) {
+    numbers.push(next);
+    next = (next + CONTEXT_STEP) % VOCABULARY;
+  }
+  return numbers;
 }
 
 /** A vector of length 1 that depends on the model, the text and the seed alone. */
@@ -117,7 +124,7 @@ export function simulatedEmbedding(
   dimensions: number = EMBEDDING_LENGTH,
   seed: number = DEFAULT_SEED,
 ): number[] {
-  const random = seededRandom(Number.parseInt(answerId(model, text, seed).slice(0, 8), 16));
+  const random = seededRandom(Number.parseInt(answerId(model, promptHash(text), seed).slice(0, 8), 16));
   const raw = Array.from({ length: dimensions }, () => random() * 2 - 1);
   const length = Math.hypot(...raw);
   return raw.map((value) => Math.round((value / length) * 1e7) / 1e7);
@@ -132,7 +139,7 @@ export function canonicalModelName(name: string): string {
 function firstWords(text: string): string[] {
   const plain = text.slice(0, 2_000).replace(/\[\[[^\]]*\]\]/g, ' ');
   const words = plain.split(/\s+/, ECHOED_WORDS + 1).filter((word) => word !== '');
-  return words.slice(0, ECHOED_WORDS).map((word) => [...word].slice(0, ECHOED_CHARACTERS).join(''));
+  return words.slice(0, ECHOED_WORDS).map((word) => FIRST_CHARACTERS.exec(word)![0]);
 }
 
 function shortHash(text: string): string {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createCallLog, hashesOf, KEPT_CALLS } from './call-log.ts';
+import { promptHash } from './answers.ts';
+import { createCallLog, KEPT_CALLS } from './call-log.ts';
 
 describe('createCallLog', () => {
   it('keeps the last calls, and counts all', () => {
@@ -24,7 +25,7 @@ describe('createCallLog', () => {
 
   it('counts the calls and the answers of every prompt', () => {
     const log = createCallLog();
-    const [one = '', two = ''] = hashesOf(['one', 'two']);
+    const [one, two] = [promptHash('one'), promptHash('two')];
     const begin = (hashes: string[]) => {
       const call = log.begin('/api/embed', {}, 2);
       call.asks(hashes);

@@ -1,5 +1,4 @@
 /** What a simulated server remembers of the calls it saw. */
-import { promptHash } from './answers.ts';
 import type { FaultName } from './faults.ts';
 
 export type CallOutcome =
@@ -22,8 +21,12 @@ export interface CallRecord {
   readonly route: string;
   /** As it came, if it was JSON; undefined once the bodies kept exceed 64 MiB, the oldest first. */
   body: unknown;
+  /** This and the other moments: since 1970, in fractions of a millisecond. */
   readonly startedAtMs: number;
   endedAtMs: number | undefined;
+  /** From here to `slotGivenAtMs` it held a slot; undefined if it never did. */
+  slotTakenAtMs: number | undefined;
+  slotGivenAtMs: number | undefined;
   outcome: CallOutcome;
   /** The HTTP status sent; undefined when none was. */
   status: number | undefined;
@@ -59,6 +62,7 @@ export interface CallLog {
 
 /** How many calls are kept. Counters and prompt counts have no such end. */
 export const KEPT_CALLS = 10_000;
+const CLOCK_STARTED_MS = performance.timeOrigin;
 const KEPT_BODY_BYTES = 64 * 1024 * 1024;
 
 const NO_CALLS: Readonly<CallCounters> = Object.freeze({
@@ -72,8 +76,9 @@ const NO_CALLS: Readonly<CallCounters> = Object.freeze({
   cancelled: 0,
 });
 
-export function hashesOf(texts: readonly Parameters<typeof promptHash>[0][]): string[] {
-  return texts.map(promptHash);
+/** A moment by performance.now() on the clock of the records. */
+export function sinceEpochMs(momentMs: number): number {
+  return CLOCK_STARTED_MS + momentMs;
 }
 
 export function createCallLog(): CallLog {
@@ -105,8 +110,10 @@ export function createCallLog(): CallLog {
       id: counters.calls,
       route,
       body,
-      startedAtMs: Date.now(),
+      startedAtMs: sinceEpochMs(performance.now()),
       endedAtMs: undefined,
+      slotTakenAtMs: undefined,
+      slotGivenAtMs: undefined,
       outcome: 'running',
       status: undefined,
       fault: undefined,
@@ -131,7 +138,7 @@ export function createCallLog(): CallLog {
         if (record.outcome !== 'running') return;
         record.outcome = outcome;
         record.status = status;
-        record.endedAtMs = Date.now();
+        record.endedAtMs = sinceEpochMs(performance.now());
         ownCounters.running -= 1;
         ownCounters[outcome] += 1;
         if (outcome === 'completed') for (const count of asked) count.completed += 1;

@@ -8,7 +8,7 @@ import type { Exchange } from './http-answers.ts';
 import { JSON_TYPE, NDJSON_TYPE, refuse, sendRefusal } from './http-answers.ts';
 import { writePiecemeal } from './piecemeal.ts';
 import type { Finish } from './run-on-model.ts';
-import { sleep, untilAborted } from './sleep.ts';
+import { sleep, sleepUntil, untilAborted } from './sleep.ts';
 
 export interface Delivery {
   exchange: Exchange;
@@ -186,7 +186,7 @@ async function atPace(
   if (tokenMs <= 0) return due(0, count);
   const startedMs = performance.now();
   for (let done = 0; done < count && !signal.aborted;) {
-    await sleep(startedMs + (done + 1) * tokenMs - performance.now());
+    await sleepUntil(startedMs + (done + 1) * tokenMs);
     if (signal.aborted) return;
     const reached = Math.floor((performance.now() - startedMs) / tokenMs);
     const to = Math.min(count, Math.max(done + 1, reached));

@@ -1,7 +1,6 @@
 /** POST /api/embed and the older /api/embeddings. */
-import { countTokens, simulatedEmbedding } from './answers.ts';
+import { countTokens, promptHash, simulatedEmbedding } from './answers.ts';
 import type { Call } from './call-log.ts';
-import { hashesOf } from './call-log.ts';
 import type { InstalledModel } from './catalogue.ts';
 import { hang, sendFaulty } from './deliver-answer.ts';
 import { INPUT_TOO_LONG, refusalOf, resolveModel } from './error-texts.ts';
@@ -16,7 +15,7 @@ import type { Finish } from './run-on-model.ts';
 import { refuseCall, runOnModel } from './run-on-model.ts';
 import { runnerSettings } from './runner-settings.ts';
 import type { Simulation } from './simulation.ts';
-import { sleep } from './sleep.ts';
+import { sleepUntil } from './sleep.ts';
 
 interface Asked {
   exchange: Exchange;
@@ -50,7 +49,7 @@ async function answerBody(simulation: Simulation, asked: Asked): Promise<Finish>
   if (isRefusal(keepAlive)) return refuseCall(exchange, keepAlive);
   const texts = textsOf(exchange.route, body);
   if (isRefusal(texts)) return refuseCall(exchange, texts);
-  call.asks(hashesOf(texts));
+  call.asks(texts.map(promptHash));
   const fault = texts.length > 0 ? simulation.faults.choose(texts.join('\n')) : undefined;
   call.record.fault = fault;
 
@@ -72,11 +71,16 @@ async function answerBody(simulation: Simulation, asked: Asked): Promise<Finish>
     settings,
     keepAliveMs: keepAlive.keepAliveMs,
     loadOnly: texts.length > 0 ? undefined : () => sendNothing(work),
-    work: (placedMs) => embed(simulation, work, placedMs),
+    work: (placedMs, slotMs) => embed(simulation, work, placedMs, slotMs),
   });
 }
 
-async function embed({ settings }: Simulation, work: Work, placedMs: number): Promise<Finish> {
+async function embed(
+  { settings }: Simulation,
+  work: Work,
+  placedMs: number,
+  slotMs: number,
+): Promise<Finish> {
   const { exchange, body, model, texts, fault, most, arrivedMs } = work;
   const { response, signal, route } = exchange;
   const modelName = body.model as string;
@@ -87,7 +91,7 @@ async function embed({ settings }: Simulation, work: Work, placedMs: number): Pr
 
   const inputMs = model.given.firstTokenMs ?? settings.firstTokenMs;
   const slowMs = fault === 'slow_tokens' ? settings.slowTokenMs : 0;
-  if (inputMs + slowMs > 0) await sleep((inputMs + slowMs) * texts.length);
+  if (inputMs + slowMs > 0) await sleepUntil(slotMs + (inputMs + slowMs) * texts.length);
   if (signal.aborted) return { outcome: 'cancelled' };
 
   const dimensions = (body.dimensions as number | undefined) || undefined;

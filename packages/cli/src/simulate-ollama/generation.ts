@@ -1,10 +1,10 @@
 /** What a model says to one call, and the line in which each piece of it travels. */
 import type { PromptOrMessages } from './answers.ts';
-import { answerId, answerTokens, thinkingTokens } from './answers.ts';
+import { answerTokens, thinkingTokens } from './answers.ts';
 import type { FaultName } from './faults.ts';
 import type { Metrics } from './metrics.ts';
 import type { Settings } from './settings.ts';
-import { jsonTokens, simulatedJsonAnswer } from './shaped-answers.ts';
+import { jsonAnswer, jsonTokens } from './shaped-answers.ts';
 
 export interface Generation {
   thinking: string[];
@@ -24,6 +24,8 @@ export interface Tool {
 }
 
 export interface Wishes {
+  /** `answerId` of the call. */
+  id: string;
   model: string;
   prompt: PromptOrMessages;
   thinks: boolean;
@@ -39,12 +41,12 @@ const MEBIBYTE = 1024 * 1024;
 
 /** Thinking counts against `maxTokens`, as it does for a real model: it can leave nothing for the answer. */
 export function generate(wishes: Wishes, settings: Settings, fault: FaultName | undefined): Generation {
-  const { model, prompt, maxTokens } = wishes;
+  const { id, maxTokens } = wishes;
   if (fault === 'too_large')
     return { thinking: [], tokens: hugeTokens(settings), toolCalls: [], doneReason: 'stop' };
   const isSilent = fault === 'empty_content_with_thinking';
-  const thinking = wishes.thinks || isSilent ? thinkingTokens(model, prompt, settings.seed) : [];
-  const toolCalls = isSilent ? [] : toolCallsOf(wishes, settings);
+  const thinking = wishes.thinks || isSilent ? thinkingTokens(id) : [];
+  const toolCalls = isSilent ? [] : toolCallsOf(wishes);
   if (toolCalls.length > 0) return { thinking, tokens: [], toolCalls, doneReason: 'stop' };
   const tokens = isSilent ? [] : untilStop(plainOrShaped(wishes, settings), wishes.stop);
   return {
@@ -55,19 +57,18 @@ export function generate(wishes: Wishes, settings: Settings, fault: FaultName | 
   };
 }
 
-function toolCallsOf({ model, prompt, tools }: Wishes, { seed }: Settings): ToolCall[] {
+function toolCallsOf({ id, prompt, tools }: Wishes): ToolCall[] {
   const [tool] = tools;
   if (!tool || typeof prompt === 'string' || prompt.at(-1)?.role === 'tool') return [];
   const { name, parameters = {} } = tool.function;
   const shape = { type: 'object', ...parameters };
-  const given: unknown = JSON.parse(simulatedJsonAnswer(model, prompt, shape, seed));
-  const id = `call_${answerId(model, prompt, seed).slice(0, 8)}`;
-  return [{ id, function: { index: 0, name, arguments: given } }];
+  const given: unknown = JSON.parse(jsonAnswer(id, prompt, shape));
+  return [{ id: `call_${id.slice(0, 8)}`, function: { index: 0, name, arguments: given } }];
 }
 
-function plainOrShaped({ model, prompt, format }: Wishes, settings: Settings): string[] {
-  if (format === undefined) return answerTokens(model, prompt, settings.answerTokens, settings.seed);
-  return jsonTokens(simulatedJsonAnswer(model, prompt, format, settings.seed));
+function plainOrShaped({ id, model, prompt, format }: Wishes, settings: Settings): string[] {
+  if (format === undefined) return answerTokens(id, model, prompt, settings.answerTokens);
+  return jsonTokens(jsonAnswer(id, prompt, format));
 }
 
 function untilStop(tokens: string[], stop: readonly string[]): string[] {
@@ -116,8 +117,21 @@ export function lineWriter(route: string, model: string, remoteHost: string | un
     const calls = toolCalls.length === 0 ? '' : `,"tool_calls":${JSON.stringify(toolCalls)}`;
     const text = quote(content) + (thinking === '' ? '' : `,"thinking":${quote(thinking)}`) + calls;
     const said = isChat ? `"message":{"role":"assistant","content":${text}}` : `"response":${text}`;
-    return `${head}${new Date().toISOString()}",${said},${end ? ending(end) : '"done":false}'}`;
+    return `${head}${instantNow()}",${said},${end ? ending(end) : '"done":false}'}`;
   };
+}
+
+let shownMs = NaN;
+let shown = '';
+
+/** Now in ISO 8601, put into words once a millisecond. */
+function instantNow(): string {
+  const nowMs = Date.now();
+  if (nowMs !== shownMs) {
+    shownMs = nowMs;
+    shown = new Date(nowMs).toISOString();
+  }
+  return shown;
 }
 
 function ending({ doneReason, context, metrics }: AnswerEnd): string {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { thinkingTokens } from './answers.ts';
+import { answerId, thinkingTokens } from './answers.ts';
 import { differences } from './documented-shapes.ts';
 import { promptHash, simulatedAnswer, simulatedJsonAnswer } from './simulate-ollama.ts';
 import type { Json } from './test-calls.ts';
@@ -131,7 +131,7 @@ describe('what shapes an answer', () => {
     const last = lines.pop()!;
     for (const line of lines) expect(differences('chatPiece', line)).toEqual([]);
     const thoughts = lines.map((line) => (line.message as Json).thinking ?? '').join('');
-    expect(thoughts).toBe(thinkingTokens('qwen3:8b', messages, 1).join(''));
+    expect(thoughts).toBe(thinkingTokens(answerId('qwen3:8b', promptHash(messages), 1)).join(''));
     expect(textOf(lines)).toBe(simulatedAnswer('qwen3:8b', messages));
     expect(last.eval_count).toBe(lines.length);
   });

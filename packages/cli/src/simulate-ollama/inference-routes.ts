@@ -1,8 +1,7 @@
 /** POST /api/generate and /api/chat: from the body to the last line. */
 import type { ChatMessage, PromptOrMessages } from './answers.ts';
-import { answerId, contextNumbers, countTokens, lastText, wholeText } from './answers.ts';
+import { answerId, contextNumbers, countTokens, lastText, promptHash, wholeText } from './answers.ts';
 import type { Call } from './call-log.ts';
-import { hashesOf } from './call-log.ts';
 import type { InstalledModel } from './catalogue.ts';
 import { deliverAnswer, hang } from './deliver-answer.ts';
 import { PROMPT_TOO_LONG, refusalOf, resolveModel } from './error-texts.ts';
@@ -21,7 +20,7 @@ import type { RunnerSettings } from './runner-settings.ts';
 import { runnerSettings } from './runner-settings.ts';
 import type { Settings } from './settings.ts';
 import type { Simulation } from './simulation.ts';
-import { sleep } from './sleep.ts';
+import { sleepUntil } from './sleep.ts';
 
 /** num_predict can be at most this many contexts. */
 const MAX_CONTEXTS_PREDICTED = 10;
@@ -35,6 +34,7 @@ interface Asked {
   /** As the caller wrote it; the answer says it back. */
   modelName: string;
   prompt: PromptOrMessages;
+  hashOfPrompt: string;
   settings: RunnerSettings;
   fault: FaultName | undefined;
   arrivedMs: number;
@@ -59,7 +59,8 @@ async function answerBody(
   const { exchange, call, body } = given;
   const prompt = promptOf(body, exchange.route);
   const isEmpty = prompt.length === 0;
-  if (!isEmpty) call.asks(hashesOf([prompt]));
+  const hashOfPrompt = promptHash(prompt);
+  if (!isEmpty) call.asks([hashOfPrompt]);
   const fault = isEmpty ? undefined : simulation.faults.choose(lastText(prompt));
   call.record.fault = fault;
 
@@ -78,7 +79,7 @@ async function answerBody(
   if (early) return early;
 
   const settings = runnerSettings(optionsOf(body), body.shift as boolean | undefined, model.contextLength);
-  const asked: Asked = { ...given, model, modelName, prompt, settings, fault };
+  const asked: Asked = { ...given, model, modelName, prompt, hashOfPrompt, settings, fault };
   return runOnModel(simulation, {
     exchange,
     call,
@@ -108,7 +109,7 @@ async function answerOnModel(
   placedMs: number,
   slotMs: number,
 ): Promise<Finish> {
-  const { exchange, model, fault, body, prompt } = asked;
+  const { exchange, model, fault, body } = asked;
   const tokensRead = promptTokens(asked);
   if (isRefusal(tokensRead)) return { ...refuseCall(exchange, tokensRead), outcome: 'failed' };
   const refusal = refusalOf(fault, exchange.route, asked.modelName);
@@ -116,10 +117,11 @@ async function answerOnModel(
   if (fault === 'hang_headers') return hang(exchange.signal);
 
   const promptMs = model.given.firstTokenMs ?? settings.firstTokenMs;
-  if (promptMs > 0) await sleep(promptMs);
+  if (promptMs > 0) await sleepUntil(slotMs + promptMs);
   await hold.pass(exchange.signal);
   const firstTokenMs = performance.now();
-  const generation = generate(wishesOf(asked), settings, fault);
+  const id = answerId(model.name, asked.hashOfPrompt, settings.seed);
+  const generation = generate(wishesOf(asked, id), settings, fault);
   const tokensSaid = generation.thinking.length + generation.tokens.length + generation.toolCalls.length;
   const isContextWanted = exchange.route === '/api/generate' && body.raw !== true;
   return deliverAnswer({
@@ -131,9 +133,7 @@ async function answerOnModel(
     line: lineWriter(exchange.route, asked.modelName, model.remoteHost),
     end: () => ({
       doneReason: generation.doneReason,
-      context: isContextWanted
-        ? contextNumbers(answerId(model.name, prompt, settings.seed), tokensRead + tokensSaid)
-        : undefined,
+      context: isContextWanted ? contextNumbers(id, tokensRead + tokensSaid) : undefined,
       metrics: (fault === 'negative_counters' ? negated : unchanged)(
         metricsOf({ arrivedMs: asked.arrivedMs, placedMs, slotMs, firstTokenMs }, tokensRead, tokensSaid),
       ),
@@ -149,13 +149,14 @@ function paceOf(model: InstalledModel, settings: Settings, fault: FaultName | un
   return perSecond > 0 ? 1_000 / perSecond : 0;
 }
 
-function wishesOf({ model, body, prompt, settings }: Asked): Wishes {
+function wishesOf({ model, body, prompt, settings }: Asked, id: string): Wishes {
   const { num_predict: predict = -1, stop = [] } = optionsOf(body) as {
     num_predict?: number;
     stop?: string[];
   };
   const limit = MAX_CONTEXTS_PREDICTED * settings.numCtx;
   return {
+    id,
     model: model.name,
     prompt,
     thinks: model.thinking && body.think !== false,

@@ -83,13 +83,19 @@ export function readFields(text: string, shape: BodyShape): Body | Refusal {
       400,
       `json: cannot unmarshal ${jsonKind(parsed)} into Go value of type api.${shape.struct}`,
     );
-  const body = Object.fromEntries(Object.entries(parsed).filter(([, value]) => value !== null));
-  for (const [name, goType] of Object.entries(shape.fields)) {
+  const body = withoutNulls(parsed as Body);
+  for (const name in shape.fields) {
     const value = body[name];
+    const goType = shape.fields[name]!;
     if (value !== undefined && jsonKind(value) !== kindOf(goType))
       return refuse(400, mismatch(value, `${shape.struct}.${name}`, goType));
   }
   return messagesComplaint(body.messages) ?? thinkComplaint(body.think) ?? body;
+}
+
+function withoutNulls(body: Body): Body {
+  if (!Object.values(body).includes(null)) return body;
+  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));
 }
 
 /** Milliseconds to keep a model after a call; Infinity for ever, undefined when the call does not say. */

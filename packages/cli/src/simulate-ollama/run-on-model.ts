@@ -1,5 +1,6 @@
 /** Takes one call through the scheduler: runner, slot, work, and everything given back whatever happens. */
 import type { Call, CallOutcome } from './call-log.ts';
+import { sinceEpochMs } from './call-log.ts';
 import type { InstalledModel } from './catalogue.ts';
 import { REQUEST_CANCELED, SERVER_BUSY } from './error-texts.ts';
 import type { Exchange, Refusal } from './http-answers.ts';
@@ -62,15 +63,22 @@ async function runInSlot(
   placedMs: number,
 ): Promise<Finish> {
   if (!(await slots.take(run.exchange.signal))) return { outcome: 'cancelled' };
-  run.call.record.concurrency = slots.running;
+  const { record } = run.call;
+  const slotMs = performance.now();
+  record.concurrency = slots.running;
+  record.slotTakenAtMs = sinceEpochMs(slotMs);
+  const give = () => {
+    record.slotGivenAtMs = sinceEpochMs(performance.now());
+    slots.give();
+  };
   let keepsSlotMs = 0;
   try {
-    const finish = await run.work(placedMs, performance.now());
+    const finish = await run.work(placedMs, slotMs);
     if (finish.outcome === 'cancelled') keepsSlotMs = settings.cancelKeepsSlotMs;
     return finish;
   } finally {
-    if (keepsSlotMs > 0) setTimeout(slots.give, keepsSlotMs).unref();
-    else slots.give();
+    if (keepsSlotMs > 0) setTimeout(give, keepsSlotMs).unref();
+    else give();
   }
 }
 

@@ -79,7 +79,8 @@ export function createScheduler(settings: Readonly<Settings>): Scheduler {
   const runners = new Map<string, Runner>();
   const queue: Waiting[] = [];
   const counts = new Map<string, ModelActivity>();
-  const callers = new Map<string, Set<AbortSignal>>();
+  /** Since when each caller of a model is there, by performance.now(), in the order of arrival. */
+  const callers = new Map<string, Map<AbortSignal, number>>();
   let loadingName: string | undefined;
   let isWorking = false;
   let onUnloaded: (() => void) | undefined;
@@ -93,20 +94,30 @@ export function createScheduler(settings: Readonly<Settings>): Scheduler {
   }
 
   function arrive(name: string, signal: AbortSignal): () => void {
-    const present = callers.get(name) ?? new Set();
+    const present = callers.get(name) ?? new Map<AbortSignal, number>();
     callers.set(name, present);
-    const timer = setTimeout(() => {
-      present.add(signal);
-      const activity = activityOf(name);
-      activity.maxCallers = Math.max(activity.maxCallers, present.size);
-    }, MOMENT_MS).unref();
+    present.set(signal, performance.now());
     const go = () => {
-      clearTimeout(timer);
+      countCallers(name);
       present.delete(signal);
     };
     if (signal.aborted) go();
     else signal.addEventListener('abort', go, { once: true });
     return go;
+  }
+
+  /** Between two departures the count only grows: it is enough to take it before each, and before it is told. */
+  function countCallers(name: string): void {
+    const present = callers.get(name)!;
+    const known = counts.get(name)?.maxCallers ?? 0;
+    if (present.size <= known) return;
+    const arrivedByMs = performance.now() - MOMENT_MS;
+    let count = 0;
+    for (const arrivedMs of present.values()) {
+      if (arrivedMs > arrivedByMs) break;
+      count += 1;
+    }
+    if (count > known) activityOf(name).maxCallers = count;
   }
 
   function use(runner: Runner, keepAliveMs: number | undefined): Runner {
@@ -227,7 +238,10 @@ export function createScheduler(settings: Readonly<Settings>): Scheduler {
     loaded: () => [...runners.values()],
     loading: () => loadingName,
     pending: () => queue.length,
-    activity: () => Object.fromEntries([...counts].map(([name, activity]) => [name, { ...activity }])),
+    activity: () => {
+      for (const name of callers.keys()) countCallers(name);
+      return Object.fromEntries([...counts].map(([name, activity]) => [name, { ...activity }]));
+    },
     slotsChanged: () => {
       for (const runner of runners.values()) runner.slots.admit();
     },

@@ -1,6 +1,6 @@
 /** Answers for `format`: JSON, or an instance of the JSON Schema that was asked for. */
 import type { PromptOrMessages } from './answers.ts';
-import { answerId, DEFAULT_SEED, openingToken } from './answers.ts';
+import { answerId, DEFAULT_SEED, openingToken, promptHash } from './answers.ts';
 
 type Schema = Record<string, unknown>;
 
@@ -14,7 +14,12 @@ export function simulatedJsonAnswer(
   format: 'json' | Schema,
   seed: number = DEFAULT_SEED,
 ): string {
-  const said = openingToken(answerId(model, promptOrMessages, seed), promptOrMessages);
+  return jsonAnswer(answerId(model, promptHash(promptOrMessages), seed), promptOrMessages, format);
+}
+
+/** The same, of a call whose `answerId` is known. */
+export function jsonAnswer(id: string, promptOrMessages: PromptOrMessages, format: 'json' | Schema): string {
+  const said = openingToken(id, promptOrMessages);
   if (format === 'json') return JSON.stringify({ answer: said });
   return JSON.stringify(instanceOf(format, { root: format, said, depth: 0 }));
 }
