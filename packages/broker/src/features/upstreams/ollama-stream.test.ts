@@ -63,6 +63,20 @@ describe('the line splitter', () => {
     expect(readAnswerLine(null)).toEqual({ kind: 'invalid' });
   });
 
+  it('gives the lines around one that is not UTF-8, when all came together', () => {
+    const bytes = Buffer.concat([Buffer.from('1\n"é"\n'), Buffer.from([0xff, 0x0a]), Buffer.from('\n2\n')]);
+    expect(split([bytes]).lines).toEqual(['1', '"é"', null, '2']);
+  });
+
+  it('gives the lines before one that is too long, when all came together', () => {
+    const { lines, isFine } = split([Buffer.from(`1\n2\n${'x'.repeat(11)}\n3\n`)], 10);
+    expect([lines, isFine]).toEqual([['1', '2'], false]);
+    expect(split([Buffer.from('1234567\n1234567\n')], 10)).toEqual({
+      lines: ['1234567', '1234567'],
+      isFine: true,
+    });
+  });
+
   it('stops when its listener has had enough', () => {
     const lines: (string | null)[] = [];
     const isFine = new LineSplitter(100).push(Buffer.from('1\n2\n3\n'), (line) => lines.push(line) < 2);
