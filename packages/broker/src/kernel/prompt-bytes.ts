@@ -7,10 +7,14 @@ export type Readable = Pick<CreateRequest, 'prompt' | 'system' | 'tools'> & {
 };
 
 export function promptBytesOf({ prompt, system, messages = [], tools, input = [] }: Readable): number {
-  const said = messages.flatMap(({ content, thinking, tool_calls: calls }) => [
-    ...[content, thinking],
-    calls && JSON.stringify(calls),
-  ]);
-  const texts = [prompt, system, tools && JSON.stringify(tools), ...said, ...[input].flat()];
-  return texts.reduce((sum, text) => sum + (text ? Buffer.byteLength(text) : 0), 0);
+  let bytes = bytesOf(prompt) + bytesOf(system) + bytesOf(tools && JSON.stringify(tools));
+  for (const { content, thinking, tool_calls: calls } of messages)
+    bytes += bytesOf(content) + bytesOf(thinking) + bytesOf(calls && JSON.stringify(calls));
+  if (typeof input === 'string') return bytes + bytesOf(input);
+  for (const text of input) bytes += bytesOf(text);
+  return bytes;
+}
+
+function bytesOf(text: string | null | undefined): number {
+  return text ? Buffer.byteLength(text) : 0;
 }

@@ -291,7 +291,8 @@ export function createRequests(deps: RequestsDeps): Requests {
       const message = 'The stored prompt could not be decrypted.';
       return { kind: 'failed', code: 'unreadable', message, retryable: false, phase: 'connect' };
     }
-    return next({ ...job, call: { ...body, model: job.lane.model } });
+    // A promise that is returned without `await` takes two more turns of the microtask queue.
+    return await next({ ...job, call: { ...body, model: job.lane.model } });
   }
 
   return {

@@ -11,8 +11,8 @@ export interface Attempt {
   readonly at: number;
   readonly facts: TimerFacts;
   readonly timers: CallTimers;
-  /** Undefined while it runs. */
-  readonly end?: AttemptEnd;
+  /** Absent while it runs. */
+  end?: AttemptEnd;
 }
 
 /** Nothing of the answer itself. */
@@ -36,15 +36,25 @@ const MOST_KEPT = 2_000;
 
 export function createAttemptLog(now: () => number): AttemptLog {
   const attempts = new Map<string, Attempt>();
+  /** All that are kept, and the place of the oldest: a map that loses its first entry again and again finds it slowly. */
+  const ring: { readonly requestId: string; readonly attempt: Attempt }[] = [];
+  let oldest = 0;
+
+  function keep(requestId: string, attempt: Attempt): void {
+    attempts.set(requestId, attempt);
+    const gone = ring[oldest];
+    if (gone && attempts.get(gone.requestId) === gone.attempt) attempts.delete(gone.requestId);
+    ring[oldest] = { requestId, attempt };
+    oldest = (oldest + 1) % MOST_KEPT;
+  }
+
   return {
-    begun: ({ requestId, ...begun }) => {
+    begun: ({ requestId, upstream, facts, timers }) => {
       if (requestId === undefined) return undefined;
-      const attempt: Attempt = { ...begun, at: now() };
-      attempts.delete(requestId);
-      attempts.set(requestId, attempt);
-      if (attempts.size > MOST_KEPT) attempts.delete(attempts.keys().next().value!);
+      const attempt: Attempt = { upstream, at: now(), facts, timers };
+      keep(requestId, attempt);
       return (timed) => {
-        if (attempts.get(requestId) === attempt) attempts.set(requestId, { ...attempt, end: endOf(timed) });
+        attempt.end = endOf(timed);
       };
     },
     last: (requestId) => attempts.get(requestId),

@@ -45,16 +45,18 @@ function eligible(candidates: readonly Candidate[]): (candidate: Candidate) => b
 
 /** How many calls of the model could start now. */
 export function freeSlots(candidates: readonly Candidate[]): number {
-  return candidates
-    .filter(eligible(candidates))
-    .reduce((sum, { limit, running }) => sum + Math.max(0, limit - running), 0);
+  const isEligible = eligible(candidates);
+  let free = 0;
+  for (const one of candidates) if (isEligible(one)) free += Math.max(0, one.limit - one.running);
+  return free;
 }
 
 /** How many calls of the model could run at once, those that run now included. */
 export function allSlots(candidates: readonly Candidate[]): number {
-  return candidates
-    .filter(eligible(candidates))
-    .reduce((sum, { capacity }) => sum + Math.max(0, capacity), 0);
+  const isEligible = eligible(candidates);
+  let all = 0;
+  for (const one of candidates) if (isEligible(one)) all += Math.max(0, one.capacity);
+  return all;
 }
 
 /**

@@ -15,81 +15,95 @@ export interface Slot {
 
 export interface FailoverDeps {
   readonly budget: RetryBudget;
-  /** A slot for the same model at one that was not tried, or null. */
-  readonly takeOther: (tried: ReadonlySet<UpstreamServer>) => Hold | null;
+  /** A slot for the model of this key at a server that was not tried, or null. */
+  readonly takeOther: (key: string, tried: ReadonlySet<UpstreamServer>) => Hold | null;
   /** An outcome that is known before anything is sent, or null. */
   readonly refuse: (server: UpstreamServer, call: ModelCall) => CallOutcome | null;
 }
 
-export function createSlot(first: Hold, deps: FailoverDeps): Slot {
-  const { budget, takeOther, refuse } = deps;
-  let hold = first;
-  let upstream = first.server.id;
-  let calls = 0;
-  let isReleased = false;
-  let isFreed = false;
+/** A class because one is made for every call. */
+export class FailoverSlot implements Slot {
+  readonly #key: string;
+  readonly #deps: FailoverDeps;
+  #hold: Hold;
+  #calls = 0;
+  #isReleased = false;
+  #isFreed = false;
+  upstream: string;
 
-  function freeWhenDone(): void {
-    if (!isReleased || calls > 0 || isFreed) return;
-    isFreed = true;
-    hold.release();
+  /** `key` is that of the model. */
+  constructor(key: string, first: Hold, deps: FailoverDeps) {
+    this.#key = key;
+    this.#deps = deps;
+    this.#hold = first;
+    this.upstream = first.server.id;
+  }
+
+  async run(call: ModelCall, options: CallOptions): Promise<CallOutcome> {
+    if (this.#isReleased) throw new Error('This slot was released: take another one.');
+    const endsAt = performance.now() + options.timers.totalMs;
+    const hold = this.#hold;
+    this.#calls += 1;
+    this.upstream = hold.server.id;
+    try {
+      let told = this.#deps.refuse(hold.server, call) ?? (await hold.run(call, options));
+      if (mayFailOver(told)) told = await this.#goOn(told, endsAt, { call, options });
+      this.#account(told);
+      return told;
+    } finally {
+      this.#calls -= 1;
+      this.#freeWhenDone();
+    }
+  }
+
+  release(): void {
+    this.#isReleased = true;
+    this.#freeWhenDone();
+  }
+
+  /** The socket of a call is closed when its outcome is there: only then its slot is given up for another one. */
+  async #goOn(
+    first: CallOutcome,
+    endsAt: number,
+    { call, options }: { call: ModelCall; options: CallOptions },
+  ): Promise<CallOutcome> {
+    const tried = new Set([this.#hold.server]);
+    let told = first;
+    for (let last = first; mayFailOver(last);) {
+      const totalMs = Math.floor(endsAt - performance.now());
+      if (totalMs <= 0 || options.signal?.aborted || !this.#moveOn(tried)) break;
+      last = await this.#hold.run(call, { ...options, timers: { ...options.timers, totalMs } });
+      if (!isMoreTelling(last, told)) continue;
+      told = last;
+      this.upstream = this.#hold.server.id;
+    }
+    return told;
   }
 
   /** The budget is asked last: nothing is spent where there is nowhere to go. */
-  function moveOn(tried: Set<UpstreamServer>): boolean {
-    const next = takeOther(tried);
+  #moveOn(tried: Set<UpstreamServer>): boolean {
+    const next = this.#deps.takeOther(this.#key, tried);
     if (!next) return false;
-    if (!budget.spend()) {
+    if (!this.#deps.budget.spend()) {
       next.release();
       return false;
     }
-    hold.release();
-    hold = next;
+    this.#hold.release();
+    this.#hold = next;
     tried.add(next.server);
     return true;
   }
 
-  /** The socket of a call is closed when its outcome is there: only then its slot is given up for another one. */
-  async function run(call: ModelCall, options: CallOptions): Promise<CallOutcome> {
-    const endsAt = performance.now() + options.timers.totalMs;
-    const tried = new Set([hold.server]);
-    upstream = hold.server.id;
-    let told = refuse(hold.server, call) ?? (await hold.run(call, options));
-    for (let last = told; mayFailOver(last);) {
-      const totalMs = Math.floor(endsAt - performance.now());
-      if (totalMs <= 0 || options.signal?.aborted || !moveOn(tried)) break;
-      last = await hold.run(call, { ...options, timers: { ...options.timers, totalMs } });
-      if (!isMoreTelling(last, told)) continue;
-      told = last;
-      upstream = hold.server.id;
-    }
-    account(told);
-    return told;
-  }
-
   /** What fails and will be tried again is a retry, too, though a later one. */
-  function account(outcome: CallOutcome): void {
+  #account(outcome: CallOutcome): void {
+    const { budget } = this.#deps;
     if (outcome.kind === 'answered') budget.succeeded();
     else if (outcome.kind === 'busy' || (outcome.kind === 'failed' && outcome.retryable)) budget.spend();
   }
 
-  return {
-    get upstream() {
-      return upstream;
-    },
-    run: async (call, options) => {
-      if (isReleased) throw new Error('This slot was released: take another one.');
-      calls += 1;
-      try {
-        return await run(call, options);
-      } finally {
-        calls -= 1;
-        freeWhenDone();
-      }
-    },
-    release: () => {
-      isReleased = true;
-      freeWhenDone();
-    },
-  };
+  #freeWhenDone(): void {
+    if (!this.#isReleased || this.#calls > 0 || this.#isFreed) return;
+    this.#isFreed = true;
+    this.#hold.release();
+  }
 }

@@ -1,7 +1,8 @@
-/** One call on one connection: watches four timers, collects the answer and settles once. */
+/** One call on one connection: keeps to four deadlines, collects the answer and settles once. */
 import { errors, type Dispatcher } from 'undici';
 import { failpointSync } from '../../kernel/failpoints.ts';
 import type { ToolCall } from '../../kernel/contract.generated.ts';
+import { CallDeadlines } from './call-deadlines.ts';
 import type { CallOptions, CallOutcome, ModelCall } from './ollama-client.ts';
 import {
   failure,
@@ -22,8 +23,6 @@ const MAX_ERROR_BODY_BYTES = 64 * 1024;
 /** How long a finished answer waits for the end of its HTTP body, to keep the connection. */
 const END_GRACE_MS = 1_000;
 const LINE_TOO_LONG = failure('upstream_invalid', 'A line of the answer is too long.');
-/** A longer timer would fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** One of the two is called, once. */
 export interface ExchangeEnds {
@@ -44,8 +43,7 @@ export class ModelExchange implements Dispatcher.DispatchHandler {
   readonly #read: (line: string | null) => AnswerLine;
   readonly #onLine = (line: string | null): boolean => this.#readLine(line);
   readonly #onAbort = (): void => this.#end({ kind: 'cancelled' });
-  readonly #totalTimer: NodeJS.Timeout;
-  #phaseTimer: NodeJS.Timeout;
+  readonly #deadlines: CallDeadlines;
   #phase: Phase = 'connect';
   #status = 0;
   #errorBody: Buffer[] = [];
@@ -69,8 +67,8 @@ export class ModelExchange implements Dispatcher.DispatchHandler {
     this.#lines = new LineSplitter(this.#isEmbedding ? options.maxAnswerBytes : MAX_LINE_BYTES);
     this.#options = options;
     this.#ends = ends;
-    this.#phaseTimer = startTimer(connectMs, () => this.#timeOut('connect', connectMs));
-    this.#totalTimer = startTimer(totalMs, () => this.#timeOut('total', totalMs));
+    this.#deadlines = new CallDeadlines(totalMs, (isTotal) => this.#late(isTotal));
+    this.#deadlines.begin(connectMs);
     options.signal?.addEventListener('abort', this.#onAbort);
   }
 
@@ -99,9 +97,9 @@ export class ModelExchange implements Dispatcher.DispatchHandler {
     const isFine = this.#lines.push(chunk, this.#onLine);
     if (this.#isSettled) return;
     this.#tellProgress();
-    if (this.#answer) this.#awaitEnd();
+    if (this.#answer) this.#deadlines.begin(END_GRACE_MS);
     else if (!isFine) this.#fail(this.#isEmbedding ? this.#tooLarge() : LINE_TOO_LONG);
-    else if (this.#phase === 'stream') this.#phaseTimer.refresh();
+    else if (this.#phase === 'stream') this.#deadlines.begin(this.#options.timers.gapMs);
   }
 
   onResponseEnd(): void {
@@ -181,8 +179,7 @@ export class ModelExchange implements Dispatcher.DispatchHandler {
 
   #enter(phase: Phase, ms: number): void {
     this.#phase = phase;
-    clearTimeout(this.#phaseTimer);
-    this.#phaseTimer = startTimer(ms, () => this.#timeOut(phase === 'stream' ? 'gap' : phase, ms));
+    this.#deadlines.begin(ms);
   }
 
   /** Once per chunk rather than per line: what arrived together is told together. */
@@ -197,11 +194,6 @@ export class ModelExchange implements Dispatcher.DispatchHandler {
     onProgress({ text, thinking });
   }
 
-  #awaitEnd(): void {
-    clearTimeout(this.#phaseTimer);
-    this.#phaseTimer = startTimer(END_GRACE_MS, () => this.#settle(this.#answer!, false));
-  }
-
   #readErrorBody(chunk: Buffer): void {
     this.#errorBody.push(chunk);
     this.#errorBytes += chunk.length;
@@ -210,6 +202,14 @@ export class ModelExchange implements Dispatcher.DispatchHandler {
 
   #judgeErrorBody(): CallOutcome {
     return this.#failed(judgeAnswer(this.#status, Buffer.concat(this.#errorBody).toString('utf8')));
+  }
+
+  #late(isTotal: boolean): void {
+    const { connectMs, firstTokenMs, gapMs, totalMs } = this.#options.timers;
+    if (isTotal) this.#timeOut('total', totalMs);
+    else if (this.#phase === 'connect') this.#timeOut('connect', connectMs);
+    else if (this.#phase === 'first_token') this.#timeOut('first_token', firstTokenMs);
+    else this.#timeOut('gap', gapMs);
   }
 
   #timeOut(timer: TimerName, ms: number): void {
@@ -246,13 +246,8 @@ export class ModelExchange implements Dispatcher.DispatchHandler {
   #finish(): boolean {
     if (this.#isSettled) return false;
     this.#isSettled = true;
-    clearTimeout(this.#phaseTimer);
-    clearTimeout(this.#totalTimer);
+    this.#deadlines.stop();
     this.#options.signal?.removeEventListener('abort', this.#onAbort);
     return true;
   }
-}
-
-function startTimer(ms: number, run: () => void): NodeJS.Timeout {
-  return setTimeout(run, Math.min(ms, MAX_TIMER_MS));
 }

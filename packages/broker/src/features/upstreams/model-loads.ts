@@ -130,6 +130,7 @@ export function createModelLoads(deps: ModelLoadsDeps): ModelLoads {
   }
 
   function claimants(): string[] {
+    if (wanted.waiting.size === 0) return [];
     return [...wanted.waiting.keys()].filter((key) => !turns.has(key) && canTake(key));
   }
 
@@ -256,13 +257,14 @@ export function createModelLoads(deps: ModelLoadsDeps): ModelLoads {
       return Number.isFinite(nextMs) ? nextMs : undefined;
     },
     limit: (key, limit) => {
-      const none = Math.min(limit, runningOf(key));
+      // What holds nearly always is asked first: this is looked at with every call that starts or ends.
+      if (!load && turns.has(key) && claimants().length === 0) return limit;
       if (!canTake(key)) return limit;
+      const none = Math.min(limit, runningOf(key));
       if (load) {
         if (!turns.has(key)) return none;
         return load.victim === key || mayWaitForOthers(load) ? none : limit;
       }
-      if (turns.has(key) && claimants().length === 0) return limit;
       const next = nextIn(key);
       if (turns.has(key)) return next?.victim === key ? none : limit;
       return next?.key === key && isClear(next) ? Math.min(limit, runningOf(key) + 1) : none;

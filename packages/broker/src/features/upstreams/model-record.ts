@@ -106,19 +106,18 @@ export function createModelRecord(key: string, deps: ModelRecordDeps): ModelReco
       pace = paceAfterTimeout(pace, tookMs, clock.now());
   }
 
-  function noteSpeed({ outcome, facts, calls, ...timed }: EndedCall): void {
-    const { connectMs, firstTokenMs, tookMs, longestGapMs } = timed;
+  function noteSpeed(call: EndedCall): void {
+    const { outcome, facts, connectMs, firstTokenMs, tookMs, longestGapMs, silentMs, calls } = call;
     if (outcome.kind === 'answered') {
       const { promptTokens, completionTokens: tokens, durations } = outcome;
       const { loadMs, promptMs } = durations;
-      speed = speedAfter(speed, {
-        ...{ connectMs, firstTokenMs: firstTokenMs ?? tookMs, tookMs, longestGapMs, calls },
-        ...{ promptTokens, tokens, loadMs, promptMs },
-      });
+      const timed = { connectMs, firstTokenMs: firstTokenMs ?? tookMs, tookMs, longestGapMs };
+      speed = speedAfter(speed, { ...timed, calls, promptTokens, tokens, loadMs, promptMs });
     } else if (outcome.kind === 'cancelled' || (outcome.kind === 'failed' && outcome.timer)) {
       const { size, isWarm } = facts;
-      const asked = { promptTokens: promptTokensOf(size), maxTokens: size.maxTokens, isWarm };
-      speed = speedAfterGivenUp(speed, { ...timed, ...asked });
+      const timed = { connectMs, firstTokenMs, tookMs, silentMs };
+      const promptTokens = promptTokensOf(size);
+      speed = speedAfterGivenUp(speed, { ...timed, promptTokens, maxTokens: size.maxTokens, isWarm });
     }
   }
 

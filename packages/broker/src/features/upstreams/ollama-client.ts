@@ -115,7 +115,8 @@ export interface OllamaClientOptions {
   readonly keepAlive?: string | number;
 }
 
-const HEADERS = { 'content-type': 'application/json' };
+/** Not `blocking`: undici would look for more to send with every answer, though a connection carries one call at a time. */
+const POST = { method: 'POST', headers: { 'content-type': 'application/json' }, blocking: false } as const;
 
 export function createOllamaClient(url: string, options: OllamaClientOptions = {}): OllamaClient {
   const { origin, pathname } = new URL(url);
@@ -136,10 +137,7 @@ export function createOllamaClient(url: string, options: OllamaClientOptions = {
         onDefect: (error) => void connection.destroy().then(() => reject(error)),
       });
       try {
-        connection.client.dispatch(
-          { path: basePath + path, method: 'POST', headers: HEADERS, body },
-          exchange,
-        );
+        connection.client.dispatch({ ...POST, path: basePath + path, body }, exchange);
         failpointSync('upstream.after_dispatch');
       } catch (error) {
         exchange.break(error);

@@ -1,7 +1,8 @@
 /** A call in Ollama's words: the path, and the body it is asked with. */
-import type { ModelCall, OllamaClientOptions } from './ollama-client.ts';
+import type { ModelCall, ModelParameters, OllamaClientOptions } from './ollama-client.ts';
 
 export const DEFAULT_MAX_TOKENS = 4_096;
+const NO_PARAMETERS: ModelParameters = {};
 
 /**
  * Always streams, always limits the answer, always says whether to think (Ollama's default is to), and never lets a
@@ -13,7 +14,8 @@ export const DEFAULT_MAX_TOKENS = 4_096;
  */
 export function ollamaRequest(call: ModelCall, options: OllamaClientOptions): { path: string; body: string } {
   if (call.input !== undefined) return embedRequest(call, options);
-  const { think = false, max_tokens, ...sampling } = call.parameters ?? {};
+  const sampling = call.parameters ?? NO_PARAMETERS;
+  const { think = false, max_tokens } = sampling;
   const common = {
     model: call.model,
     stream: true,

@@ -63,6 +63,20 @@ describe('the line splitter', () => {
     expect(readAnswerLine(null)).toEqual({ kind: 'invalid' });
   });
 
+  it('gives the lines around one that is not UTF-8, when all came together', () => {
+    const bytes = Buffer.concat([Buffer.from('1\n"é"\n'), Buffer.from([0xff, 0x0a]), Buffer.from('\n2\n')]);
+    expect(split([bytes]).lines).toEqual(['1', '"é"', null, '2']);
+  });
+
+  it('gives the lines before one that is too long, when all came together', () => {
+    const { lines, isFine } = split([Buffer.from(`1\n2\n${'x'.repeat(11)}\n3\n`)], 10);
+    expect([lines, isFine]).toEqual([['1', '2'], false]);
+    expect(split([Buffer.from('1234567\n1234567\n')], 10)).toEqual({
+      lines: ['1234567', '1234567'],
+      isFine: true,
+    });
+  });
+
   it('stops when its listener has had enough', () => {
     const lines: (string | null)[] = [];
     const isFine = new LineSplitter(100).push(Buffer.from('1\n2\n3\n'), (line) => lines.push(line) < 2);
@@ -71,6 +85,32 @@ describe('the line splitter', () => {
 });
 
 describe('a line of an answer', () => {
+  const over = '"done":true,"done_reason":"stop"';
+  it.each([
+    ['at its end', `{"response":"a",${over},"eval_count":2,"context":[1,2,3]}`],
+    ['between others', `{"response":"a",${over},"context":[1,2,3],"eval_count":2}`],
+    ['of no tokens', `{"response":"a",${over},"context":[],"eval_count":2}`],
+    ["of a shape that is not Ollama's", `{"response":"a",${over},"context":[[1],[2]],"eval_count":2}`],
+    ['without numbers', `{"response":"a",${over},"context":null,"eval_count":2}`],
+  ])('is the same with a context %s', (_, line) => {
+    expect(readAnswerLine(line)).toMatchObject({ kind: 'done', text: 'a', completionTokens: 2 });
+  });
+
+  it.each(['{"response":"a","done":true,"context":[1,2', '{"response":"a","done":true,"context":[1]'])(
+    'is invalid when its context or what follows is cut off: %s',
+    (line) => {
+      expect(readAnswerLine(line)).toEqual({ kind: 'invalid' });
+    },
+  );
+
+  it('keeps what looks like a context in a text, and in what a tool is asked', () => {
+    const text = 'a,"context":[1]';
+    expect(readAnswerLine(JSON.stringify({ response: text, done: false }))).toMatchObject({ text });
+    const asked = { function: { name: 'look', arguments: { at: 1, context: [1, 2] } } };
+    const message = { role: 'assistant', content: '', tool_calls: [asked] };
+    expect(readAnswerLine(JSON.stringify({ message, done: false }))).toMatchObject({ toolCalls: [asked] });
+  });
+
   it.each([
     ['{"response":"a","done":false}', { kind: 'delta', text: 'a', thinking: '' }],
     ['{"response":"","thinking":"hm","done":false}', { kind: 'delta', text: '', thinking: 'hm' }],

@@ -49,17 +49,37 @@ export class LineSplitter {
 
   /** Hands over each line that `chunk` completes until `onLine` says false; false too when a line is too long. */
   push(chunk: Buffer, onLine: (line: string | null) => boolean): boolean {
-    let start = 0;
-    for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
+    const end = chunk.lastIndexOf(NEWLINE);
+    if (end !== -1 && !this.#tell(chunk.subarray(0, end), onLine)) return false;
+    if (end === chunk.length - 1) return true;
+    this.#parts.push(chunk.subarray(end + 1));
+    this.#partBytes += chunk.length - end - 1;
+    return this.#partBytes <= this.#maxLineBytes;
+  }
+
+  /** Lines that came together are decoded together, when nothing speaks against it. */
+  #tell(lines: Buffer, onLine: (line: string | null) => boolean): boolean {
+    if (this.#partBytes > 0 || lines.length > this.#maxLineBytes || !isUtf8(lines))
+      return this.#tellEach(lines, onLine);
+    const text = lines.toString('utf8');
+    for (let start = 0, end = 0; start <= text.length; start = end + 1) {
+      end = text.indexOf('\n', start);
+      if (end === -1) end = text.length;
+      const line = text.slice(start, end);
+      if (line.trim() !== '' && !onLine(line)) return false;
+    }
+    return true;
+  }
+
+  #tellEach(lines: Buffer, onLine: (line: string | null) => boolean): boolean {
+    for (let start = 0, end = 0; start <= lines.length; start = end + 1) {
+      end = lines.indexOf(NEWLINE, start);
+      if (end === -1) end = lines.length;
       if (this.#partBytes + end - start > this.#maxLineBytes) return false;
-      const line = this.#join(chunk.subarray(start, end));
-      start = end + 1;
+      const line = this.#join(lines.subarray(start, end));
       if (line?.trim() !== '' && !onLine(line)) return false;
     }
-    if (start === chunk.length) return true;
-    this.#parts.push(start === 0 ? chunk : chunk.subarray(start));
-    this.#partBytes += chunk.length - start;
-    return this.#partBytes <= this.#maxLineBytes;
+    return true;
   }
 
   /** The last line, when it came without a newline. */
@@ -97,7 +117,7 @@ const NO_CALLS: readonly ToolCall[] = [];
 
 /** Reads one line of /api/generate or /api/chat. Fields that are absent count as 0 or empty, as Ollama means them. */
 export function readAnswerLine(line: string | null): AnswerLine {
-  const raw = readObject(line);
+  const raw = readObject(withoutContext(line)) ?? readObject(line);
   if (raw === null) return INVALID;
   if (typeof raw.error === 'string') return { kind: 'error', error: raw.error };
   const { done, message } = raw;
@@ -145,6 +165,16 @@ function durationsOfReading(raw: RawLine): CallDurations {
 
 function isVector(value: unknown): value is number[] {
   return Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'number');
+}
+
+/**
+ * Nobody here needs the numbers of the tokens that the model has read and written, which may be longer than all the rest.
+ * Within a text the quotes would be escaped; only what tools are asked, in a message, could hold an object with such a key.
+ */
+function withoutContext(line: string | null): string | null {
+  const from = line?.indexOf(',"context":[') ?? -1;
+  if (line === null || from === -1 || line.includes('"message":')) return line;
+  return line.slice(0, from) + line.slice(line.indexOf(']', from) + 1);
 }
 
 function readObject(line: string | null): RawLine | null {

@@ -50,11 +50,16 @@ export const USUAL_PROMPT_TOKEN_MS = 20;
 const IMAGE_BYTES = 1_024 * BYTES_PER_TOKEN;
 
 export function sizeOf(call: Omit<ModelCall, 'model'>, defaultMaxTokens: number): CallSize {
-  const images = [call.images, ...(call.messages ?? []).map((message) => message.images)].flat();
-  const promptBytes = promptBytesOf(call) + IMAGE_BYTES * images.filter(Boolean).length;
+  let images = countImages(call.images);
+  for (const message of call.messages ?? []) images += countImages(message.images);
+  const promptBytes = promptBytesOf(call) + IMAGE_BYTES * images;
   if (call.input !== undefined) return { promptBytes, maxTokens: 0, isMaxGiven: true };
   const given = call.parameters?.max_tokens;
   return { promptBytes, maxTokens: given ?? defaultMaxTokens, isMaxGiven: given !== undefined };
+}
+
+function countImages(images: readonly string[] = []): number {
+  return images.filter((image) => image !== '').length;
 }
 
 export function promptTokensOf({ promptBytes }: Pick<CallSize, 'promptBytes'>): number {

@@ -5,7 +5,7 @@ import { createAttemptLog } from './attempt-log.ts';
 import { allSlots, chooseUpstream, explainChoice, freeSlots, type Candidate } from './choose-upstream.ts';
 import { configuredUpstreams, type UpstreamSettings } from './configured-upstreams.ts';
 import { explainAttempt, explainTimers } from './explain-timers.ts';
-import { createSlot, type Slot } from './failover-slot.ts';
+import { FailoverSlot, type FailoverDeps, type Slot } from './failover-slot.ts';
 import { homeOf } from './home-of.ts';
 import { createModelManagement, type ModelManagement } from './model-management.ts';
 import { isCloudModel, modelKey } from './model-names.ts';
@@ -113,7 +113,6 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
   const { allowCloudModels, clock, logger } = deps;
   const listeners = new Set<() => void>();
   const lostListeners: (() => void)[] = [];
-  const budget = createRetryBudget(clock);
   const attempts = createAttemptLog(() => clock.now());
   const newServer = (config: ReturnType<typeof configuredUpstreams>[number]): UpstreamServer =>
     createUpstreamServer(
@@ -130,6 +129,10 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
         { upstreams: leasable, onGained: tellFree, onLost: tellLost },
       )
     : null;
+  const failover: FailoverDeps = {
+    ...{ budget: createRetryBudget(clock), takeOther },
+    refuse: (server, call) => (isRefused(server, call.model) ? CLOUD_REFUSED : null),
+  };
   let servers = configuredUpstreams(deps.upstreams, []).map(newServer);
   let isRunning = false;
   let turn = 0;
@@ -325,11 +328,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
       const index = choose(key, session);
       if (index === -1) return null;
       turn = (index + 1) % servers.length;
-      return createSlot(servers[index]!.hold(key), {
-        budget,
-        takeOther: (tried) => takeOther(key, tried),
-        refuse: (server, call) => (isRefused(server, call.model) ? CLOUD_REFUSED : null),
-      });
+      return new FailoverSlot(key, servers[index]!.hold(key), failover);
     },
     demand,
     onFree,

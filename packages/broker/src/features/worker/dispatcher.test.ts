@@ -18,6 +18,22 @@ describe('a dispatcher', () => {
     expect([...here.running.keys()]).toEqual(ids.slice(1, 3));
   });
 
+  it('starts a row once that is too late and leaves its slot before it has quite started', async () => {
+    const { broker, arrive, rest } = await openBench();
+    const starts: string[] = [];
+    const here = broker({ m: 1 }, undefined, {
+      start: (row, lane) => {
+        starts.push(row.id);
+        here.dispatcher.ended(row, lane, 0);
+        here.dispatcher.wake();
+        return true;
+      },
+    });
+    const ids = await arrive({}, 3);
+    await rest();
+    expect(starts).toEqual(ids);
+  });
+
   it('claims nothing while no slot is free', async () => {
     const { broker, arrive, rest, claims, lanes } = await openBench();
     const here = broker({ m: 0 });

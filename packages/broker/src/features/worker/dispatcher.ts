@@ -19,6 +19,14 @@ interface Turn {
   readonly limit: number;
 }
 
+/** The slots of a model as they are at the moment. */
+interface Seats {
+  /** Without those that rows will need which are being stored as claimed. */
+  readonly free: number;
+  /** How many could run at once, those that run included. */
+  readonly capacity: number;
+}
+
 /** After the database was found away. The sweep wakes us sooner or later anyway; this keeps others from doing it often. */
 const REST_MS = 1_000;
 /** Rows that may wait here, as a multiple of those that were meant to: each key that is entitled to be first adds some. */
@@ -83,7 +91,7 @@ export class Dispatcher {
     if (pool.ready.length > 0) return null;
     const free = slots.free(lane.model) - pool.coming;
     if (free <= 0) return null;
-    if (lane.band < HIGH_BAND && this.#left(pool, free) <= this.#keptFree(pool)) return null;
+    if (lane.band < HIGH_BAND && this.#mustKeepFree(pool, free)) return null;
     const { ofKey, ofQueue } = this.#underWay.roomOf(lane);
     if (ofKey <= 0 || ofQueue <= 0) return null;
     pool.coming += 1;
@@ -183,7 +191,8 @@ export class Dispatcher {
       }
       await this.#hands.renew(pool);
       // What cannot start here for now may start elsewhere, and is to stand in line with the others.
-      const stays = pool.ready.filter(({ lane }) => this.#isHeldBack(pool) || this.#underWay.isPaused(lane));
+      const isHeldBack = this.#isHeldBack(pool, this.#seatsOf(pool));
+      const stays = pool.ready.filter(({ lane }) => isHeldBack || this.#underWay.isPaused(lane));
       if (stays.length > 0) await this.#handBack(stays);
     }
     if (this.#pools.size > 1) this.wake();
@@ -253,7 +262,7 @@ export class Dispatcher {
     }
     for (const pool of pools) this.#startReady(pool);
     this.#hands.retire(empty);
-    this.#hands.rotate(pools, (pool) => this.#wanted(pool) <= pool.ready.length);
+    this.#hands.rotate(pools, (pool) => this.#isSated(pool));
     const failed = answers.find((answer) => answer.status === 'rejected');
     if (failed) throw failed.reason;
     return true;
@@ -272,49 +281,47 @@ export class Dispatcher {
   readonly #hasRoom = ({ name }: HeldLane): boolean =>
     Math.min(...Object.values(this.#underWay.roomOf(name))) > 0;
 
-  /** Nothing of the model may start, and nothing runs whose end would change that. */
-  #isHeldBack({ model, running }: Pool): boolean {
+  #seatsOf({ model, coming }: Pool): Seats {
     const { slots } = this.#deps;
-    return slots.capacity(model) === 0 || (running === 0 && slots.free(model) <= 0);
+    return { free: slots.free(model) - coming, capacity: slots.capacity(model) };
+  }
+
+  /** Nothing of the model may start, and nothing runs whose end would change that. */
+  #isHeldBack({ running, coming }: Pool, { free, capacity }: Seats): boolean {
+    return capacity === 0 || (running === 0 && free + coming <= 0);
   }
 
   /** Places for rows that are claimed and have not started: those that start at once, and those that are next. */
-  #places(pool: Pool): number {
-    const { slots } = this.#deps;
-    const ahead = pool.ahead(slots.capacity(pool.model), this.#claimMs);
-    return slots.free(pool.model) - pool.coming + ahead;
+  #places(pool: Pool, { free, capacity }: Seats): number {
+    return free + pool.ahead(capacity, this.#claimMs);
   }
 
   /**
    * How many of these places are to be filled now. While all slots are taken and half of those who are next are at hand,
    * none but for who overtakes: so a claim takes several rows, and not one for each slot that has become free.
    */
-  #wanted(pool: Pool): number {
-    const places = this.#places(pool);
-    const isEnough = this.#deps.slots.free(pool.model) - pool.coming <= 0 && pool.ready.length * 2 > places;
-    return isEnough ? Math.min(places, pool.ready.length) : places;
+  #wanted({ ready }: Pool, { free }: Seats, places: number): number {
+    return free <= 0 && ready.length * 2 > places ? Math.min(places, ready.length) : places;
+  }
+
+  #isSated(pool: Pool): boolean {
+    const seats = this.#seatsOf(pool);
+    return this.#wanted(pool, seats, this.#places(pool, seats)) <= pool.ready.length;
   }
 
   async #turnsOf(pool: Pool): Promise<Turn[]> {
-    const { slots, ageingMs: ageing } = this.#deps;
-    const ageingMs = ageing?.() ?? 0;
-    if (this.#isHeldBack(pool)) return [];
-    const free = slots.free(pool.model) - pool.coming;
-    const places = this.#wanted(pool);
+    const ageingMs = this.#deps.ageingMs?.() ?? 0;
+    const seats = this.#seatsOf(pool);
+    if (this.#isHeldBack(pool, seats)) return [];
+    const mostPlaces = this.#places(pool, seats);
+    const places = this.#wanted(pool, seats, mostPlaces);
     const ready = pool.ready.filter(({ isRefused }) => !isRefused);
-    if (places <= 0 || pool.ready.length >= MOST_WAITING * this.#places(pool)) return [];
-    const open = places - ready.length;
-    await Promise.all(
-      [...pool.lists.values()].map((list) => this.#hands.fill(pool, list, open, this.#hasRoom)),
-    );
+    if (places <= 0 || pool.ready.length >= MOST_WAITING * mostPlaces) return [];
+    await this.#hands.fill(pool, places - ready.length, this.#hasRoom);
     const nowMs = Date.now();
     const turns = pickTurns(pool.held, ready, {
-      ...{
-        places,
-        lowPlaces: this.#left(pool, free) + places - free - this.#keptFree(pool),
-        nowMs,
-        ageingMs,
-      },
+      ...{ places, nowMs, ageingMs },
+      lowPlaces: this.#left(pool, seats) + places - seats.free - this.#keptFree(pool, seats.capacity),
       room: ({ name }) => this.#underWay.roomOf(name),
       hadMs: (keyId) => pool.account.hadMs(keyId),
       costMs: (keyId) => pool.account.costMs(keyId),
@@ -325,16 +332,26 @@ export class Dispatcher {
     });
   }
 
+  /** Whether a row of a lower band has to leave the slots alone that are free. */
+  #mustKeepFree(pool: Pool, free: number): boolean {
+    if (this.#reserved === 0) return false;
+    const capacity = this.#deps.slots.capacity(pool.model);
+    return this.#left(pool, { free, capacity }) <= this.#keptFree(pool, capacity);
+  }
+
   /** Slots that rows of lower bands must leave free now. At least one is for everybody. */
-  #keptFree(pool: Pool): number {
-    const { slots, reservedSlots = () => 0 } = this.#deps;
-    const reserved = Math.min(reservedSlots(), slots.capacity(pool.model) - 1);
-    return Math.max(0, reserved - pool.runningHigh);
+  #keptFree(pool: Pool, capacity: number): number {
+    if (this.#reserved === 0) return 0;
+    return Math.max(0, Math.min(this.#reserved, capacity - 1) - pool.runningHigh);
+  }
+
+  get #reserved(): number {
+    return this.#deps.reservedSlots?.() ?? 0;
   }
 
   /** Slots that could be used; some of them not yet while a model is loaded. */
-  #left({ model, running, coming }: Pool, free: number): number {
-    return Math.max(free, this.#deps.slots.capacity(model) - running - coming);
+  #left({ running, coming }: Pool, { free, capacity }: Seats): number {
+    return Math.max(free, capacity - running - coming);
   }
 
   #take(row: ClaimedRow, { pool, lane, rank }: { pool: Pool; lane: LaneName; rank: number }): void {
@@ -345,15 +362,18 @@ export class Dispatcher {
   }
 
   #startReady(pool: Pool): void {
-    if (pool.ready.length === 0) return;
     const { slots, start } = this.#deps;
-    const keptFree = this.#keptFree(pool);
-    for (const one of [...pool.ready]) {
+    for (let at = 0; at < pool.ready.length;) {
       const free = slots.free(pool.model) - pool.coming;
       if (free <= 0) return;
-      if (!one.isHigh && this.#left(pool, free) <= keptFree) continue;
-      one.isRefused = this.#underWay.isPaused(one.lane) || !start(one.row, one.lane);
-      if (!one.isRefused) pool.started(one);
+      const one = pool.ready[at]!;
+      if (one.isHigh || !this.#mustKeepFree(pool, free)) {
+        // It is out of the line before it starts: one that is too late leaves its slot at once, and that wakes us again.
+        pool.starts(at);
+        if (!this.#underWay.isPaused(one.lane) && start(one.row, one.lane)) continue;
+        pool.refused(one, at);
+      }
+      at += 1;
     }
   }
 
@@ -366,7 +386,7 @@ export class Dispatcher {
   #drop(isMeant: (one: ClaimedAhead) => boolean): void {
     for (const pool of this.#pools.values()) {
       const gone = pool.ready.filter(isMeant);
-      pool.drop(gone);
+      if (gone.length > 0) pool.drop(gone);
       for (const { lane } of gone) this.#underWay.count(lane, -1);
     }
   }

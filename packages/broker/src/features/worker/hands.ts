@@ -53,11 +53,16 @@ export class Hands {
   }
 
   /** `open`: how many rows could be used. Where others want tokens, one more: the next lane is at hand when a slot falls free. */
-  async fill(
-    pool: Pool,
+  async fill(pool: Pool, open: number, hasRoom: (lane: HeldLane) => boolean): Promise<void> {
+    const unknown = [...pool.lists.values()].filter(({ mayHaveMore }) => mayHaveMore);
+    if (unknown.length === 0) return;
+    await Promise.all(unknown.map((list) => this.#fillFrom(list, pool, { open, hasRoom })));
+  }
+
+  async #fillFrom(
     list: ActiveList,
-    open: number,
-    hasRoom: (lane: HeldLane) => boolean,
+    pool: Pool,
+    { open, hasRoom }: { open: number; hasRoom: (lane: HeldLane) => boolean },
   ): Promise<void> {
     const overtakes = pool.ready.some(({ rank }) => rank < list.band);
     const useful = open > 0 ? open + 1 : Number(overtakes);
@@ -65,7 +70,7 @@ export class Hands {
     const idle = list.held.filter((lane) => !hasRoom(lane)).length;
     const most = this.#deps.isAlone() ? HANDFUL : Math.min(HANDFUL, useful + idle);
     const wanted = most - list.held.length;
-    if (!list.mayHaveMore || wanted <= 0) return;
+    if (wanted <= 0) return;
     list.mayHaveMore = false;
     const tokens = await this.#deps.activeLanes.next(list.name, wanted);
     if (tokens.length === wanted) list.mayHaveMore = true;

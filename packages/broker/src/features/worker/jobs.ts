@@ -56,6 +56,7 @@ interface Running {
   readonly held: Held;
   readonly controller: AbortController;
   why?: Why;
+  end?: Promise<void>;
 }
 
 /** A stage failed by a defect of ours: that costs an attempt, so that it cannot go on for ever. */
@@ -73,7 +74,8 @@ const SETTLED = new Map<boolean | null, string>([
 export class Jobs {
   readonly #deps: JobsDeps;
   readonly #running = new Map<string, Running>();
-  readonly #ends = new Set<Promise<void>>();
+  /** With those that have lost their lease to another run. */
+  readonly #unended = new Set<Running>();
 
   constructor(deps: JobsDeps) {
     this.#deps = deps;
@@ -92,18 +94,24 @@ export class Jobs {
     // Claimed again here: an earlier run of it has lost its lease and can write nothing.
     this.stop(row.id, 'lost');
     this.#running.set(row.id, running);
-    const end = this.#process(row, { lane, slot, running })
-      .catch((error: unknown) => {
-        this.#deps.logger.error(
-          { err: error, requestId: row.id },
-          'a request could not be processed; its lease will run out',
-        );
-      })
-      .finally(() => {
-        if (this.#running.get(row.id) === running) this.#running.delete(row.id);
-        this.#ends.delete(end);
-      });
-    this.#ends.add(end);
+    this.#unended.add(running);
+    running.end = this.#processToEnd(row, { lane, slot, running });
+  }
+
+  async #processToEnd(
+    row: ClaimedRow,
+    { lane, slot, running }: { lane: LaneName; slot: Slot; running: Running },
+  ): Promise<void> {
+    try {
+      await this.#process(row, { lane, slot, running });
+    } catch (error) {
+      this.#deps.logger.error(
+        { err: error, requestId: row.id },
+        'a request could not be processed; its lease will run out',
+      );
+    }
+    if (this.#running.get(row.id) === running) this.#running.delete(row.id);
+    this.#unended.delete(running);
   }
 
   /** With a fence only the run under it: what is known of an older one says nothing of this. */
@@ -118,7 +126,7 @@ export class Jobs {
   async stopAll(graceMs: number): Promise<void> {
     this.#deps.spool.letGo();
     const over = setTimeout(() => void this.#handBackAll(), graceMs);
-    while (this.#ends.size > 0) await Promise.all(this.#ends);
+    while (this.#unended.size > 0) await Promise.all([...this.#unended].map(({ end }) => end));
     clearTimeout(over);
   }
 
@@ -144,8 +152,9 @@ export class Jobs {
       return;
     }
     told?.started(row, lane, slot.upstream);
-    const allowedMs = this.#deps.policyOf(queue).totalTimeoutMs ?? this.#deps.timers.totalMs;
-    const timers = { ...this.#deps.timers, totalMs: Math.min(allowedMs, left) };
+    const { connectMs, firstTokenMs, gapMs, totalMs } = this.#deps.timers;
+    const allowedMs = this.#deps.policyOf(queue).totalTimeoutMs ?? totalMs;
+    const timers = { connectMs, firstTokenMs, gapMs, totalMs: Math.min(allowedMs, left) };
     const outcome = await this.#execute({ row, lane, slot, timers, signal: running.controller.signal });
     const processingMs = Math.round(performance.now() - started);
     const fields = {

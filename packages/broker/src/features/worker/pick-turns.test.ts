@@ -5,6 +5,7 @@ import {
   type Circumstances,
   type Contender,
   HIGH_BAND,
+  isBefore,
   pickTurns,
   type Place,
   rankOf,
@@ -65,6 +66,28 @@ describe('the next turns', () => {
     const quiet = given(4, { hadMs: () => 175 });
     expect(picked(pickTurns([lane('a')], waiting, quiet))).toEqual({ a2: 2 });
     expect(picked(pickTurns([lane('a', { band: 3 })], waiting, behind))).toEqual({ a3: 4 });
+  });
+
+  it('go only to who comes before the last that would have a place, and then to somebody', () => {
+    const standing = fc.record({ rank: fc.nat(4), hadMs: fc.nat(9) });
+    const arbitrary = fc.record({
+      waiting: fc.array(standing, { minLength: 1, maxLength: 12 }),
+      lanes: fc.array(standing, { maxLength: 6 }),
+    });
+    fc.assert(
+      fc.property(arbitrary, ({ waiting, lanes: standings }) => {
+        const ready = waiting
+          .sort((one, other) => other.rank - one.rank || one.hadMs - other.hadMs)
+          .map((one): Place => ({ ...one, isHigh: one.rank >= HIGH_BAND }));
+        const lanes = standings.map(({ rank }, index) => lane(`${index}`, { band: rank }));
+        const hadMs = (keyId: string): number => standings[Number(keyId)]!.hadMs;
+        const isFirst = ({ keyId, band }: Contender): boolean =>
+          isBefore({ rank: band, hadMs: hadMs(keyId) }, ready.at(-1)!);
+        const turns = pickTurns(lanes, ready, given(ready.length, { hadMs }));
+        expect([...turns.keys()].every(isFirst)).toBe(true);
+        expect(turns.size > 0).toBe(lanes.some(isFirst));
+      }),
+    );
   });
 
   it('leave the kept slots to the high bands', () => {

@@ -76,6 +76,9 @@ export function pickTurns<Lane extends Contender>(
   ready: readonly Place[],
   given: Circumstances<Lane>,
 ): Map<Lane, number> {
+  // What is true nearly always while slots are taken: all who are next wait already, and nobody comes before them.
+  const last = ready[given.places - 1];
+  if (last && !lanes.some((lane) => isBefore(standingOf(lane, given), last))) return new Map();
   const seats = seatsOf(lanes, given);
   let { places, lowPlaces } = given;
   let next = 0;
@@ -120,21 +123,29 @@ export function pickTurns<Lane extends Contender>(
   return new Map(seats.filter(({ rows }) => rows > 0).map(({ lane, rows }) => [lane, rows]));
 }
 
+/** Where the next row of the lane would stand. */
+function standingOf<Lane extends Contender>(
+  { band, keyId, oldestMs }: Lane,
+  { nowMs, ageingMs, hadMs }: Circumstances<Lane>,
+): { readonly rank: number; readonly hadMs: number } {
+  return { rank: rankOf(band, nowMs - (oldestMs ?? nowMs), ageingMs), hadMs: hadMs(keyId) };
+}
+
 /** Lanes of one key or one queue share what it may still take. */
 function seatsOf<Lane extends Contender>(lanes: readonly Lane[], given: Circumstances<Lane>): Seat<Lane>[] {
   const keys = new Map<string, Seat<Lane>['key']>();
   const queues = new Map<string, Counter>();
   return lanes.map((lane) => {
     const { keyId, queue, band, oldestMs = given.nowMs } = lane;
+    const { rank, hadMs } = standingOf(lane, given);
     let [ofKey, ofQueue] = [keys.get(keyId), queues.get(queue)];
     if (!ofKey || !ofQueue) {
       const room = given.room(lane);
-      ofKey ??= { room: room.ofKey, hadMs: given.hadMs(keyId), costMs: given.costMs(keyId) };
+      ofKey ??= { room: room.ofKey, hadMs, costMs: given.costMs(keyId) };
       ofQueue ??= { room: room.ofQueue };
       keys.set(keyId, ofKey);
       queues.set(queue, ofQueue);
     }
-    const rank = rankOf(band, given.nowMs - oldestMs, given.ageingMs);
     return { ...{ lane, rank, isHigh: band >= HIGH_BAND, oldestMs, key: ofKey, queue: ofQueue }, rows: 0 };
   });
 }

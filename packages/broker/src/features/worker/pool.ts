@@ -106,15 +106,23 @@ export class Pool {
     const chargedMs = this.account.charge(lane.keyId);
     this.account.enter(lane.keyId);
     const one = { row, lane, rank, hadMs, chargedMs, isHigh: lane.band >= HIGH_BAND, isRefused: false };
-    const at = this.ready.findIndex((other) => isBefore(one, other));
-    if (at === -1) this.ready.push(one);
-    else this.ready.splice(at, 0, one);
+    // From the end: most that come are the last.
+    let at = this.ready.length;
+    while (at > 0 && isBefore(one, this.ready[at - 1]!)) at -= 1;
+    this.ready.splice(at, 0, one);
   }
 
-  /** It has left the line for its slot. */
-  started(one: ClaimedAhead): void {
-    this.ready.splice(this.ready.indexOf(one), 1);
-    this.#running.set(one.row, one);
+  /** The one at this place leaves the line for its slot. */
+  starts(at: number): void {
+    const [one] = this.ready.splice(at, 1);
+    this.#running.set(one!.row, one!);
+  }
+
+  /** There was no slot for it: it is back in its place. */
+  refused(one: ClaimedAhead, at: number): void {
+    one.isRefused = true;
+    this.#running.delete(one.row);
+    this.ready.splice(at, 0, one);
   }
 
   /** It has left its slot; false when it was not running here. */
