@@ -17,7 +17,7 @@ const DIGITS = 26;
 
 /** Depends on nothing but its parts: whoever makes the message again, however often, gives it the same id. */
 export function messageIdOf(...parts: readonly string[]): string {
-  const digest = hash('sha256', parts.join('\n'), 'latin1');
+  const digest = hash('sha256', parts.join('\n'), 'binary');
   let id = 'msg_';
   for (let at = 0; at < DIGITS; at++) id += ALPHABET[digest.charCodeAt(at) & 31];
   return id;

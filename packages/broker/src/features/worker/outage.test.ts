@@ -48,6 +48,8 @@ function scene() {
     handBack: async () => {},
   });
   dispatcher.know(LANE);
+  // As the worker does it: a token that went back while the database was away is heard of again.
+  activeLanes.watch((list) => void dispatcher.heard(list));
   return { asked, state, lines, ledger, activeLanes, dispatcher, start, logger };
 }
 
