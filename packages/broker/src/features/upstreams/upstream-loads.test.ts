@@ -111,7 +111,8 @@ describe('two models that do not fit together', () => {
     await until(() => upstreams.free(ONE) === 1);
     upstreams.demand(new Map([ONE, TWO].map((model) => [model, Date.now()])));
     expect([upstreams.free(ONE), upstreams.free(TWO)]).toEqual([1, 0]);
-    await nextFree(upstreams);
+    // Also a look at what is loaded may say that something is free.
+    while (upstreams.free(TWO) === 0) await nextFree(upstreams);
     expect([upstreams.free(ONE), upstreams.free(TWO)]).toEqual([0, 1]);
   });
 
