@@ -139,7 +139,7 @@ function iso(at: number | null): string | null {
   return at === null ? null : isoOf(at);
 }
 
-let lastIso = { at: 0, text: '' };
+let lastIso = { at: Number.NaN, text: '' };
 
 /** Requests that come together are of the same millisecond, and so are those that are looked at together. */
 function isoOf(at: number): string {
