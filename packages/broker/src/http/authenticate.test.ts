@@ -197,6 +197,37 @@ describe('a key with some rights', () => {
   });
 });
 
+describe('a key that is known without a look', () => {
+  const rights = rightsOf({ ...ALL_STORED_RIGHTS, scopes: ['requests:read'] });
+
+  function knowingApp() {
+    const app = Fastify().setErrorHandler(answerError(silentLogger));
+    apps.push(app);
+    authenticate(app, {
+      adminToken: ADMIN,
+      acceptKey: (secret) => (secret === CLIENT ? { ...key, rights } : null),
+    });
+    app.get('/client', { config: { access: 'key', scope: 'requests:read' } }, async (request) => ({
+      id: keyOf(request).id,
+    }));
+    app.get('/write', { config: { access: 'key', scope: 'requests:write' } }, async () => 'in');
+    return app;
+  }
+
+  it('opens what its rights cover and no more, as any other', async () => {
+    const app = knowingApp();
+    const answer = await app.inject({ url: '/client', headers: bearer(CLIENT) });
+    expect(answer.json()).toEqual({ id: key.id });
+    expect(await statusOf(app, '/write', bearer(CLIENT))).toBe(403);
+  });
+
+  it('is the only one: what is known to be wrong is refused, and so is a call without any', async () => {
+    const app = knowingApp();
+    expect(await statusOf(app, '/client', bearer('fila_live_other'))).toBe(401);
+    expect(await statusOf(app, '/client')).toBe(401);
+  });
+});
+
 describe('an address that is blocked', () => {
   function blockedApp() {
     const asked: string[] = [];

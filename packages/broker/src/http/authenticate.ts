@@ -6,7 +6,7 @@ import type { Limits } from '../features/limits/limits.ts';
 import type { People } from '../features/people/people.ts';
 import { ADMIN_TOKEN, isPermission, type Caller, type Permission } from '../features/people/permissions.ts';
 import type { Told } from '../features/overview/overview.ts';
-import { fail, type FilaError } from '../kernel/errors.ts';
+import { fail } from '../kernel/errors.ts';
 import { SCOPES } from '../kernel/key-rights.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { createRightsCheck } from './check-rights.ts';
@@ -28,7 +28,7 @@ declare module 'fastify' {
 }
 
 interface Authenticators {
-  acceptKey(secret: string): Promise<AcceptedKey | null>;
+  acceptKey(secret: string): AcceptedKey | null | Promise<AcceptedKey | null>;
   readonly adminToken: string;
   /** People and programs; absent: only the admin token opens. */
   readonly people?: Pick<People, 'accept' | 'knows' | 'refusalOf'>;
@@ -63,8 +63,8 @@ export function authenticate(
       throw new Error(`${name} names no scope of the list.`);
   });
 
-  async function wrong({ ip }: FastifyRequest): Promise<FilaError> {
-    return (await limits?.wrongKey(ip)) ?? fail('unauthorized');
+  async function refuse({ ip }: FastifyRequest): Promise<never> {
+    throw (await limits?.wrongKey(ip)) ?? fail('unauthorized');
   }
 
   async function operatorOf(secret: string): Promise<Caller | null> {
@@ -78,15 +78,28 @@ export function authenticate(
     return timingSafeEqual(digest(secret), adminDigest) || people?.knows(secret) === true;
   }
 
-  async function check(request: FastifyRequest, access: 'key' | 'admin'): Promise<void> {
+  /** Throws, or rejects, for who may not call; nothing to wait for where the key is known at once. */
+  function check(request: FastifyRequest, access: 'key' | 'admin'): Promise<void> | undefined {
     const secret = secretOf(request) || null;
     const refusal = limits?.refusalOfAddress(request.ip) ?? null;
     if (refusal && !(secret !== null && isKnown(secret, access))) throw refusal;
-    if (access === 'key') request.apiKey = secret ? await acceptKey(secret) : null;
-    else request.caller = secret ? await operatorOf(secret) : null;
-    if (!request.apiKey && !request.caller) throw await wrong(request);
-    if (request.apiKey) checkRights(request.apiKey, request);
-    if (request.caller) mayCall(request.caller, request.routeOptions.config.permission!);
+    if (access === 'admin') return checkOperator(request, secret);
+    const key = secret === null ? null : acceptKey(secret);
+    return key instanceof Promise ? key.then((found) => checkKey(request, found)) : checkKey(request, key);
+  }
+
+  function checkKey(request: FastifyRequest, key: AcceptedKey | null): Promise<never> | undefined {
+    if (!key) return refuse(request);
+    request.apiKey = key;
+    checkRights(key, request);
+    return undefined;
+  }
+
+  async function checkOperator(request: FastifyRequest, secret: string | null): Promise<void> {
+    const caller = secret === null ? null : await operatorOf(secret);
+    if (!caller) return refuse(request);
+    request.caller = caller;
+    mayCall(caller, request.routeOptions.config.permission!);
   }
 
   function mayCall(caller: Caller, permission: Permission): void {
@@ -100,7 +113,9 @@ export function authenticate(
     // Before the key is looked up: one that is remembered changes nothing.
     const why = whyUnavailable?.() ?? null;
     if (why !== null) return done(fail('unavailable', { detail: why, retryAfter: UNAVAILABLE_RETRY_S }));
-    check(request, access).then(() => done(), done);
+    const checked = check(request, access);
+    if (checked) checked.then(() => done(), done);
+    else done();
   });
 }
 

@@ -1,7 +1,8 @@
 /** Asks the limits about each call once, after the key is known and before the body is read. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { CallKind, Limits } from '../features/limits/limits.ts';
+import type { Admission, CallKind, Limits } from '../features/limits/limits.ts';
 import type { Told } from '../features/overview/overview.ts';
+import type { FilaError } from '../kernel/errors.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -29,13 +30,22 @@ export function limitCalls(app: FastifyInstance, { limits, told }: LimitCallsDep
   app.addHook('onRequest', (request, reply, done) => {
     const kind = kindOf(request);
     if (kind === null) return done();
-    limits.admit({ kind, key: request.apiKey, ip: request.ip }).then(({ headers, refusal, hasPlace }) => {
-      void reply.headers(headers);
-      request.hasPlace = hasPlace;
-      if (refusal) told?.refused(refusal.code, request.apiKey?.id ?? null);
-      done(refusal ?? undefined);
-    }, done);
+    const admission = limits.admit({ kind, key: request.apiKey, ip: request.ip });
+    if (admission instanceof Promise)
+      admission.then((admitted) => done(enter(request, reply, admitted)), done);
+    else done(enter(request, reply, admission));
   });
+
+  function enter(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { headers, refusal, hasPlace }: Admission,
+  ): FilaError | undefined {
+    void reply.headers(headers);
+    request.hasPlace = hasPlace;
+    if (refusal) told?.refused(refusal.code, request.apiKey?.id ?? null);
+    return refusal ?? undefined;
+  }
 
   app.addHook('onResponse', (request, reply, done) => {
     const keepsPlace = request.keepsPlace ?? hasNewRequest(reply);

@@ -37,7 +37,7 @@ export interface ServerDeps {
   /** People and programs that may administer; absent: only the admin token may. */
   readonly people?: Pick<People, 'accept' | 'knows' | 'refusalOf'>;
   readonly knowsKey?: (secret: string) => boolean;
-  readonly acceptKey: (secret: string) => Promise<AcceptedKey | null>;
+  readonly acceptKey: (secret: string) => AcceptedKey | null | Promise<AcceptedKey | null>;
   /** Why no call but those for anyone can be answered now, or null. */
   readonly whyUnavailable?: () => string | null;
   /** Networks of proxies whose X-Forwarded-For is believed. */

@@ -5,12 +5,11 @@ export type Stage<In, Out> = (input: In, next: (input: In) => Promise<Out>) => P
 
 /** Joins stages, the first wrapping all the others; the last must answer without calling `next`. */
 export function inOrder<In, Out>(stages: readonly Stage<In, Out>[]): (input: In) => Promise<Out> {
-  const from =
-    (index: number) =>
-    (input: In): Promise<Out> => {
-      const stage = stages[index];
-      if (!stage) throw new Error('The last stage called next: there is nobody left to answer.');
-      return stage(input, from(index + 1));
-    };
-  return from(0);
+  const nobody = (): Promise<Out> => {
+    throw new Error('The last stage called next: there is nobody left to answer.');
+  };
+  return stages.reduceRight<(input: In) => Promise<Out>>(
+    (next, stage) => (input) => stage(input, next),
+    nobody,
+  );
 }

@@ -46,8 +46,8 @@ export function ledgerReads(sql: SqlRunner) {
       for (let from = 0; from < ids.length; from += MAX_IDS) {
         const part = ids.slice(from, from + MAX_IDS);
         const marks = part.map(() => '?').join(',');
-        const rows = await sql.all<StoredRow>(`SELECT ${COLUMNS} FROM requests WHERE id IN (${marks})`, part);
-        const found = new Map(rows.map((row) => [String(row['id']), toRow(row)]));
+        const rows = await sql.lists(`SELECT ${COLUMNS} FROM requests WHERE id IN (${marks})`, part);
+        const found = new Map(rows.map(toRow).map((row) => [row.id, row]));
         for (const id of part) for (const resolve of group.get(id)!) resolve(found.get(id) ?? null);
       }
     } catch (error) {
@@ -97,7 +97,7 @@ export function ledgerReads(sql: SqlRunner) {
 
   async function listThese(ids: readonly string[], filter: ListFilter): Promise<RequestRow[]> {
     const { where, values } = conditions(filter);
-    const rows = await sql.all<StoredRow>(
+    const rows = await sql.lists(
       `SELECT ${columnsOf(filter)} FROM requests WHERE id IN (${ids.map(() => '?').join(',')}) AND ${where.join(' AND ')}
        ORDER BY id DESC LIMIT ${Math.trunc(filter.limit)}`,
       [...ids, ...values],
@@ -144,7 +144,7 @@ export function ledgerReads(sql: SqlRunner) {
       const from = filter.maxBytes === undefined ? filter.from : await lastWithin(filter);
       if (filter.maxBytes !== undefined && from === undefined) return [];
       const { where, values } = conditions({ ...filter, from });
-      const rows = await sql.all<StoredRow>(
+      const rows = await sql.lists(
         `SELECT ${COLUMNS} FROM requests WHERE ${where.join(' AND ')} ORDER BY id DESC LIMIT ${Math.trunc(filter.limit)}`,
         values,
       );
@@ -255,40 +255,82 @@ function toFacts(row: StoredRow): FactsRow {
   };
 }
 
-function toRow(row: StoredRow): RequestRow {
-  const number = (name: string): number | null => (row[name] === null ? null : Number(row[name]));
-  const text = (name: string): string | null => (row[name] === null ? null : String(row[name]));
-  const blob = (name: string): Buffer | null => (row[name] ?? null) as Buffer | null;
+/** Of COLUMNS, or of BARE_COLUMNS, which are the first of them: in their order. */
+function toRow([
+  id,
+  laneId,
+  firstLaneId,
+  keyId,
+  state,
+  priority,
+  attempts,
+  createdAt,
+  startedAt,
+  completedAt,
+  runAt,
+  deadlineAt,
+  processingMs,
+  promptTokens,
+  completionTokens,
+  upstream,
+  errorCode,
+  retryOf,
+  retriedAs,
+  discardedAt,
+  deliveries,
+  fence,
+  batchId,
+  metadata,
+  result,
+  error,
+  callback,
+  retryNote,
+  discardReason,
+  customId,
+]: readonly SqlValue[]): RequestRow {
   return {
-    id: String(row['id']),
-    laneId: Number(row['lane_id']),
-    firstLaneId: number('first_lane_id'),
-    keyId: String(row['key_id']),
-    state: stateOf(Number(row['state'])),
-    priority: Number(row['priority']),
-    attempts: Number(row['attempts']),
-    createdAt: Number(row['created_at']),
-    startedAt: number('started_at'),
-    completedAt: number('completed_at'),
-    runAt: number('run_at'),
-    deadlineAt: number('deadline_at'),
-    processingMs: number('processing_ms'),
-    promptTokens: number('prompt_tokens'),
-    completionTokens: number('completion_tokens'),
-    upstream: text('upstream'),
-    errorCode: text('error_code'),
-    metadata: blob('metadata'),
-    result: blob('result'),
-    error: blob('error'),
-    callback: blob('callback'),
-    retryOf: text('retry_of'),
-    retriedAs: text('retried_as'),
-    retryNote: blob('retry_note'),
-    discardedAt: number('discarded_at'),
-    discardReason: blob('discard_reason'),
-    deliveries: Number(row['deliveries']),
-    fence: Number(row['fence']),
-    batchId: text('batch_id'),
-    customId: blob('custom_id'),
+    id: String(id),
+    laneId: Number(laneId),
+    firstLaneId: numberOf(firstLaneId),
+    keyId: String(keyId),
+    state: stateOf(Number(state)),
+    priority: Number(priority),
+    attempts: Number(attempts),
+    createdAt: Number(createdAt),
+    startedAt: numberOf(startedAt),
+    completedAt: numberOf(completedAt),
+    runAt: numberOf(runAt),
+    deadlineAt: numberOf(deadlineAt),
+    processingMs: numberOf(processingMs),
+    promptTokens: numberOf(promptTokens),
+    completionTokens: numberOf(completionTokens),
+    upstream: textOf(upstream),
+    errorCode: textOf(errorCode),
+    retryOf: textOf(retryOf),
+    retriedAs: textOf(retriedAs),
+    discardedAt: numberOf(discardedAt),
+    deliveries: Number(deliveries),
+    fence: Number(fence),
+    batchId: textOf(batchId),
+    metadata: blobOf(metadata),
+    result: blobOf(result),
+    error: blobOf(error),
+    callback: blobOf(callback),
+    retryNote: blobOf(retryNote),
+    discardReason: blobOf(discardReason),
+    customId: blobOf(customId),
   };
+}
+
+function numberOf(value: SqlValue | undefined): number | null {
+  return value === null ? null : Number(value);
+}
+
+function textOf(value: SqlValue | undefined): string | null {
+  return value === null ? null : String(value);
+}
+
+/** Null also where it was not read. */
+function blobOf(value: SqlValue | undefined): Buffer | null {
+  return (value ?? null) as Buffer | null;
 }

@@ -23,7 +23,7 @@ export function inserts(ops: readonly OpsOf<'insert'>[], writing: Writing): void
 /** An id that is there already is ours, from a packet whose end was not heard. */
 function insertPlain(ops: readonly OpsOf<'insert'>[], { add, nowMs }: Writing): void {
   if (ops.length === 0) return;
-  const rows = ops.map(({ row }) => `(${valuesOf(row, nowMs).join(',')})`).join(',');
+  const rows = ops.map(({ row }) => `(${valuesOf(row, nowMs)})`).join(',');
   add(`INSERT INTO requests (${COLUMNS}) VALUES ${rows} ON DUPLICATE KEY UPDATE id = VALUES(id)`, () =>
     ops.forEach((op) => op.resolve({ kind: 'inserted' })),
   );
@@ -41,7 +41,7 @@ function insertOnce(ops: readonly OpsOf<'insert'>[], { add, nowMs }: Writing): v
   );
   for (const { row } of ops) {
     add(
-      `INSERT INTO requests (${COLUMNS}) SELECT ${valuesOf(row, nowMs).join(',')} FROM idempotency_keys k
+      `INSERT INTO requests (${COLUMNS}) SELECT ${valuesOf(row, nowMs)} FROM idempotency_keys k
        WHERE ${isKeyOf(row, 'k')} AND k.request_id = ${id(row.id)} ON DUPLICATE KEY UPDATE id = requests.id`,
     );
   }
@@ -70,7 +70,7 @@ function insertRetry({ row, resolve }: OpsOf<'insert'>, { add, mark, nowMs }: Wr
      WHERE id = ${dead} AND state = ${failed} AND retried_as IS NULL AND discarded_at IS NULL`,
   );
   add(
-    `INSERT INTO requests (${COLUMNS}) SELECT ${valuesOf(row, nowMs).join(',')} FROM requests o
+    `INSERT INTO requests (${COLUMNS}) SELECT ${valuesOf(row, nowMs)} FROM requests o
      WHERE o.id = ${dead} AND o.retried_as = ${id(row.id)} ON DUPLICATE KEY UPDATE id = requests.id`,
   );
   add(`SELECT id FROM requests WHERE id = ${id(row.id)}`, (result) =>
@@ -86,18 +86,17 @@ function nameOf(keyId: string, digest: Buffer): string {
   return `${keyId} ${digest.toString('hex')}`;
 }
 
-const UNCLAIMED = ['0', 'NULL', 'NULL', 'NULL'];
+const UNCLAIMED = '0,NULL,NULL,NULL';
 
-function valuesOf(row: NewRow, nowMs: string): string[] {
-  const times = [row.createdAt, row.runAt, row.deadlineAt, row.runAt ?? row.deadlineAt].map(number);
+/** In the order of COLUMNS. */
+function valuesOf(row: NewRow, nowMs: string): string {
   const waiting = row.runAt === null ? pending : delayed;
-  const state = row.claimed ? processing : waiting;
   const { claimed } = row;
-  return [
-    ...[id(row.id), number(row.laneId), id(row.keyId), String(state), number(row.priority), ...times],
-    ...[blob(row.body), blob(row.metadata), row.notify ? '1' : '0', blob(row.callback)],
-    row.retryOf === null ? 'NULL' : id(row.retryOf),
-    number(row.affinity ?? null),
-    ...(claimed ? ['1', id(claimed.owner), `${nowMs} + ${number(claimed.leaseMs)}`, nowMs] : UNCLAIMED),
-  ];
+  const state = claimed ? processing : waiting;
+  const who = `${id(row.id)},${number(row.laneId)},${id(row.keyId)},${state},${number(row.priority)}`;
+  const times = `${number(row.createdAt)},${number(row.runAt)},${number(row.deadlineAt)},${number(row.runAt ?? row.deadlineAt)}`;
+  const content = `${blob(row.body)},${blob(row.metadata)},${row.notify ? '1' : '0'},${blob(row.callback)}`;
+  const retryOf = row.retryOf === null ? 'NULL' : id(row.retryOf);
+  const claim = claimed ? `1,${id(claimed.owner)},${nowMs} + ${number(claimed.leaseMs)},${nowMs}` : UNCLAIMED;
+  return `${who},${times},${content},${retryOf},${number(row.affinity ?? null)},${claim}`;
 }

@@ -119,11 +119,11 @@ export function openMysqlLedger(url: string): Ledger {
 
 function poolRunner(pool: Pool, timeoutMs = QUERY_TIMEOUT_MS): SqlRunner {
   /** Whatever it does may be done twice; a connection that was closed while it lay idle is no outage. */
-  async function query<T>(text: string, values: readonly SqlValue[]): Promise<T> {
+  async function query<T>(text: string, values: readonly SqlValue[], rowsAsArray = false): Promise<T> {
     for (let tries = 1; ; tries++) {
       const live = await connectionOf(pool);
       try {
-        const result = await run(live, text, { values, timeoutMs });
+        const result = await run(live, text, { values, timeoutMs, rowsAsArray });
         live.release();
         return result as T;
       } catch (error) {
@@ -139,6 +139,7 @@ function poolRunner(pool: Pool, timeoutMs = QUERY_TIMEOUT_MS): SqlRunner {
     insertIgnore: 'INSERT IGNORE',
     byLaneAndState: 'FORCE INDEX (claim)',
     all: (text, values = []) => query(text, values),
+    lists: (text, values = []) => query(text, values, true),
     run: async (text, values = []) => (await query<ResultSetHeader>(text, values)).affectedRows,
     together: (statements) => transaction(pool, statements),
   };
@@ -176,14 +177,23 @@ function connectionOf(pool: Pool): Promise<PoolConnection> {
   });
 }
 
+interface RunOptions {
+  readonly values?: readonly SqlValue[];
+  readonly timeoutMs?: number;
+  readonly rowsAsArray?: boolean;
+}
+
 async function run(
   live: Connection,
   sql: string,
-  { values = [], timeoutMs = QUERY_TIMEOUT_MS }: { values?: readonly SqlValue[]; timeoutMs?: number } = {},
+  { values = [], timeoutMs = QUERY_TIMEOUT_MS, rowsAsArray = false }: RunOptions = {},
 ): Promise<unknown> {
-  const [result] = await live.query({ sql, timeout: timeoutMs }, [...values]);
+  const [result] = await live.query({ sql, timeout: timeoutMs, rowsAsArray }, [...values]);
   return result;
 }
+
+/** A packet has its values in it: looking through all of it for places to put some would cost more than making it. */
+const asItIs = (packet: string): string => packet;
 
 function asLedgerError(error: unknown): unknown {
   return isOutOfReach(error) ? unavailable(error) : error;
@@ -202,7 +212,7 @@ function flushConnection(url: string) {
   let current: Connection | null = null;
 
   async function open(): Promise<Connection> {
-    const live = await mysql.createConnection({ uri: url, ...CONNECTION });
+    const live = await mysql.createConnection({ uri: url, ...CONNECTION, queryFormat: asItIs });
     live.on('error', () => drop(live));
     await run(live, SESSION);
     current = live;

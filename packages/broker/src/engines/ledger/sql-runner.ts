@@ -10,6 +10,8 @@ export interface Statement {
 export interface SqlRunner {
   readonly dialect: 'sqlite' | 'mysql';
   all<Row>(sql: string, values?: readonly SqlValue[]): Promise<Row[]>;
+  /** Each row as the list of its columns, which costs half as much where there are many. */
+  lists(sql: string, values?: readonly SqlValue[]): Promise<SqlValue[][]>;
   /** How many rows were changed. */
   run(sql: string, values?: readonly SqlValue[]): Promise<number>;
   /** All or nothing, in one transaction; resolves with how many rows each has changed. */

@@ -24,15 +24,12 @@ const BUSY_PAUSE_MS = 2;
 export function openSqliteLedger(file: string): Ledger {
   const db = new DatabaseSync(file, { timeout: 0 });
   for (const pragma of SQLITE_PRAGMAS) db.exec(`PRAGMA ${pragma}`);
-  const statements = new Map<string, StatementSync>();
-  const prepare = (sql: string): StatementSync => {
-    const known = statements.get(sql);
-    if (known) return known;
-    if (statements.size >= REMEMBERED_STATEMENTS) statements.clear();
+  const prepare = rememberStatements((sql) => db.prepare(sql));
+  const prepareLists = rememberStatements((sql) => {
     const statement = db.prepare(sql);
-    statements.set(sql, statement);
+    statement.setReturnArrays(true);
     return statement;
-  };
+  });
 
   const sql: SqlRunner = {
     nowMs: NOW,
@@ -42,6 +39,12 @@ export function openSqliteLedger(file: string): Ledger {
     byLaneAndState: '',
     all: <Row>(text: string, values: readonly SqlValue[] = []) =>
       whenFree(() => (prepare(text).all(...values) as object[]).map(withBuffers) as Row[]),
+    lists: (text, values = []) =>
+      whenFree(() =>
+        prepareLists(text)
+          .all(...values)
+          .map(listWithBuffers),
+      ),
     run: async (text, values = []) => (await together([{ sql: text, values }]))[0]!,
     together: (all) => together(all),
   };
@@ -82,6 +85,18 @@ export function openSqliteLedger(file: string): Ledger {
       await writes.idle();
       if (db.isOpen) db.close();
     },
+  };
+}
+
+function rememberStatements(prepare: (sql: string) => StatementSync): (sql: string) => StatementSync {
+  const statements = new Map<string, StatementSync>();
+  return (sql) => {
+    const known = statements.get(sql);
+    if (known) return known;
+    if (statements.size >= REMEMBERED_STATEMENTS) statements.clear();
+    const statement = prepare(sql);
+    statements.set(sql, statement);
+    return statement;
   };
 }
 
@@ -133,4 +148,11 @@ function withBuffers(row: object): object {
     if (value instanceof Uint8Array) values[name] = asBuffer(value);
   }
   return row;
+}
+
+function listWithBuffers(row: unknown): SqlValue[] {
+  const values = row as (SqlValue | Uint8Array)[];
+  for (const [index, value] of values.entries())
+    if (value instanceof Uint8Array) values[index] = asBuffer(value);
+  return values as SqlValue[];
 }

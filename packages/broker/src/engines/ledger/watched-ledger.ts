@@ -67,6 +67,7 @@ export function watchedLedger(
     sql: {
       ...ledger.sql,
       all: (text, values) => watched(() => ledger.sql.all(text, values)),
+      lists: (text, values) => watched(() => ledger.sql.lists(text, values)),
       run: (text, values) => watched(() => ledger.sql.run(text, values)),
       together: (statements) => watched(() => ledger.sql.together(statements)),
     },

@@ -43,14 +43,18 @@ export function newCounters(): Counters {
 
 /** Changes the counters of `asks` only by what is counted, and by moving windows on, which changes no later decision. */
 export function decide(asks: readonly Ask[], nowMs: number): Verdict {
-  const looks = asks.flatMap(({ counters, rules }) => rules.map((rule) => look(counters, rule, nowMs)));
+  const looks: Look[] = [];
   let refusedBy = -1;
   let retryMs = 0;
-  looks.forEach(({ waitMs }, index) => {
-    if (waitMs <= retryMs) return;
-    refusedBy = index;
-    retryMs = waitMs;
-  });
+  for (const { counters, rules } of asks)
+    for (const rule of rules) {
+      const seen = look(counters, rule, nowMs);
+      if (seen.waitMs > retryMs) {
+        refusedBy = looks.length;
+        retryMs = seen.waitMs;
+      }
+      looks.push(seen);
+    }
   const isRefused = refusedBy >= 0;
   const states: RuleState[] = [];
   for (const { counters, rules } of asks)

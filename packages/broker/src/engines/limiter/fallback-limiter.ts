@@ -27,7 +27,7 @@ const ANNOUNCE_EVERY_MS = 2_000;
 export function fallbackLimiter(options: FallbackLimiterOptions): Limiter & Service {
   const { primary, secondary, circuit, broker, logger } = options;
 
-  async function onPrimary<T>(call: () => Promise<T>, instead: () => Promise<T>): Promise<T> {
+  async function onPrimary<T>(call: () => T | Promise<T>, instead: () => T | Promise<T>): Promise<T> {
     if (!circuit.isUp) return instead();
     try {
       return await call();

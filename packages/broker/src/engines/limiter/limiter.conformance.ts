@@ -81,7 +81,7 @@ function describeExactness(make: () => Promise<LimitersUnderTest>): void {
       const now = START + round * 3 * HOUR + [-1, 0, 1, 30_017][round % 4]!;
       setTime(now);
       const account = { name: 'exact', rules: [perMinute(100), perHour(1_000)] };
-      const ask = (_: unknown, n: number): Promise<Verdict> => brokers[n % 3]!.decide([account]);
+      const ask = async (_: unknown, n: number): Promise<Verdict> => brokers[n % 3]!.decide([account]);
       const verdicts = await Promise.all(Array.from({ length: MANY }, ask));
       const refused = verdicts.filter(({ isAllowed }) => !isAllowed);
       expect(refused).toHaveLength(MANY - 100);

@@ -89,7 +89,8 @@ export const MOST = 4_294_967_295;
 export interface Limiter {
   /** Whether the counters are this process's own, and go with it. */
   readonly isOwn: boolean;
-  decide(accounts: readonly Account[]): Promise<Verdict>;
+  /** At once where the counters are this process's own. */
+  decide(accounts: readonly Account[]): Verdict | Promise<Verdict>;
   /** Counts the costs of an account's rules without asking. `atMs`: in the past, in order; for counters of its own only. */
   count(account: Account, atMs?: number): Promise<void>;
   /** Accounts that are blocked, or were of late: a thousand at most. */

@@ -59,7 +59,7 @@ export function memoryLimiter({ clock, accounts = new Map() }: MemoryLimiterOpti
 
   return {
     isOwn: true,
-    decide: async (list) => {
+    decide: (list) => {
       const now = clock.now();
       clean(now);
       const verdict = decide(

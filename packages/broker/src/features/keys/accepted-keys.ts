@@ -49,16 +49,24 @@ export function createAcceptedKeys({ store, pepper, planOf, clock }: AcceptedKey
     async (ids) => new Map((await store.byIds(ids)).map((key) => [key.id, key])),
   );
 
-  async function accept(secret: string): Promise<AcceptedKey | null> {
+  function accept(secret: string): AcceptedKey | null | Promise<AcceptedKey | null> {
     const name = nameOf(secret);
     const now = clock.now();
     const known = remembered.get(name);
-    const key = known && known.until > now ? known.key : await lookUp(name, secret);
+    if (known && known.until > now) return used(name, known.key, now);
+    return lookUp(name, secret).then((key) => used(name, key, now));
+  }
+
+  function used(
+    name: string,
+    key: StoredKey | null,
+    now: number,
+  ): AcceptedKey | null | Promise<AcceptedKey | null> {
     if (!key || !isGood(key, now)) return null;
     lastUsed.set(key.id, now - (now % USE_PRECISION_MS));
     if (good.size >= REMEMBERED_KEYS) good.clear();
     good.add(name);
-    return inForce(key, key.plan === null ? undefined : await planOf(key));
+    return key.plan === null ? inForce(key, undefined) : planOf(key).then((plan) => inForce(key, plan));
   }
 
   /** The same object as long as nothing about it changes. */

@@ -72,6 +72,16 @@ describe('a key', () => {
     expect(lines.join()).not.toContain(key.slice(18));
   });
 
+  it('is looked up once, and remembered for a second in which the answer is there at once', async () => {
+    const { here, clock } = open();
+    const { id, key } = await here.create({ name: 'a' });
+    expect(here.accept(key)).toBeInstanceOf(Promise);
+    await here.accept(key);
+    expect(here.accept(key)).toMatchObject({ id });
+    clock.nowMs += 1_000;
+    expect(here.accept(key)).toBeInstanceOf(Promise);
+  });
+
   it('has no limits and no end unless they were asked for', async () => {
     const { here } = open();
     const bare = await here.create({ name: 'bare' });

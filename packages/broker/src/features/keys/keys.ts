@@ -35,8 +35,11 @@ export { refuseOutside } from './refuse-outside.ts';
 export type { AcceptedKey, LimitedKey };
 
 export interface Keys extends Service {
-  /** The key behind a secret, or null when there is none that may be used now. Never says why. */
-  accept(secret: string): Promise<AcceptedKey | null>;
+  /**
+   * The key behind a secret, or null when there is none that may be used now. Never says why. At once where it is
+   * remembered: a promise for each call would cost more than the look.
+   */
+  accept(secret: string): AcceptedKey | null | Promise<AcceptedKey | null>;
   /** Whether it was accepted here before; it may be so no more. Looks nothing up. */
   knows(secret: string): boolean;
   /** The limits in force of a key, remembered for a second; none for a key that does not exist. */

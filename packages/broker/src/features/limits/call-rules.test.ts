@@ -25,7 +25,7 @@ function open(settings: Partial<LimitSettings> = {}) {
     const verdict = await limiter.decide(accounts);
     return {
       headers: limitHeaders(named, verdict, clock.now()) as Record<string, string | number>,
-      refusal: refusalOf(named, verdict, 7_000),
+      refusal: refusalOf(named, verdict, () => 7_000),
       verdict,
     };
   }

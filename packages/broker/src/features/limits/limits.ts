@@ -1,6 +1,6 @@
 /** Limits: whether a call may be made, what its headers say, and who is blocked. */
 import type { Ledger } from '../../engines/ledger/ledger.ts';
-import type { Limiter } from '../../engines/limiter/limiter.ts';
+import type { Account, Limiter, Verdict } from '../../engines/limiter/limiter.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { LimitExplanation, Penalty } from '../../kernel/contract.generated.ts';
 import { fail, type FilaError } from '../../kernel/errors.ts';
@@ -17,6 +17,7 @@ import {
   wrongKeyAccount,
   type CallKind,
   type LimitSettings,
+  type NamedRule,
 } from './call-rules.ts';
 import { clientAddress } from './client-address.ts';
 import { createDrainRate } from './drain-rate.ts';
@@ -47,7 +48,8 @@ export interface Admission {
 }
 
 export interface Limits extends Service {
-  admit(call: Call): Promise<Admission>;
+  /** At once where the counters are this process's own: a promise for each call would cost more than the decision. */
+  admit(call: Call): Admission | Promise<Admission>;
   giveBack(key: LimitedKey, places?: number): void;
   /**
    * For requests that one call sends, all of them or none: null, and they are counted and have their places; or why not,
@@ -114,15 +116,26 @@ export function createLimits({
   let factor = 1;
   let lookAt = 0;
 
-  async function admit({ kind, key, ip }: Call): Promise<Admission> {
+  function admit(call: Call): Admission | Promise<Admission> {
+    const { kind, key, ip } = call;
     const { accounts, named } = book.of(kind, key, clientAddress(ip));
     if (kind === 'request' && factor < 1 && !thinning.passes(factor))
       return { ...FREE, refusal: fail('overloaded', { retryAfter: OVERLOADED_RETRY_S }) };
     if (accounts.length === 0) return FREE;
-    await recall();
-    const verdict = await limiter.decide(accounts);
+    const verdict = decide(accounts);
+    return verdict instanceof Promise
+      ? verdict.then((decided) => admissionOf(call, named, decided))
+      : admissionOf(call, named, verdict);
+  }
+
+  function decide(accounts: readonly Account[]): Verdict | Promise<Verdict> {
+    const recalled = recall();
+    return recalled ? recalled.then(() => limiter.decide(accounts)) : limiter.decide(accounts);
+  }
+
+  function admissionOf({ kind, key }: Call, named: readonly NamedRule[], verdict: Verdict): Admission {
     const now = clock.now();
-    const refusal = refusalOf(named, verdict, drain.waitMs(now));
+    const refusal = refusalOf(named, verdict, () => drain.waitMs(now));
     if (refusal?.code === 'blocked' && key) noteBlock(keyAccount(key.id), verdict.retryMs);
     return {
       headers: limitHeaders(named, verdict, now),
@@ -137,9 +150,8 @@ export function createLimits({
     const tooSmall = named.find(({ rule, limit }) => rule.kind !== 'penalty' && rule.cost > limit);
     if (tooSmall) return neverFits(tooSmall, requests);
     if (accounts.length === 0) return null;
-    await recall();
-    const verdict = await limiter.decide(accounts);
-    const refusal = refusalOf(named, verdict, drain.waitMs(clock.now()));
+    const verdict = await decide(accounts);
+    const refusal = refusalOf(named, verdict, () => drain.waitMs(clock.now()));
     if (refusal?.code === 'blocked') noteBlock(keyAccount(key.id), verdict.retryMs);
     return refusal;
   }

@@ -18,8 +18,8 @@ interface RecallDeps {
 
 const DAY_MS = 86_400_000;
 
-/** Resolves when all is counted; asked again after it failed, it tries again. */
-export function createRecall({ limiter, ledger, keys, book, clock }: RecallDeps): () => Promise<void> {
+/** Resolves when all is counted, null when it was before; asked again after it failed, it tries again. */
+export function createRecall({ limiter, ledger, keys, book, clock }: RecallDeps): () => Promise<void> | null {
   let isDone = !limiter.isOwn;
   let running: Promise<void> | null = null;
 
@@ -43,9 +43,9 @@ export function createRecall({ limiter, ledger, keys, book, clock }: RecallDeps)
     isDone = true;
   }
 
-  return async () => {
-    if (isDone) return;
+  return () => {
+    if (isDone) return null;
     running ??= recall().finally(() => (running = null));
-    await running;
+    return running;
   };
 }

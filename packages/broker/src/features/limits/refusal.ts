@@ -4,15 +4,19 @@ import { fail, type FilaError } from '../../kernel/errors.ts';
 import type { LimitName, NamedRule } from './call-rules.ts';
 import { seconds } from './limit-headers.ts';
 
-/** `drainMs`: how long until a place in a full queue is free, as far as one can tell. */
-export function refusalOf(named: readonly NamedRule[], verdict: Verdict, drainMs: number): FilaError | null {
+/** `drainMs`: how long until a place in a full queue is free, as far as one can tell; asked for only then. */
+export function refusalOf(
+  named: readonly NamedRule[],
+  verdict: Verdict,
+  drainMs: () => number,
+): FilaError | null {
   const refusing = named[verdict.refusedBy];
   if (!refusing) return null;
   const { name, limit, windowMs } = refusing;
   // Whatever else refuses: a blocked key is told that it is.
   if (named.some((one, index) => one.name === 'penalty' && verdict.states[index]!.resetMs > 0))
     return blocked('The key', verdict.retryMs);
-  const retryAfter = Math.max(1, seconds(windowMs === null ? drainMs : verdict.retryMs));
+  const retryAfter = Math.max(1, seconds(windowMs === null ? drainMs() : verdict.retryMs));
   if (name === 'queue')
     return fail('queue_full', {
       detail: `${limit} requests have not ended, and more are not taken.`,

@@ -102,15 +102,15 @@ export function createQueues({ store, workOf, clock, logger }: QueuesDeps): Queu
       .finally(() => sought.delete(name));
   }
 
-  /** One that another broker has just made may not be known here yet. */
+  /** One that another broker has just made is not known here yet. */
   async function find(name: string): Promise<StoredQueue | undefined> {
-    if (!queues.has(name)) await reload();
+    await reload();
     return queues.get(name);
   }
 
   async function check<Out>(arrival: Arrival, next: (arrival: Arrival) => Promise<Out>): Promise<Out> {
     const { queue: name = DEFAULT_QUEUE } = arrival.input;
-    const queue = await find(name);
+    const queue = queues.get(name) ?? (await find(name));
     if (!queue)
       throw wrong('/queue', 'must be the name of a queue that exists', `There is no queue ${name}.`);
     if (queue.state === 'draining')
@@ -122,28 +122,30 @@ export function createQueues({ store, workOf, clock, logger }: QueuesDeps): Queu
     return next({ ...arrival, defaultPriority: queue.defaultPriority });
   }
 
+  async function takeOf<T>(name: string, count: number, accept: () => Promise<Taken<T>>): Promise<T> {
+    const most = queues.get(name)?.maxQueued ?? 0;
+    const taken = await places.take(name, most, accept, count);
+    if (taken) return taken.answer;
+    throw full(name, most, count);
+  }
+
   async function takePlaces<T>(
     counts: ReadonlyMap<string, number>,
     accept: () => Promise<Taken<T>>,
   ): Promise<T> {
     const takeAll = async ([first, ...others]: readonly [string, number][]): Promise<Taken<T>> => {
       if (!first) return accept();
-      const [name, count] = first;
-      const most = queues.get(name)?.maxQueued ?? 0;
-      const withOthers = async () => {
+      return takeOf(...first, async () => {
         const answer = await takeAll(others);
         return { answer, isNew: answer.isNew };
-      };
-      const taken = await places.take(name, most, withOthers, count);
-      if (taken) return taken.answer;
-      throw full(name, most, count);
+      });
     };
     return (await takeAll([...counts])).answer;
   }
 
   const admit = (arrival: Arrival, next: (arrival: Arrival) => Promise<Accepted>): Promise<Accepted> =>
     check(arrival, (checked) =>
-      takePlaces(new Map([[arrival.input.queue ?? DEFAULT_QUEUE, 1]]), async () => {
+      takeOf(checked.input.queue ?? DEFAULT_QUEUE, 1, async () => {
         const answer = await next(checked);
         return { answer, isNew: !answer.isRepeated };
       }),

@@ -99,7 +99,7 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
 
   async function accept(arrival: Arrival): Promise<Accepted> {
     const { row, lane } = await prepare(arrival);
-    const { id, laneId, runAt, affinity = null } = row;
+    const { laneId, runAt, affinity = null } = row;
     const room = runAt === null ? deps.makeRoom(lane) : null;
     const inserted = await insert(row, room);
     if (inserted.kind === 'repeated') {
@@ -112,9 +112,8 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
       void activate(laneId, lane);
       deps.onAccepted?.(row);
     }
-    const { model, queue } = lane;
-    const known = { ...row, model, queue, metadata: arrival.input.metadata ?? null };
-    return { request: newView(id, known), isRepeated: false };
+    const { metadata = null } = arrival.input;
+    return { request: newView(row, { lane, metadata }), isRepeated: false };
   }
 
   async function stored(rows: readonly StoredRow[]): Promise<void> {

@@ -55,8 +55,9 @@ export function requestRoutes(deps: RequestRouteDeps) {
   const { requests, arrive, keyOf } = deps;
   /** Null when the call does not want to wait. */
   function waitOf(request: FastifyRequest, reply: FastifyReply): WaitLimit | null {
-    const [, seconds] =
-      /(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])/.exec(String(request.headers['prefer'] ?? '')) ?? [];
+    const { prefer } = request.headers;
+    if (prefer === undefined) return null;
+    const [, seconds] = /(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])/.exec(String(prefer)) ?? [];
     if (seconds === undefined) return null;
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());

@@ -178,14 +178,14 @@ export function createRequests(deps: RequestsDeps): Requests {
       };
       await waitRoom.wait(id, look, limit);
     }
-    return { ...(await view(row)), ...(await standingOf(row)) };
+    const request = await view(row);
+    const standing = row.state === 'pending' ? await standingOf(row) : null;
+    return standing ? { ...request, position: standing.position, eta_ms: standing.etaMs } : request;
   }
 
   /** Nobody's answer fails because an estimate could not be made. */
-  async function standingOf(row: RequestRow): Promise<Pick<Request, 'position' | 'eta_ms'>> {
-    if (row.state !== 'pending') return {};
-    const found = (await deps.estimateWait?.(row).catch(() => null)) ?? null;
-    return found ? { position: found.position, eta_ms: found.etaMs } : {};
+  async function standingOf(row: RequestRow): Promise<WaitEstimate | null> {
+    return (await deps.estimateWait?.(row).catch(() => null)) ?? null;
   }
 
   async function findRun(keyId: string, id: string): Promise<{ request: Request; fence: number }> {
