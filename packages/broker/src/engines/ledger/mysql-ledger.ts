@@ -192,9 +192,6 @@ async function run(
   return result;
 }
 
-/** A packet has its values in it: looking through all of it for places to put some would cost more than making it. */
-const asItIs = (packet: string): string => packet;
-
 function asLedgerError(error: unknown): unknown {
   return isOutOfReach(error) ? unavailable(error) : error;
 }
@@ -212,7 +209,7 @@ function flushConnection(url: string) {
   let current: Connection | null = null;
 
   async function open(): Promise<Connection> {
-    const live = await mysql.createConnection({ uri: url, ...CONNECTION, queryFormat: asItIs });
+    const live = await mysql.createConnection({ uri: url, ...CONNECTION });
     live.on('error', () => drop(live));
     await run(live, SESSION);
     current = live;
