@@ -2,7 +2,7 @@
 import type { ClaimedRow, Ledger, RequestRow, Settlement } from '../../../engines/ledger/ledger.ts';
 import { newId } from '../../../kernel/ids.ts';
 import { silentLogger } from '../../../kernel/logger.ts';
-import { NO_POLICY, type QueuePolicy } from '../../queues/queues.ts';
+import type { QueuePolicy } from '../../queues/queues.ts';
 import type { EndedFacts } from '../../requests/requests.ts';
 import type { CallOutcome } from '../../upstreams/upstreams.ts';
 import { Jobs, type Job, type JobsDeps } from '../jobs.ts';
@@ -70,7 +70,7 @@ export async function openJobs(
     },
     ...{ execute, clock: { now: () => Date.now() }, owner: OWNER, timers: TIMERS },
     policy: { maxAttempts: 3, baseMs: 1_000, capMs: 30_000 },
-    policyOf: (queue) => ({ ...NO_POLICY, ...policies[queue] }),
+    policyOf: (queue) => ({ fallbackModel: null, ...policies[queue] }) as QueuePolicy,
     random: () => 0.5,
     onDelayed: (delayMs) => void told.delayed.push(delayMs),
     logger: { ...silentLogger, error: (_fields, message) => void told.errors.push(message) },
