@@ -104,6 +104,18 @@ describe('a flush', () => {
     expect(groups().at(-1)).toEqual([5, 6]);
   });
 
+  it('shares what waits among the writes that may be in flight, unless it is little', async () => {
+    const { add, groups } = open({ maxOps: 100, maxBytes: 1_000, maxInFlight: 2 });
+    add(...Array.from({ length: 20 }, () => 1));
+    await turn();
+    await turn();
+    expect(groups().map(({ length }) => length)).toEqual([10, 10]);
+    const little = open({ maxOps: 100, maxBytes: 1_000, maxInFlight: 2 });
+    little.add(1, 2, 3, 4, 5, 6, 7, 8);
+    await turn();
+    expect(little.groups()).toEqual([[1, 2, 3, 4, 5, 6, 7, 8]]);
+  });
+
   it('starts again after it was idle', async () => {
     const { flush, add, writes, groups } = open();
     for (let i = 0; i < 3; i++) {

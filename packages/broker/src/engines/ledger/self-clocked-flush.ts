@@ -8,9 +8,12 @@ export interface FlushLimits {
    * there to be read is then read, and begun, before a write that may hold the thread, and joins it.
    */
   readonly maxTurns?: number;
-  /** Writes under way at once; 1 unless given. With two, whoever answers need not wait for whoever asks. */
+  /** Writes under way at once; 1 unless given. They share what waits, so that whoever answers and whoever asks are both at work. */
   readonly maxInFlight?: number;
 }
+
+/** Fewer are not shared: a write costs something by itself. */
+const LEAST_SHARED = 8;
 
 /** `write` settles every operation it is given, by itself; it must not reject. `bytesOf` says how much an operation adds. */
 export class SelfClockedFlush<Op> {
@@ -68,11 +71,14 @@ export class SelfClockedFlush<Op> {
   }
 
   #next(): Op[] {
+    const { maxOps, maxBytes, maxInFlight = 1 } = this.#limits;
+    const share = Math.ceil(this.#waiting.length / (maxInFlight - this.#inFlight + 1));
+    const most = Math.min(maxOps, Math.max(share, LEAST_SHARED));
     let bytes = 0;
     let count = 0;
     for (const op of this.#waiting) {
       bytes += this.#bytesOf(op);
-      if (count > 0 && (bytes > this.#limits.maxBytes || count === this.#limits.maxOps)) break;
+      if (count > 0 && (bytes > maxBytes || count === most)) break;
       count += 1;
     }
     if (count === this.#waiting.length) {

@@ -155,6 +155,22 @@ describeWithWebhooks('an end that is told in the commit that writes it', (bench)
     expect(await room.tellEnd(row, end, broken ?? describeAs({}))).toBeNull();
   });
 
+  it('is left to the outbox when the database does not say whom to tell', async () => {
+    let isHanging = false;
+    const room = await bench().room({
+      through: (store) => ({
+        ...store,
+        endpoints: {
+          ...store.endpoints,
+          ofKeys: (keyIds) => (isHanging ? new Promise(() => {}) : store.endpoints.ofKeys(keyIds)),
+        },
+      }),
+    });
+    const { row, end } = await running(bench());
+    isHanging = true;
+    expect(await room.tellEnd(row, end, describeAs({}))).toBeNull();
+  });
+
   it('is sent later when its sending cannot begin', async () => {
     const receiver = await startReceiver();
     receiver.secrets.push(bench().keySecret);

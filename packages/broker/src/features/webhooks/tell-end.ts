@@ -3,6 +3,7 @@ import type { Vault } from '../../engines/vault/vault.ts';
 import { eventOf, type AddedRow, type ClaimedRow, type Settlement } from '../../engines/ledger/ledger.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { failpoint } from '../../kernel/failpoints.ts';
+import { inTime } from '../../kernel/in-time.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { RequestSummary } from '../requests/requests.ts';
 import type { DeliveryLoop } from './delivery-loop.ts';
@@ -27,7 +28,11 @@ interface TellEndDeps {
   readonly loop: Pick<DeliveryLoop, 'admit' | 'take' | 'giveBack'>;
   /** There is something due, or to be handed back. */
   readonly look: () => void;
+  /** How long an end waits to hear whom to tell, when the database does not answer. */
+  readonly patienceMs?: number;
 }
+
+const PATIENCE_MS = 1_000;
 
 /** How one processing ended for good. */
 export type FinalSettlement = Settlement & { readonly to: 'completed' | 'failed' | 'expired' };
@@ -39,13 +44,18 @@ export type TellEnd = (
   describe: () => Promise<RequestSummary>,
 ) => Promise<Telling | null>;
 
-export function createTellEnd({ vault, clock, logger, endpoints, loop, look }: TellEndDeps): TellEnd {
+export function createTellEnd(deps: TellEndDeps): TellEnd {
+  const { vault, clock, logger, endpoints, loop, look, patienceMs = PATIENCE_MS } = deps;
   const make = eventDeliveries(vault);
+  const late = (): Error => new Error('The database does not say in time who is to be told.');
 
   async function tell(end: RequestEnd, describe: () => Promise<RequestSummary>): Promise<Telling> {
     const held = failpoint('webhook.before_make');
     if (held) await held;
-    const [request, byKey] = await Promise.all([describe(), endpoints.ofKeys([end.keyId])]);
+    const [request, byKey] = await Promise.all([
+      describe(),
+      inTime(endpoints.ofKeys([end.keyId]), patienceMs, late),
+    ]);
     const made = make.toAll(end, request, byKey.get(end.keyId) ?? []);
     const deliveries = made.map(({ delivery }) => delivery);
     const birth = loop.admit(deliveries);
@@ -77,7 +87,7 @@ export function createTellEnd({ vault, clock, logger, endpoints, loop, look }: T
     try {
       return await tell(end, describe);
     } catch (error) {
-      logger.warn({ err: error, requestId, type: end.type }, 'an end is told later than it is written');
+      logger.info({ err: error, requestId, type: end.type }, 'an end is told later than it is written');
       return null;
     }
   };
