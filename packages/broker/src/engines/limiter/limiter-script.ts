@@ -154,15 +154,15 @@ local function levelAt(account, at)
   return max(0, account[at + 3] - max(0, floor((now - account[at + 1]) / CALM)))
 end
 
-local look = {
+-- How long until the rule lets it pass; 0: it does now.
+local waitOf = {
   w = function(account, rule)
     local at = rule.at
     if account[at + 1] < rule.partNow then moveOn(account, rule) end
-    local total, reset, part = account[at + 3], 0, rule.part
-    if total > 0 then reset = (account[at + 2] + RING) * part - now end
+    local total = account[at + 3]
     local over = total + rule.need - rule.limit
-    if over <= 0 then return total, reset, 0 end
-    if over > total then return total, reset, rule.span + part end
+    if over <= 0 then return 0 end
+    if over > total then return rule.span + rule.part end
     local free = account[at + 2]
     if over > 1 then
       local ring, freed = ringOf(account, rule.place), 0
@@ -172,24 +172,39 @@ local look = {
         free = free + 1
       end
     end
-    return total, reset, (free + RING) * part - now
+    return (free + RING) * rule.part - now
+  end,
+  b = function(account, rule)
+    local wait = max(account[rule.at + 1], nowUs) + (rule.need - rule.limit) * rule.span - nowUs
+    if wait > 0 then return ceil(wait / 1000) end
+    return 0
+  end,
+  g = function(account, rule)
+    if account[rule.at + 3] + rule.need > rule.limit then return ${GAUGE_RETRY_MS} end
+    return 0
+  end,
+  p = function(account, rule)
+    if account[rule.at + 3] == 0 then return 0 end
+    return max(0, account[rule.at + 1] - now)
+  end,
+}
+
+-- What is used now and until when, by a call that is not counted. Asked after waitOf.
+local usedOf = {
+  w = function(account, rule)
+    local total = account[rule.at + 3]
+    if total == 0 then return 0, 0 end
+    return total, (account[rule.at + 2] + RING) * rule.part - now
   end,
   b = function(account, rule)
     local full = max(account[rule.at + 1], nowUs)
-    local wait = full + (rule.need - rule.limit) * rule.span - nowUs
-    if wait > 0 then wait = ceil(wait / 1000) else wait = 0 end
-    return ceil((full - nowUs) / rule.span), ceil((full - nowUs) / 1000), wait
+    return ceil((full - nowUs) / rule.span), ceil((full - nowUs) / 1000)
   end,
-  g = function(account, rule)
-    local used = account[rule.at + 3]
-    if used + rule.need > rule.limit then return used, 0, ${GAUGE_RETRY_MS} end
-    return used, 0, 0
-  end,
+  g = function(account, rule) return account[rule.at + 3], 0 end,
   p = function(account, rule)
-    if account[rule.at + 3] == 0 then return 0, 0, 0 end
+    if account[rule.at + 3] == 0 then return 0, 0 end
     account.ttl = max(account.ttl, REMEMBERED)
-    local left = max(0, account[rule.at + 1] - now)
-    return levelAt(account, rule.at), left, left
+    return levelAt(account, rule.at), max(0, account[rule.at + 1] - now)
   end,
 }
 
@@ -239,73 +254,15 @@ local function strike(account, rule)
   return level + 1, BLOCK[level + 1]
 end
 
-local function packed(reply, rules)
-  local format = replyFormats[rules]
-  if not format then
-    format = '<BI4' .. string.rep('I4I4', rules)
-    replyFormats[rules] = format
-  end
-  return pack(format, unpack(reply))
-end
-
-local passes = {
-  b = function(account, rule)
-    return max(account[rule.at + 1], nowUs) + (rule.need - rule.limit) * rule.span <= nowUs
-  end,
-  g = function(account, rule) return account[rule.at + 3] + rule.need <= rule.limit end,
-  p = function(account, rule) return account[rule.at + 3] == 0 and rule.cost == 0 end,
-}
-
--- Whether all rules let it pass, and no penalty is near: so it is nearly always, and then little has to be known.
-local function isPlain(first, count)
+local function decideOne(first, count)
+  local by, retry, n, waits = 255, 0, 0, nil
   for index = first, first + count - 1 do
     local text = ARGV[index + 2]
     local rules = specs[text] or rulesOf(text)
     local account = accountOf(KEYS[index + 1], rules)
     for each = 1, #rules do
       local rule = rules[each]
-      if rule.kind == 'w' then
-        local at = rule.at
-        if account[at + 1] < rule.partNow then moveOn(account, rule) end
-        if account[at + 3] + rule.need > rule.limit then return false end
-      elseif not passes[rule.kind](account, rule) then
-        return false
-      end
-    end
-  end
-  return true
-end
-
-local function countPlain(first, count)
-  local reply, n = { 255, 0 }, 0
-  for index = first, first + count - 1 do
-    local rules = specs[ARGV[index + 2]]
-    local account = accounts[KEYS[index + 1]]
-    for each = 1, #rules do
-      local rule = rules[each]
-      local used, reset
-      if rule.cost ~= 0 and rule.kind ~= 'p' then
-        used, reset = countRule[rule.kind](account, rule)
-        counted(account, rules)
-      else
-        used, reset = look[rule.kind](account, rule)
-      end
-      reply[2 * n + 3], reply[2 * n + 4] = used, reset
-      n = n + 1
-    end
-  end
-  return packed(reply, n)
-end
-
-local function decideFully(first, count)
-  local by, retry, n, reply, waits = 255, 0, 0, { 0, 0 }, nil
-  for index = first, first + count - 1 do
-    local rules = specs[ARGV[index + 2]] or rulesOf(ARGV[index + 2])
-    local account = accountOf(KEYS[index + 1], rules)
-    for each = 1, #rules do
-      local rule = rules[each]
-      local used, reset, wait = look[rule.kind](account, rule)
-      reply[2 * n + 3], reply[2 * n + 4] = used, reset
+      local wait = waitOf[rule.kind](account, rule)
       if wait > 0 then
         waits = waits or {}
         waits[n] = true
@@ -314,35 +271,39 @@ local function decideFully(first, count)
       n = n + 1
     end
   end
-  local isRefused = by ~= 255
+  local isRefused, reply = by ~= 255, { 0, 0 }
   n = 0
   for index = first, first + count - 1 do
     local rules = specs[ARGV[index + 2]]
     local account = accounts[KEYS[index + 1]]
     for each = 1, #rules do
       local rule = rules[each]
-      if rule.kind == 'p' then
-        if (isRefused or rule.cost > 0) and not (waits and waits[n]) then
-          local level, duration = strike(account, rule)
-          if level then
-            reply[2 * n + 3], reply[2 * n + 4] = level, duration
-            if duration > retry then by, retry = n, duration end
-          end
-        end
-      elseif not isRefused and rule.cost ~= 0 then
-        reply[2 * n + 3], reply[2 * n + 4] = countRule[rule.kind](account, rule)
+      local kind = rule.kind
+      local used, reset
+      if isRefused or rule.cost == 0 or kind == 'p' then
+        used, reset = usedOf[kind](account, rule)
+      else
+        used, reset = countRule[kind](account, rule)
         counted(account, rules)
       end
+      if kind == 'p' and (isRefused or rule.cost > 0) and not (waits and waits[n]) then
+        local level, duration = strike(account, rule)
+        if level then
+          used, reset = level, duration
+          if duration > retry then by, retry = n, duration end
+        end
+      end
+      reply[2 * n + 3], reply[2 * n + 4] = used, reset
       n = n + 1
     end
   end
   reply[1], reply[2] = by, retry
-  return packed(reply, n)
-end
-
-local function decideOne(first, count)
-  if isPlain(first, count) then return countPlain(first, count) end
-  return decideFully(first, count)
+  local format = replyFormats[n]
+  if not format then
+    format = '<BI4' .. string.rep('I4I4', n)
+    replyFormats[n] = format
+  end
+  return pack(format, unpack(reply))
 end
 
 local replies, at = {}, 1
