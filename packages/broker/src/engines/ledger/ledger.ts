@@ -1,9 +1,10 @@
 /** The port of the requests table: what is written on the path of a request, what is read, what the sweeps need. */
 
 import type { LedgerChecks } from './ledger-checks.ts';
-import type { SqlRunner, SqlValue } from './sql-runner.ts';
+import type { AddedRow, SqlRunner } from './sql-runner.ts';
 
-export type { SqlRunner, SqlValue, Statement } from './sql-runner.ts';
+export { addingRows } from './sql-runner.ts';
+export type { AddedRow, RowForm, SqlRunner, SqlValue, Statement } from './sql-runner.ts';
 
 export type { BrokenRule, SealedRow } from './ledger-checks.ts';
 
@@ -253,19 +254,11 @@ export interface Settlement extends Held {
   readonly added?: readonly AddedRow[];
 }
 
-/** A row of another room that is added with a write, unless one like it is there. */
-export interface AddedRow {
-  readonly form: RowForm;
-  /** In the order of the columns. Texts are ASCII. */
-  readonly values: readonly SqlValue[];
-}
+/** How one processing ended for good. */
+export type FinalSettlement = Settlement & { readonly to: 'completed' | 'failed' | 'expired' };
 
-/** One object for all rows of a form: they share a statement. */
-export interface RowForm {
-  readonly table: string;
-  readonly columns: readonly string[];
-  /** Of these columns the value is so many milliseconds from now, by the database's clock. */
-  readonly fromNow: readonly string[];
+export function isFinal(settlement: Settlement): settlement is FinalSettlement {
+  return settlement.to !== 'delayed' && settlement.to !== 'pending';
 }
 
 export interface RequestRow {

@@ -1,4 +1,4 @@
-/** Values as they stand in a packet: ids of one form, whole numbers, hexadecimal. None can hold a quote, so nothing is escaped. */
+/** Values as they stand in SQL. Those of the ledger's own columns cannot hold a quote: ids of one form, whole numbers, hexadecimal. */
 import mysql from 'mysql2';
 import type { SqlValue } from './sql-runner.ts';
 
@@ -45,10 +45,9 @@ export function text(value: string | null): string {
   return `CAST(X'${Buffer.from(value, 'ascii').toString('hex')}' AS CHAR CHARACTER SET ascii) COLLATE ascii_bin`;
 }
 
-/** Of any type; a text is ASCII. */
+/** Any value, of a column that is not compared with others. */
 export function literal(value: SqlValue): string {
-  if (typeof value === 'string') return isLiteralId(value) ? id(value) : text(value);
-  return typeof value === 'number' ? number(value) : blob(value);
+  return typeof value === 'string' || typeof value === 'number' ? mysql.escape(value) : blob(value);
 }
 
 /** A statement of ours with its values in the place of every `?`; it has no other. The driver's own way reads it letter by letter. */
@@ -58,13 +57,8 @@ export function filledIn(sql: string, values: readonly SqlValue[] = []): string 
   if (parts.length !== values.length + 1)
     throw new Error('A statement has more or fewer places than values.');
   let filled = parts[0]!;
-  for (let at = 0; at < values.length; at++) filled += written(values[at]!) + parts[at + 1]!;
+  for (let at = 0; at < values.length; at++) filled += literal(values[at]!) + parts[at + 1]!;
   return filled;
-}
-
-function written(value: SqlValue): string {
-  if (typeof value === 'string' || typeof value === 'number') return mysql.escape(value);
-  return blob(value);
 }
 
 /** Asks which rows fulfil a condition now. */

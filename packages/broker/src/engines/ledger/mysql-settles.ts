@@ -1,7 +1,8 @@
 /** The statements of a packet that end, put off or hand back what was processed, and the rest that is written with it. */
-import { eventOf, STATE, type AddedRow, type RowForm, type Settlement } from './ledger.ts';
+import { eventOf, STATE, type Settlement } from './ledger.ts';
 import type { OpsOf } from './ledger-ops.ts';
 import { blob, id, literal, number, text, type Row, type Writing } from './mysql-literals.ts';
+import type { AddedRow, RowForm } from './sql-runner.ts';
 
 const { pending, processing, delayed } = STATE;
 

@@ -23,3 +23,28 @@ export interface SqlRunner {
   /** `INSERT` that does nothing when the row is there already. */
   readonly insertIgnore: string;
 }
+
+/** A row that is added unless one like it is there. */
+export interface AddedRow {
+  readonly form: RowForm;
+  /** In the order of the columns. */
+  readonly values: readonly SqlValue[];
+}
+
+/** One object for all rows of a form: they share a statement. */
+export interface RowForm {
+  readonly table: string;
+  readonly columns: readonly string[];
+  /** Of these columns the value is so many milliseconds from now, by the database's clock. */
+  readonly fromNow: readonly string[];
+}
+
+/** The text that adds so many rows of a form, with a `?` for each value. `nowMs` is an expression. */
+export function addingRows(
+  { table, columns, fromNow }: RowForm,
+  count: number,
+  { insertIgnore, nowMs }: Pick<SqlRunner, 'insertIgnore' | 'nowMs'>,
+): string {
+  const marks = columns.map((column) => (fromNow.includes(column) ? `${nowMs} + ?` : '?')).join();
+  return `${insertIgnore} INTO ${table} (${columns.join()}) VALUES ${Array(count).fill(`(${marks})`).join()}`;
+}

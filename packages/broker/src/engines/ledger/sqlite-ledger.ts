@@ -12,7 +12,7 @@ import { bytesOf } from './ledger-ops.ts';
 import { SelfClockedFlush } from './self-clocked-flush.ts';
 import type { SqlRunner, SqlValue, Statement } from './sql-runner.ts';
 import { ledgerWrites } from './ledger-writes.ts';
-import { asBuffer, NOW, type SqliteOp, sqliteWriter } from './sqlite-writer.ts';
+import { asBuffer, INSERT_IGNORE, NOW, type SqliteOp, sqliteWriter } from './sqlite-writer.ts';
 
 /** Of the texts that callers build, not many more are alive. */
 const REMEMBERED_STATEMENTS = 500;
@@ -34,7 +34,7 @@ export function openSqliteLedger(file: string): Ledger {
   const sql: SqlRunner = {
     nowMs: NOW,
     dialect: 'sqlite',
-    insertIgnore: 'INSERT OR IGNORE',
+    insertIgnore: INSERT_IGNORE,
     // Its own index of failed rows is better still.
     byLaneAndState: '',
     all: <Row>(text: string, values: readonly SqlValue[] = []) =>

@@ -7,11 +7,10 @@ import {
   type ClaimedRow,
   type Inserted,
   type NewRow,
-  type RowForm,
   type Settlement,
 } from './ledger.ts';
 import type { LedgerOp } from './ledger-ops.ts';
-import type { SqlValue, Statement } from './sql-runner.ts';
+import { addingRows, type RowForm, type SqlValue, type Statement } from './sql-runner.ts';
 
 /** There is one writer, so what other rooms write joins the same commit. */
 export type SqliteOp =
@@ -25,6 +24,7 @@ export type SqliteOp =
 
 /** Milliseconds since 1970. */
 export const NOW = `CAST(unixepoch('subsec') * 1000 AS INTEGER)`;
+export const INSERT_IGNORE = 'INSERT OR IGNORE';
 
 const { pending, processing, delayed, cancelled, failed } = STATE;
 
@@ -178,9 +178,7 @@ const texts = new WeakMap<RowForm, string>();
 function adding(form: RowForm): string {
   let sql = texts.get(form);
   if (sql === undefined) {
-    const { table, columns, fromNow } = form;
-    const marks = columns.map((column) => (fromNow.includes(column) ? `${NOW} + ?` : '?'));
-    sql = `INSERT OR IGNORE INTO ${table} (${columns.join()}) VALUES (${marks.join()})`;
+    sql = addingRows(form, 1, { insertIgnore: INSERT_IGNORE, nowMs: NOW });
     texts.set(form, sql);
   }
   return sql;

@@ -117,7 +117,7 @@ const NO_CALLS: readonly ToolCall[] = [];
 
 /** Reads one line of /api/generate or /api/chat. Fields that are absent count as 0 or empty, as Ollama means them. */
 export function readAnswerLine(line: string | null): AnswerLine {
-  const raw = readObject(withoutContext(line)) ?? readObject(line);
+  const raw = readObject(line);
   if (raw === null) return INVALID;
   if (typeof raw.error === 'string') return { kind: 'error', error: raw.error };
   const { done, message } = raw;
@@ -165,16 +165,6 @@ function durationsOfReading(raw: RawLine): CallDurations {
 
 function isVector(value: unknown): value is number[] {
   return Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'number');
-}
-
-/**
- * Nobody here needs the numbers of the tokens that the model has read and written, which may be longer than all the rest.
- * Within a text the quotes would be escaped; only what tools are asked, in a message, could hold an object with such a key.
- */
-function withoutContext(line: string | null): string | null {
-  const from = line?.indexOf(',"context":[') ?? -1;
-  if (line === null || from === -1 || line.includes('"message":')) return line;
-  return line.slice(0, from) + line.slice(line.indexOf(']', from) + 1);
 }
 
 function readObject(line: string | null): RawLine | null {

@@ -1,5 +1,11 @@
 /** The part of the deliveries that moves with every request: what is due, claimed and settled, in few statements and without models. */
-import type { AddedRow, RowForm, SqlRunner, Statement } from '../../engines/ledger/ledger.ts';
+import {
+  addingRows,
+  type AddedRow,
+  type RowForm,
+  type SqlRunner,
+  type Statement,
+} from '../../engines/ledger/ledger.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { asDelivery } from './delivery-log-store.ts';
 import type { Birth, Claim, NewDelivery, Released, Settlement, StoredDelivery } from './delivery-store.ts';
@@ -139,11 +145,10 @@ export function deliveryQueue(sql: SqlRunner, clock?: Clock): DeliveryQueue {
   /** MySQL parses the long expression of its clock once for all rows. */
   function adding(deliveries: readonly NewDelivery[], birth?: Birth): Statement[] {
     if (deliveries.length === 0) return [];
-    const at = isSqlite ? now() : '@now';
-    const { table, columns, fromNow } = DELIVERY_ROW;
-    const marks = `(${columns.map((column) => (fromNow.includes(column) ? `${at} + ?` : '?')).join()})`;
+    const { insertIgnore } = sql;
+    const nowMs = isSqlite ? now() : '@now';
     const inserts = forRows(deliveries, (some) => ({
-      sql: `${sql.insertIgnore} INTO ${table} (${columns.join()}) VALUES ${some.map(() => marks).join()}`,
+      sql: addingRows(DELIVERY_ROW, some.length, { insertIgnore, nowMs }),
       values: some.flatMap((one) => deliveryRow(one, birth).values),
     }));
     return isSqlite ? inserts : [{ sql: `SET @now = ${now()}`, values: [] }, ...inserts];

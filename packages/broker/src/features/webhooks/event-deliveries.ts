@@ -71,7 +71,15 @@ const FIRST_ATTEMPT = {
   ...{ responseStatus: null, latencyMs: null, error: null, excerpt: null },
 };
 
-/** As it stands in the database once it is claimed for its first attempt. */
-export function bornClaimed({ delivery, endpoint, url, body }: MadeDelivery, sinceMs: number): Claimed {
-  return { delivery: { ...delivery, ...FIRST_ATTEMPT }, endpoint, sinceMs, opened: { url, body } };
+/** Those of these ids, as they stand in the database once they are claimed for their first attempt. */
+export function bornClaimed(
+  made: readonly MadeDelivery[],
+  ids: ReadonlySet<string>,
+  sinceMs: number,
+): Claimed[] {
+  return made
+    .filter(({ delivery }) => ids.has(delivery.id))
+    .map(({ delivery, endpoint, url, body }) => {
+      return { delivery: { ...delivery, ...FIRST_ATTEMPT }, endpoint, sinceMs, opened: { url, body } };
+    });
 }

@@ -69,8 +69,6 @@ export function createFanOut(deps: FanOutDeps): () => Promise<boolean> {
     const deliveries = made.map(({ delivery }) => delivery);
     const birth = loop.admit(deliveries);
     const sinceMs = performance.now();
-    const claimedOf = (ids: ReadonlySet<string>) =>
-      made.filter(({ delivery }) => ids.has(delivery.id)).map((one) => bornClaimed(one, sinceMs));
     let ours: ReadonlySet<string>;
     try {
       if ((await failpoint('webhook.before_fan_out')) === 'duplicate')
@@ -78,10 +76,10 @@ export function createFanOut(deps: FanOutDeps): () => Promise<boolean> {
       ours = await store.fanOut(told, deliveries, birth);
     } catch (error) {
       // It may have happened all the same.
-      loop.giveBack(claimedOf(birth.ids));
+      loop.giveBack(bornClaimed(made, birth.ids, sinceMs));
       throw error;
     }
-    await loop.take(claimedOf(ours));
+    await loop.take(bornClaimed(made, ours, sinceMs));
     return ours.size < made.length;
   }
 

@@ -1,13 +1,13 @@
 /** Deliveries in the commit that ends a request: written with it or not at all, sent from memory, and lost by nothing. */
 import { afterEach, expect, it } from 'vitest';
-import type { ClaimedRow } from '../../engines/ledger/ledger.ts';
+import type { ClaimedRow, FinalSettlement } from '../../engines/ledger/ledger.ts';
+import { ledgerHands } from '../../engines/ledger/testing/ledger-hands.ts';
 import { armFailpoints } from '../../kernel/failpoints.ts';
-import { newId } from '../../kernel/ids.ts';
 import type { RequestSummary } from '../requests/requests.ts';
 import { endedRequest, type Told } from './testing/ended-request.ts';
 import { startReceiver } from './testing/receiver.ts';
 import { type Bench, describeWithWebhooks, until } from './testing/webhook-bench.ts';
-import type { FinalSettlement, Telling, Webhooks } from './webhooks.ts';
+import type { Telling, Webhooks } from './webhooks.ts';
 
 interface Row {
   readonly state: string;
@@ -16,38 +16,17 @@ interface Row {
   readonly receiver: string;
 }
 
-const OWNER = newId('run');
 const ENDED_AT = 1_800_000_000_000;
 
 afterEach(() => armFailpoints(''));
 
 /** A request that runs, and what it comes to. */
-async function running(bench: Bench): Promise<{ row: ClaimedRow; end: FinalSettlement }> {
-  const { ledger, keyId } = bench;
-  const laneId = await ledger.lanes.idOf({ queue: 'default', keyId, band: 2, model: newId('run') });
-  const none = {
-    runAt: null,
-    deadlineAt: null,
-    metadata: null,
-    callback: null,
-    retryOf: null,
-    idempotency: null,
-  };
-  const body = Buffer.from('body');
-  await ledger.insert({
-    ...none,
-    id: newId('req'),
-    laneId,
-    keyId,
-    priority: 5,
-    createdAt: 1,
-    body,
-    notify: true,
-  });
-  const [row] = await ledger.claim({ laneId, limit: 1, owner: OWNER, leaseMs: 30_000 });
-  const { id, fence } = row!;
-  const end = { id, fence, owner: OWNER, to: 'completed', countsAttempt: true, notify: true } as const;
-  return { row: row!, end: { ...end, completedAt: ENDED_AT } };
+async function running({ ledger, keyId }: Bench): Promise<{ row: ClaimedRow; end: FinalSettlement }> {
+  const { lane, insert, claim, completed } = ledgerHands(() => ledger);
+  const laneId = await lane();
+  await insert(laneId, { keyId, notify: true });
+  const [row] = await claim(laneId, 1);
+  return { row: row!, end: { ...completed(row!), to: 'completed', completedAt: ENDED_AT } };
 }
 
 describeWithWebhooks('an end that is told in the commit that writes it', (bench) => {

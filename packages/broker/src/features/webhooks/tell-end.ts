@@ -1,6 +1,11 @@
 /** Tells of the end of a request in the commit that writes it: its deliveries are made before, and stand or fall with it. */
 import type { Vault } from '../../engines/vault/vault.ts';
-import { eventOf, type AddedRow, type ClaimedRow, type Settlement } from '../../engines/ledger/ledger.ts';
+import {
+  eventOf,
+  type AddedRow,
+  type ClaimedRow,
+  type FinalSettlement,
+} from '../../engines/ledger/ledger.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { failpoint } from '../../kernel/failpoints.ts';
 import { inTime } from '../../kernel/in-time.ts';
@@ -28,14 +33,10 @@ interface TellEndDeps {
   readonly loop: Pick<DeliveryLoop, 'admit' | 'take' | 'giveBack'>;
   /** There is something due, or to be handed back. */
   readonly look: () => void;
-  /** How long an end waits to hear whom to tell, when the database does not answer. */
-  readonly patienceMs?: number;
 }
 
+/** How long an end waits to hear whom to tell, when the database does not answer. */
 const PATIENCE_MS = 1_000;
-
-/** How one processing ended for good. */
-export type FinalSettlement = Settlement & { readonly to: 'completed' | 'failed' | 'expired' };
 
 /** Null when it cannot be told now: then an event has to be left in the outbox. */
 export type TellEnd = (
@@ -44,8 +45,7 @@ export type TellEnd = (
   describe: () => Promise<RequestSummary>,
 ) => Promise<Telling | null>;
 
-export function createTellEnd(deps: TellEndDeps): TellEnd {
-  const { vault, clock, logger, endpoints, loop, look, patienceMs = PATIENCE_MS } = deps;
+export function createTellEnd({ vault, clock, logger, endpoints, loop, look }: TellEndDeps): TellEnd {
   const make = eventDeliveries(vault);
   const late = (): Error => new Error('The database does not say in time who is to be told.');
 
@@ -54,15 +54,12 @@ export function createTellEnd(deps: TellEndDeps): TellEnd {
     if (held) await held;
     const [request, byKey] = await Promise.all([
       describe(),
-      inTime(endpoints.ofKeys([end.keyId]), patienceMs, late),
+      inTime(endpoints.ofKeys([end.keyId]), PATIENCE_MS, late),
     ]);
     const made = make.toAll(end, request, byKey.get(end.keyId) ?? []);
     const deliveries = made.map(({ delivery }) => delivery);
     const birth = loop.admit(deliveries);
-    const sinceMs = performance.now();
-    const claimed = made
-      .filter(({ delivery }) => birth.ids.has(delivery.id))
-      .map((one) => bornClaimed(one, sinceMs));
+    const claimed = bornClaimed(made, birth.ids, performance.now());
     return {
       rows: deliveries.map((delivery) => deliveryRow(delivery, birth)),
       stored: () => {

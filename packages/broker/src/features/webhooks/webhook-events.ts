@@ -30,11 +30,9 @@ export function requestBody(
   { type, at }: { type: string; at: number },
 ): Buffer {
   const { status, model, attempts, errorCode, metadata } = request;
-  const timestamp = iso(at);
-  const { completedAt } = request;
   const event: RequestEvent = {
     type: type as RequestEvent['type'],
-    timestamp,
+    timestamp: iso(at),
     data: {
       id: requestId,
       status: status as RequestEvent['data']['status'],
@@ -42,7 +40,7 @@ export function requestBody(
       attempts,
       error: errorCode === null ? null : { code: errorCode },
       created_at: iso(request.createdAt),
-      completed_at: completedAt === null ? null : completedAt === at ? timestamp : iso(completedAt),
+      completed_at: request.completedAt === null ? null : iso(request.completedAt),
       ...(metadata === null ? {} : { metadata }),
     },
   };

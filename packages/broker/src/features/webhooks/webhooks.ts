@@ -23,7 +23,7 @@ import { createEndpoints, type WebhookEndpoints } from './webhook-endpoints.ts';
 import type { WebhookStore } from './webhook-store.ts';
 
 export type { LookUp } from './fan-out.ts';
-export type { FinalSettlement, Telling } from './tell-end.ts';
+export type { Telling } from './tell-end.ts';
 
 /**
  * The transaction that ends a request adds one delivery a receiver, or, where whoever ends it cannot make them, an event

@@ -341,7 +341,6 @@ export class Dispatcher {
 
   /** Slots that rows of lower bands must leave free now. At least one is for everybody. */
   #keptFree(pool: Pool, capacity: number): number {
-    if (this.#reserved === 0) return 0;
     return Math.max(0, Math.min(this.#reserved, capacity - 1) - pool.runningHigh);
   }
 

@@ -1,6 +1,13 @@
 /** The requests that run here now: started, watched, cancelled, settled. */
-import type { ClaimedRow, Held, LaneName, Ledger, Settlement } from '../../engines/ledger/ledger.ts';
-import { LedgerUnavailable } from '../../engines/ledger/ledger.ts';
+import type {
+  ClaimedRow,
+  FinalSettlement,
+  Held,
+  LaneName,
+  Ledger,
+  Settlement,
+} from '../../engines/ledger/ledger.ts';
+import { isFinal, LedgerUnavailable } from '../../engines/ledger/ledger.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { failpoint } from '../../kernel/failpoints.ts';
 import { modelInFull } from '../../kernel/lanes.ts';
@@ -9,7 +16,7 @@ import type { Told } from '../overview/overview.ts';
 import type { QueuePolicy } from '../queues/queues.ts';
 import type { Requests } from '../requests/requests.ts';
 import type { CallOptions, CallOutcome, CallTimers, ModelCall, Slot } from '../upstreams/upstreams.ts';
-import type { FinalSettlement, Telling } from '../webhooks/webhooks.ts';
+import type { Telling } from '../webhooks/webhooks.ts';
 import { handBack, settle, settleExpired, type Processed, type SettleTools } from './settle.ts';
 import type { OutcomeSpool } from './outcome-spool.ts';
 import type { RetryPolicy } from './retry-delay.ts';
@@ -283,8 +290,4 @@ export class Jobs {
     };
     return { policy, now: clock.now(), random, sealResult, sealError };
   }
-}
-
-function isFinal(settlement: Settlement): settlement is FinalSettlement {
-  return settlement.to !== 'delayed' && settlement.to !== 'pending';
 }
