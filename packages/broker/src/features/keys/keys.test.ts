@@ -1,65 +1,12 @@
 /** API keys on the real store: who is accepted, when a change is seen, and what is never told or written too often. */
-import { randomBytes } from 'node:crypto';
-import { beforeAll, describe, expect, it } from 'vitest';
-import type { Database } from '../../engines/database/database.ts';
-import { temporaryDatabase } from '../../engines/ledger/testing/temporary-database.ts';
-import { dataKeyStore } from '../../engines/vault/data-key-store.ts';
-import type { Vault } from '../../engines/vault/vault.ts';
-import { openVault } from '../../testing/open-vault.ts';
+import { describe, expect, it } from 'vitest';
 import { newId } from '../../kernel/ids.ts';
-import { NO_LIMITS, type KeyLimits } from '../../kernel/key-limits.ts';
-import { silentLogger } from '../../kernel/logger.ts';
 import { newKeySecret } from './key-secret.ts';
-import { keyStore, type KeyStore } from './key-store.ts';
-import { createKeys } from './keys.ts';
-
-const START = 1_800_000_030_000;
-
-let database: Database;
-let vault: Vault;
-beforeAll(async () => {
-  database = await temporaryDatabase();
-  vault = await openVault(randomBytes(32), dataKeyStore(database.sequelize));
-});
-
-/** The real store, with a count of the questions it was asked and a step that may be put before each. */
-function watched(store: KeyStore) {
-  const asked = { byHash: 0, noteUse: [] as Map<string, number>[] };
-  const before = { byHash: async (): Promise<void> => {}, noteUse: async (): Promise<void> => {} };
-  const watching: KeyStore = {
-    ...store,
-    byHash: async (hash, nowMs) => {
-      asked.byHash += 1;
-      const found = await store.byHash(hash, nowMs);
-      await before.byHash();
-      return found;
-    },
-    noteUse: async (uses) => {
-      await before.noteUse();
-      asked.noteUse.push(new Map(uses));
-      await store.noteUse(uses);
-    },
-  };
-  return { asked, before, watching };
-}
-
-function open() {
-  const clock = { nowMs: START, now: () => clock.nowMs };
-  const store = keyStore(database.sequelize);
-  const { asked, before, watching } = watched(store);
-  const lines: string[] = [];
-  const log = (fields: object, message: string): void => void lines.push(JSON.stringify(fields) + message);
-  const logger = { ...silentLogger, info: log, warn: log };
-  const plans = new Map<string, KeyLimits>();
-  const planLimits = async (plan: string) => plans.get(plan) ?? null;
-  const here = createKeys({ store: watching, vault, planLimits, clock, logger });
-  const there = createKeys({ store, vault, planLimits, clock, logger });
-  return { here, there, clock, asked, before, store, lines, plans };
-}
+import { openKeys, START } from './testing/keys-bench.ts';
 
 describe('a key', () => {
   it('is accepted with its secret, as what was asked for, and shown without it ever after', async () => {
-    const { here, clock, lines } = open();
+    const { here, clock, lines } = openKeys();
     const expires = new Date(START + 60_000).toISOString();
     const input = { name: 'Intranet', limit_minute: 5, limit_hour: 6, limit_day: 7, expires_at: expires };
     const { key, webhook_secret, ...shown } = await here.create(input);
@@ -73,7 +20,7 @@ describe('a key', () => {
   });
 
   it('is looked up once, and remembered for a second in which the answer is there at once', async () => {
-    const { here, clock } = open();
+    const { here, clock } = openKeys();
     const { id, key } = await here.create({ name: 'a' });
     expect(here.accept(key)).toBeInstanceOf(Promise);
     await here.accept(key);
@@ -83,13 +30,13 @@ describe('a key', () => {
   });
 
   it('has no limits and no end unless they were asked for', async () => {
-    const { here } = open();
+    const { here } = openKeys();
     const bare = await here.create({ name: 'bare' });
     expect(bare).toMatchObject({ limit_minute: 0, limit_hour: 0, limit_day: 0, expires_at: null });
   });
 
   it('is accepted with either secret while a rotation overlaps, and then with the new one alone', async () => {
-    const { here, there, clock, lines } = open();
+    const { here, there, clock, lines } = openKeys();
     const { id, key: old, webhook_secret } = await here.create({ name: 'a' });
     await there.accept(old);
     const { key, ...rotated } = await here.rotate(id, { overlap_seconds: 60 });
@@ -114,7 +61,7 @@ describe('a key', () => {
   });
 
   it('without an overlap is refused with its old secret at once here, and within a second elsewhere', async () => {
-    const { here, there, clock } = open();
+    const { here, there, clock } = openKeys();
     const { id, key: old } = await here.create({ name: 'a' });
     await there.accept(old);
     const { key } = await here.rotate(id, { overlap_seconds: 0 });
@@ -125,7 +72,7 @@ describe('a key', () => {
   });
 
   it('that is rotated twice keeps only the last secret but one; revoked, it has none and is not rotated', async () => {
-    const { here } = open();
+    const { here } = openKeys();
     const { id, key: first } = await here.create({ name: 'a' });
     const { key: second } = await here.rotate(id);
     const { key: third } = await here.rotate(id);
@@ -138,7 +85,7 @@ describe('a key', () => {
   });
 
   it('is known once it was accepted, until the end of the run: who asks again is told by accept', async () => {
-    const { here, there, asked } = open();
+    const { here, there, asked } = openKeys();
     const { id, key } = await here.create({ name: 'a' });
     expect(here.knows(key)).toBe(false);
     await here.accept(key);
@@ -155,7 +102,7 @@ describe('a key', () => {
   });
 
   it('is not accepted when it is none: garbage does not even reach the database', async () => {
-    const { here, asked } = open();
+    const { here, asked } = openKeys();
     const { key } = await here.create({ name: 'a' });
     for (const garbage of ['', 'x', `${key}0`, key.slice(0, -1), key.replace('live', 'test')])
       expect(await here.accept(garbage)).toBeNull();
@@ -165,7 +112,7 @@ describe('a key', () => {
   });
 
   it('is not accepted from the moment it expires, also while it is remembered', async () => {
-    const { here, clock } = open();
+    const { here, clock } = openKeys();
     const { key } = await here.create({ name: 'a', expires_at: new Date(START + 500).toISOString() });
     clock.nowMs = START + 499;
     expect(await here.accept(key)).not.toBeNull();
@@ -174,7 +121,7 @@ describe('a key', () => {
   });
 
   it('cannot be made or changed to end in the past', async () => {
-    const { here, clock } = open();
+    const { here, clock } = openKeys();
     const { id } = await here.create({ name: 'a' });
     const past = { expires_at: new Date(clock.nowMs).toISOString() };
     const problem = { code: 'validation_failed', details: { errors: [{ pointer: '/expires_at' }] } };
@@ -183,7 +130,7 @@ describe('a key', () => {
   });
 
   it('is changed in what is named only; null takes an end away', async () => {
-    const { here } = open();
+    const { here } = openKeys();
     const end = new Date(START + 60_000).toISOString();
     const { id } = await here.create({ name: 'a', limit_day: 5, expires_at: end });
     expect(await here.update(id, { limit_minute: 9 })).toMatchObject({
@@ -198,7 +145,7 @@ describe('a key', () => {
   });
 
   it('that does not exist is not found, whatever one wants of it', async () => {
-    const { here } = open();
+    const { here } = openKeys();
     for (const id of [newId('key'), newId('req'), "' OR 1=1 --", '']) {
       const notFound = { code: 'not_found' };
       await expect(here.get(id)).rejects.toMatchObject(notFound);
@@ -209,93 +156,9 @@ describe('a key', () => {
   });
 });
 
-describe('the limits of a key', () => {
-  const gold: KeyLimits = { ...NO_LIMITS, limitMinute: 600, limitDay: 9_000, maxQueued: 50 };
-
-  it('are its plan’s, unless it sets them itself; 0 is none', async () => {
-    const { here, plans } = open();
-    plans.set('gold', gold);
-    const { key, ...made } = await here.create({ name: 'a', plan: 'gold', limit_minute: 5, limit_day: 0 });
-    expect(made).toMatchObject({
-      plan: 'gold',
-      limit_minute: 5,
-      limit_hour: 0,
-      limit_day: 0,
-      max_queued: 50,
-    });
-    expect(made.inherited).toEqual([
-      'limit_hour',
-      'limit_burst',
-      'limit_tokens_day',
-      'max_queued',
-      'max_concurrent',
-      'weight',
-    ]);
-    expect(await here.accept(key)).toMatchObject({
-      plan: 'gold',
-      limitMinute: 5,
-      limitDay: 0,
-      maxQueued: 50,
-    });
-    expect(await here.limitsOf(made.id)).toMatchObject({ limitMinute: 5, maxQueued: 50 });
-    const changed = await here.update(made.id, { limit_minute: null, limit_day: null, max_queued: 7 });
-    expect(changed).toMatchObject({ limit_minute: 600, limit_day: 9_000, max_queued: 7 });
-    expect(await here.update(made.id, { plan: null })).toMatchObject({
-      plan: null,
-      limit_minute: 0,
-      max_queued: 7,
-    });
-  });
-
-  it('follow a change of the plan at once, and are the same object as long as nothing changes', async () => {
-    const { here, plans } = open();
-    plans.set('gold', gold);
-    const { key, id } = await here.create({ name: 'a', plan: 'gold' });
-    const before = await here.accept(key);
-    expect(await here.accept(key)).toBe(before);
-    plans.set('gold', { ...gold, limitMinute: 1 });
-    expect(await here.accept(key)).toMatchObject({ limitMinute: 1 });
-    expect(await here.limitsOf(id)).toMatchObject({ limitMinute: 1 });
-  });
-
-  it('are remembered for a second, and none for a key that does not exist', async () => {
-    const { here, there, clock } = open();
-    const { id } = await there.create({ name: 'a', max_concurrent: 3 });
-    expect(await here.limitsOf(id)).toMatchObject({ maxConcurrent: 3 });
-    await there.update(id, { max_concurrent: 4 });
-    expect(await here.limitsOf(id)).toMatchObject({ maxConcurrent: 3 });
-    clock.nowMs += 1_000;
-    expect(await here.limitsOf(id)).toMatchObject({ maxConcurrent: 4 });
-    expect(await here.limitsOf(newId('key'))).toEqual(NO_LIMITS);
-  });
-
-  it('cannot be of a plan that does not exist', async () => {
-    const { here } = open();
-    const refused = { code: 'validation_failed', details: { errors: [{ pointer: '/plan' }] } };
-    await expect(here.create({ name: 'a', plan: 'silver' })).rejects.toMatchObject(refused);
-    const { id } = await here.create({ name: 'a' });
-    await expect(here.update(id, { plan: 'silver' })).rejects.toMatchObject(refused);
-  });
-
-  it('in the queue are told of keys that have such a limit, by themselves or by their plan', async () => {
-    const { here, plans } = open();
-    plans.set('gold', gold);
-    const [own, byPlan, lifted, none] = [
-      await here.create({ name: 'a', max_queued: 1 }),
-      await here.create({ name: 'b', plan: 'gold' }),
-      await here.create({ name: 'c', plan: 'gold', max_queued: 0 }),
-      await here.create({ name: 'd' }),
-    ];
-    const found = await here.limitedInQueue();
-    expect(found).toEqual(expect.arrayContaining([own.id, byPlan.id]));
-    expect(found).not.toContain(lifted.id);
-    expect(found).not.toContain(none.id);
-  });
-});
-
 describe('a change of a key', () => {
   it('is seen here at once: suspended and revoked are refused, resumed is accepted', async () => {
-    const { here } = open();
+    const { here } = openKeys();
     const { id, key } = await here.create({ name: 'a' });
     expect(await here.accept(key)).not.toBeNull();
     expect((await here.suspend(id)).status).toBe('suspended');
@@ -310,7 +173,7 @@ describe('a change of a key', () => {
   });
 
   it('is seen at once also by a check that was under way', async () => {
-    const { here, before } = open();
+    const { here, before } = openKeys();
     const { id, key } = await here.create({ name: 'a' });
     const gate = Promise.withResolvers<void>();
     const read = Promise.withResolvers<void>();
@@ -326,7 +189,7 @@ describe('a change of a key', () => {
   });
 
   it('by another broker is seen after a second', async () => {
-    const { here, there, clock, asked } = open();
+    const { here, there, clock, asked } = openKeys();
     const { id, key } = await here.create({ name: 'a' });
     await here.accept(key);
     await there.revoke(id);
@@ -338,7 +201,7 @@ describe('a change of a key', () => {
   });
 
   it('may be asked for twice: suspended stays suspended, active active, and revoked keeps its time', async () => {
-    const { here, clock } = open();
+    const { here, clock } = openKeys();
     const { id } = await here.create({ name: 'a' });
     expect((await here.resume(id)).status).toBe('active');
     for (let i = 0; i < 2; i++) expect((await here.suspend(id)).status).toBe('suspended');
@@ -348,7 +211,7 @@ describe('a change of a key', () => {
   });
 
   it('is a conflict when the key is revoked, for that is final', async () => {
-    const { here } = open();
+    const { here } = openKeys();
     const { id } = await here.create({ name: 'a' });
     await here.revoke(id);
     for (const change of [here.suspend, here.resume, (one: string) => here.update(one, { name: 'b' })])
@@ -359,7 +222,7 @@ describe('a change of a key', () => {
 
 describe('the memory of keys', () => {
   it('asks the database once a second and key, however many calls come', async () => {
-    const { here, clock, asked } = open();
+    const { here, clock, asked } = openKeys();
     const { key } = await here.create({ name: 'a' });
     const unknown = newKeySecret();
     for (let i = 0; i < 3; i++) {
@@ -370,7 +233,7 @@ describe('the memory of keys', () => {
   });
 
   it('does not grow without end when somebody tries keys', { timeout: 60_000 }, async () => {
-    const { here, asked } = open();
+    const { here, asked } = openKeys();
     const { key } = await here.create({ name: 'a' });
     await here.accept(key);
     for (let i = 0; i < 20; i++)
@@ -381,7 +244,7 @@ describe('the memory of keys', () => {
   });
 
   it('forgets nothing it needs when the database fails: the next call asks again', async () => {
-    const { here, before } = open();
+    const { here, before } = openKeys();
     const { key } = await here.create({ name: 'a' });
     before.byHash = () => Promise.reject(new Error('away'));
     await expect(here.accept(key)).rejects.toThrow('away');
@@ -392,7 +255,7 @@ describe('the memory of keys', () => {
 
 describe('the last use of a key', () => {
   it('is written in one go, to the minute, and only for keys that were accepted', async () => {
-    const { here, asked, clock } = open();
+    const { here, asked, clock } = openKeys();
     const keys = [await here.create({ name: 'a' }), await here.create({ name: 'b' })];
     const unused = await here.create({ name: 'unused' });
     await here.suspend(unused.id);
@@ -410,7 +273,7 @@ describe('the last use of a key', () => {
   });
 
   it('is kept for the next time when it could not be written', async () => {
-    const { here, asked, before, lines } = open();
+    const { here, asked, before, lines } = openKeys();
     const { id, key } = await here.create({ name: 'a' });
     await here.accept(key);
     before.noteUse = () => Promise.reject(new Error('away'));
