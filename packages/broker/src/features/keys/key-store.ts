@@ -1,5 +1,6 @@
 /** Keeps API keys in the database. */
 import { col, DataTypes, Op, type Sequelize } from 'sequelize';
+import { marksFor, rowsOf } from '../../engines/database/database.ts';
 import type { OwnLimits } from '../../kernel/key-limits.ts';
 import type { StoredRights } from '../../kernel/key-rights.ts';
 
@@ -116,22 +117,25 @@ export function keyStore(sequelize: Sequelize): KeyStore {
     { tableName: 'api_keys', timestamps: false },
   );
 
+  const rows = rowsOf(model);
+
   return {
     insert: async (key) => {
       await model.create({ ...asRow(key) });
     },
     byHash: async (hash, nowMs) => {
-      const isGoodNow = { [Op.or]: [{ [Op.is]: null }, { [Op.lte]: nowMs }] };
-      const newest = { secretHash: hash, secretFrom: isGoodNow };
-      const previous = { previousHash: hash, previousUntil: { [Op.gt]: nowMs } };
-      return (
-        asKey(await model.findOne({ raw: true, where: newest })) ??
-        asKey(await model.findOne({ raw: true, where: previous }))
+      const values = [hash, nowMs];
+      const [newest] = await rows(
+        'WHERE secret_hash = ? AND (secret_from IS NULL OR secret_from <= ?) LIMIT 1',
+        values,
       );
+      if (newest) return asKey(newest);
+      const [previous] = await rows('WHERE previous_hash = ? AND previous_until > ? LIMIT 1', values);
+      return asKey(previous);
     },
     byId: async (id) => asKey(await model.findOne({ raw: true, where: { id } })),
     byIds: async (ids) =>
-      (await model.findAll({ raw: true, where: { id: [...ids] } })).map((row) => asKey(row)!),
+      ids.length === 0 ? [] : (await rows(`WHERE id IN ${marksFor(ids)}`, ids)).map((row) => asKey(row)!),
     change: async (id, what, from) => {
       const change = asRow(what);
       const where = { id, status: [...from] };
@@ -150,8 +154,7 @@ export function keyStore(sequelize: Sequelize): KeyStore {
       );
     },
     maybeLimitedInQueue: async () => {
-      const either = { [Op.or]: [{ maxQueued: { [Op.gt]: 0 } }, { plan: { [Op.not]: null } }] };
-      return (await model.findAll({ raw: true, where: either })).map((row) => asKey(row)!);
+      return (await rows('WHERE max_queued > 0 OR plan IS NOT NULL')).map((row) => asKey(row)!);
     },
     countWithPlan: (plan) => model.count({ where: { plan, status: { [Op.ne]: 'revoked' } } }),
     expiring: async (from, until, limit) => {

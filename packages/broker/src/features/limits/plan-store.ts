@@ -1,5 +1,6 @@
 /** Keeps plans in the database. */
 import { DataTypes, UniqueConstraintError, type Sequelize } from 'sequelize';
+import { rowsOf } from '../../engines/database/database.ts';
 import { LIMIT_NAMES, mapLimits, type KeyLimits } from '../../kernel/key-limits.ts';
 
 export interface StoredPlan extends KeyLimits {
@@ -28,8 +29,10 @@ export function planStore(sequelize: Sequelize): PlanStore {
     { tableName: 'plans', timestamps: false },
   );
 
+  const rows = rowsOf(model);
+
   return {
-    all: async () => (await model.findAll({ raw: true, order: [['name', 'ASC']] })).map(asPlan),
+    all: async () => (await rows('ORDER BY name')).map(asPlan),
     insert: async (plan) => {
       try {
         await model.create({ ...plan });

@@ -1,5 +1,6 @@
 /** Keeps aliases of models in the database. */
 import { DataTypes, type Sequelize } from 'sequelize';
+import { rowsOf } from '../../engines/database/database.ts';
 
 export interface StoredAlias {
   readonly alias: string;
@@ -28,8 +29,10 @@ export function aliasStore(sequelize: Sequelize): AliasStore {
     { tableName: 'model_aliases', timestamps: false },
   );
 
+  const rows = rowsOf(model);
+
   return {
-    all: async () => (await model.findAll({ raw: true, order: [['alias', 'ASC']] })).map(asAlias),
+    all: async () => (await rows('ORDER BY alias')).map(asAlias),
     insert: async (alias) => {
       await model.create({ ...alias });
     },

@@ -1,5 +1,6 @@
 /** Keeps operations in the database; leases are compared with the database's clock. */
 import { DataTypes, literal, Op, type Sequelize, type WhereOptions } from 'sequelize';
+import { marksFor, rowsOf } from '../../engines/database/database.ts';
 
 export type OperationState = 'running' | 'completed' | 'cancelled';
 
@@ -63,6 +64,7 @@ const NOW = {
 
 export function operationStore(sequelize: Sequelize): OperationStore {
   const model = defineOperation(sequelize);
+  const ids = rowsOf<{ id: string }>(model, ['id']);
   const now = NOW[sequelize.getDialect() as keyof typeof NOW];
   const at = (laterMs = 0) => literal(`${now} + ${Math.trunc(laterMs)}`) as unknown as number;
 
@@ -90,9 +92,13 @@ export function operationStore(sequelize: Sequelize): OperationStore {
       return rows.map((row) => asOperation(row)!);
     },
     free: async (kinds, taker) => {
-      const where = { state: 'running', kind: [...kinds], ...held(taker) };
-      const rows = await model.findAll({ raw: true, attributes: ['id'], where, order: ['id'] });
-      return (rows as unknown as { id: string }[]).map((row) => row.id);
+      const owners = [taker.owner, ...taker.deadOwners];
+      const free = `(owner IS NULL OR owner IN ${marksFor(owners)} OR lease_until < ${now})`;
+      const rows = await ids(
+        `WHERE state = 'running' AND kind IN ${marksFor(kinds)} AND ${free} ORDER BY id`,
+        [...kinds, ...owners],
+      );
+      return rows.map(({ id }) => id);
     },
     take: async (id, taker) => {
       const where = { id, state: 'running', ...held(taker) };

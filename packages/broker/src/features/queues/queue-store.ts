@@ -1,5 +1,6 @@
 /** Keeps named queues in the database. */
 import { DataTypes, UniqueConstraintError, type Sequelize } from 'sequelize';
+import { rowsOf } from '../../engines/database/database.ts';
 
 export type QueueState = 'active' | 'paused' | 'draining';
 
@@ -58,8 +59,10 @@ export function queueStore(sequelize: Sequelize): QueueStore {
     { tableName: 'queues', timestamps: false },
   );
 
+  const rows = rowsOf(model);
+
   return {
-    all: async () => (await model.findAll({ raw: true, order: [['name', 'ASC']] })).map(asQueue),
+    all: async () => (await rows('ORDER BY name')).map(asQueue),
     insert: async (queue) => {
       try {
         await model.create({ ...queue });

@@ -1,5 +1,6 @@
 /** Keeps the versions of what overrides the settings; the last one is in force. */
 import { DataTypes, Op, UniqueConstraintError, type Sequelize } from 'sequelize';
+import { rowsOf } from '../../engines/database/database.ts';
 
 /** By name, as text. */
 export type Overrides = Readonly<Record<string, string>>;
@@ -63,12 +64,12 @@ export function settingStore(sequelize: Sequelize): SettingStore {
     { tableName: 'setting_versions', timestamps: false },
   );
 
+  const rows = rowsOf<Pick<Columns, 'version' | 'overrides'>>(model, ['version', 'overrides']);
+
   return {
     inForce: async () => {
-      const row = await model.findOne({
-        ...{ raw: true, attributes: ['version', 'overrides'], order: [['version', 'DESC']] },
-      });
-      const { version, overrides } = (row ?? { version: 0, overrides: '{}' }) as unknown as Columns;
+      const [row] = await rows('ORDER BY version DESC LIMIT 1');
+      const { version, overrides } = row ?? { version: 0, overrides: '{}' };
       return { version, overrides: JSON.parse(overrides) as Overrides };
     },
     get: async (version) => {

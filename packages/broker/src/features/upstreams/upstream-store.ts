@@ -1,5 +1,6 @@
 /** Keeps upstreams that were added at run time, and what was changed about those of the settings, in the database. */
 import { DataTypes, UniqueConstraintError, type Sequelize } from 'sequelize';
+import { rowsOf } from '../../engines/database/database.ts';
 
 /** Forced by an operator, or left to itself. */
 export type BreakerMode = 'auto' | 'open' | 'closed';
@@ -48,13 +49,10 @@ export function upstreamStore(sequelize: Sequelize): UpstreamStore {
     },
     { tableName: 'upstreams', timestamps: false },
   );
-  const order: [string, string][] = [
-    ['createdAt', 'ASC'],
-    ['id', 'ASC'],
-  ];
+  const rows = rowsOf(model);
 
   return {
-    all: async () => (await model.findAll({ raw: true, order })).map(asUpstream),
+    all: async () => (await rows('ORDER BY created_at, id')).map(asUpstream),
     insert: async (upstream) => {
       try {
         await model.create({ ...upstream, ...slotsColumn(upstream) });

@@ -1,5 +1,6 @@
 /** Keeps the endpoints of keys in the database. */
 import { DataTypes, Op, type Sequelize, type Transaction, type WhereOptions } from 'sequelize';
+import { marksFor, rowsOf } from '../../engines/database/database.ts';
 
 export type DisabledReason = 'gone' | 'failing';
 
@@ -67,6 +68,7 @@ export function endpointStore(sequelize: Sequelize): EndpointStore {
     },
     { tableName: 'webhook_endpoints', timestamps: false },
   );
+  const rows = rowsOf(model);
   const all = async (where: WhereOptions): Promise<StoredEndpoint[]> =>
     (await model.findAll({ raw: true, where, order: [['id', 'ASC']] })).map(asEndpoint);
 
@@ -76,7 +78,10 @@ export function endpointStore(sequelize: Sequelize): EndpointStore {
     },
     byId: async (id) => (await all({ id }))[0] ?? null,
     byIds: async (ids) => (ids.length === 0 ? [] : all({ id: [...ids] })),
-    ofKeys: async (keyIds) => (keyIds.length === 0 ? [] : all({ keyId: [...keyIds] })),
+    ofKeys: async (keyIds) =>
+      keyIds.length === 0
+        ? []
+        : (await rows(`WHERE key_id IN ${marksFor(keyIds)} ORDER BY id`, keyIds)).map(asEndpoint),
     count: (keyId) => model.count({ where: { keyId } }),
     list: async ({ keyId, limit, before }) => {
       const where = { keyId, ...(before ? { id: { [Op.lt]: before } } : {}) };
