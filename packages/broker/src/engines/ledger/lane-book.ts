@@ -45,8 +45,15 @@ export function laneBook(sql: SqlRunner): LaneBook {
 export function rememberLanes({ idOf, nameOf }: LaneBook): LaneBook {
   const ids = new Map<string, Promise<number>>();
   const names = new Map<number, Promise<LaneName>>();
+  async function numbered(lane: LaneName): Promise<number> {
+    const id = await idOf(lane);
+    const { queue, keyId, band, model } = lane;
+    names.set(id, Promise.resolve({ queue, keyId, band, model }));
+    return id;
+  }
+
   return {
-    idOf: (lane) => once(ids, textOf(lane), () => idOf(lane)),
+    idOf: (lane) => once(ids, textOf(lane), () => numbered(lane)),
     nameOf: (id) => once(names, id, () => nameOf(id)),
   };
 }

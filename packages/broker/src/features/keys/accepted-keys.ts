@@ -21,6 +21,16 @@ export interface AcceptedKey extends LimitedKey {
   readonly rights: KeyRights;
 }
 
+/** What was found for a secret. */
+interface Remembered {
+  readonly name: string;
+  readonly key: StoredKey | null;
+  readonly until: number;
+  readonly secretHash: Buffer;
+  /** Whether anybody has come with it since. */
+  isUsed: boolean;
+}
+
 interface AcceptedKeysDeps {
   readonly store: KeyStore;
   readonly pepper: KeyObject;
@@ -30,19 +40,22 @@ interface AcceptedKeysDeps {
 
 /** How long another broker's change may go unseen. */
 export const REMEMBERED_MS = 1_000;
+/** Keys in use that are to be read again within this time are read with the first of them. */
+const AHEAD_MS = 500;
 export const REMEMBERED_KEYS = 10_000;
 /** Written with less precision than it is known, so that a busy key is one write a minute. */
 const USE_PRECISION_MS = 60_000;
 
 export function createAcceptedKeys({ store, pepper, planOf, clock }: AcceptedKeysDeps) {
   /** By the name of a secret. */
-  const remembered = new Map<string, { key: StoredKey | null; until: number }>();
+  const remembered = new Map<string, Remembered>();
   const lookups = new Map<string, Promise<StoredKey | null>>();
   const rememberedIds = new Map<string, { key: StoredKey | null; until: number }>();
   const accepted = new WeakMap<StoredKey, { plan: KeyLimits | undefined; key: AcceptedKey }>();
   const good = new Set<string>();
   const lastUsed = new Map<string, number>();
   let changes = 0;
+  let nextTurnAt = 0;
 
   // Hundreds of keys that are busy together are read again every second.
   const byId = readTogether<StoredKey>(
@@ -53,8 +66,15 @@ export function createAcceptedKeys({ store, pepper, planOf, clock }: AcceptedKey
     const name = nameOf(secret);
     const now = clock.now();
     const known = remembered.get(name);
-    if (known && known.until > now) return used(name, known.key, now);
-    return lookUp(name, secret).then((key) => used(name, key, now));
+    if (known && known.until > now) {
+      known.isUsed = true;
+      return used(name, known.key, now);
+    }
+    return lookUp(name, secret, known).then((key) => {
+      const found = remembered.get(name);
+      if (found) found.isUsed = true;
+      return used(name, key, now);
+    });
   }
 
   function used(
@@ -91,20 +111,55 @@ export function createAcceptedKeys({ store, pepper, planOf, clock }: AcceptedKey
     return known.key ? inForce(known.key, await planOf(known.key)) : NO_LIMITS;
   }
 
-  async function lookUp(name: string, secret: string): Promise<StoredKey | null> {
+  async function lookUp(
+    name: string,
+    secret: string,
+    known: Remembered | undefined,
+  ): Promise<StoredKey | null> {
+    if (known?.key) readAgain(known);
     if (!isKeySecret(secret)) return null;
-    return lookups.get(name) ?? readKey(name, hashKeySecret(pepper, secret));
+    const secretHash = hashKeySecret(pepper, secret);
+    return lookups.get(name) ?? look(name, secretHash, () => store.byHash(secretHash, clock.now()));
   }
 
-  function readKey(name: string, secretHash: Buffer): Promise<StoredKey | null> {
-    const lookup = readHash(secretHash)
+  /** And with it all that are in use and due soon: hundreds of busy keys are one read a second, and not hundreds. */
+  function readAgain(first: Remembered): void {
+    const now = clock.now();
+    const isTurn = now >= nextTurnAt;
+    if (isTurn) nextTurnAt = now + AHEAD_MS;
+    for (const one of isTurn ? remembered.values() : [first]) {
+      const { name, key, until, isUsed, secretHash } = one;
+      const isDue = one === first || (isUsed && until < now + AHEAD_MS);
+      if (key === null || !isDue || lookups.has(name)) continue;
+      const found = look(name, secretHash, async () => goodFor(secretHash, await byId(key.id)));
+      // Who needs it asks for it, and hears of it then.
+      found.catch(() => undefined);
+    }
+  }
+
+  /** As `store.byHash` would find it. */
+  function goodFor(secretHash: Buffer, key: StoredKey | null): StoredKey | null {
+    if (key === null) return null;
+    const now = clock.now();
+    if (key.secretHash.equals(secretHash)) return (key.secretFrom ?? now) <= now ? key : null;
+    return key.previousHash?.equals(secretHash) && (key.previousUntil ?? now) > now ? key : null;
+  }
+
+  function look(
+    name: string,
+    secretHash: Buffer,
+    read: () => Promise<StoredKey | null>,
+  ): Promise<StoredKey | null> {
+    const held = failpoint('authenticate.lookup');
+    const lookup = (held ? held.then(read) : read())
       .then((key) => {
         if (lookups.get(name) !== lookup) return key;
         if (remembered.size >= REMEMBERED_KEYS) remembered.clear();
-        const until = clock.now() + REMEMBERED_MS;
+        const untilMs = clock.now() + REMEMBERED_MS;
         const isPrevious = key !== null && !key.secretHash.equals(secretHash);
-        remembered.set(name, { key, until: isPrevious ? Math.min(until, key.previousUntil ?? 0) : until });
-        if (key && rememberedIds.size < REMEMBERED_KEYS) rememberedIds.set(key.id, { key, until });
+        const until = isPrevious ? Math.min(untilMs, key.previousUntil ?? 0) : untilMs;
+        remembered.set(name, { name, key, until, secretHash, isUsed: false });
+        if (key && rememberedIds.size < REMEMBERED_KEYS) rememberedIds.set(key.id, { key, until: untilMs });
         return key;
       })
       .finally(() => {
@@ -112,11 +167,6 @@ export function createAcceptedKeys({ store, pepper, planOf, clock }: AcceptedKey
       });
     lookups.set(name, lookup);
     return lookup;
-  }
-
-  async function readHash(secretHash: Buffer): Promise<StoredKey | null> {
-    await failpoint('authenticate.lookup');
-    return store.byHash(secretHash, clock.now());
   }
 
   return {

@@ -200,6 +200,40 @@ describe('a change of a key', () => {
     expect(await here.accept(key)).toBeNull();
   });
 
+  it('costs one read a second for all keys that are in use', async () => {
+    const { here, there, clock, asked } = openKeys();
+    const keys = await Promise.all(Array.from({ length: 30 }, (_, n) => here.create({ name: `key ${n}` })));
+    const [idle, first, revoked, ...rest] = keys;
+    for (const { key } of keys) await here.accept(key);
+    clock.nowMs += 1_000;
+    for (const { key } of keys.slice(1)) expect(await here.accept(key)).not.toBeNull();
+    expect([asked.byHash, asked.byIds.map((ids) => ids.length)]).toEqual([30, [30]]);
+    await there.revoke(revoked!.id);
+    clock.nowMs += 1_000;
+    expect(await here.accept(first!.key)).toMatchObject({ id: first!.id });
+    expect(await here.accept(revoked!.key)).toBeNull();
+    for (const { key, id } of rest) expect(await here.accept(key)).toMatchObject({ id });
+    expect([asked.byHash, asked.byIds.map((ids) => ids.length)]).toEqual([30, [30, 29]]);
+    expect(asked.byIds[1]).not.toContain(idle!.id);
+    expect(await here.accept(idle!.key)).toMatchObject({ id: idle!.id });
+    expect([asked.byHash, asked.byIds[2]]).toEqual([30, [idle!.id]]);
+  });
+
+  it('of a secret that was replaced is seen by who reads it again: good as long as it may be, and no longer', async () => {
+    const { here, there, clock } = openKeys();
+    const { id, key: old } = await here.create({ name: 'a' });
+    expect(await here.accept(old)).toMatchObject({ id });
+    const { key } = await there.rotate(id, { overlap_seconds: 2 });
+    clock.nowMs += 1_000;
+    expect(await here.accept(old)).toMatchObject({ id });
+    expect(await here.accept(key)).toMatchObject({ id });
+    clock.nowMs += 999;
+    expect(await here.accept(old)).toMatchObject({ id });
+    clock.nowMs += 1;
+    expect(await here.accept(old)).toBeNull();
+    expect(await here.accept(key)).toMatchObject({ id });
+  });
+
   it('may be asked for twice: suspended stays suspended, active active, and revoked keeps its time', async () => {
     const { here, clock } = openKeys();
     const { id } = await here.create({ name: 'a' });
@@ -227,7 +261,7 @@ describe('the memory of keys', () => {
     const unknown = newKeySecret();
     for (let i = 0; i < 3; i++) {
       await Promise.all(Array.from({ length: 20 }, (_, n) => here.accept(n % 2 ? key : unknown)));
-      expect(asked.byHash).toBe((i + 1) * 2);
+      expect([asked.byHash, asked.byIds.length]).toEqual([2 + i, i]);
       clock.nowMs += 1_000;
     }
   });

@@ -47,6 +47,28 @@ describeWithWebhooks('remembered endpoints', (bench) => {
     expect(await idsOf(keyId)).toEqual([[first.id, second.id]]);
   });
 
+  it('are one read a second for all keys that are in use', async () => {
+    const asked: (readonly string[])[] = [];
+    const { store, clock, idsOf } = open((real) => ({
+      ...real,
+      ofKeys: (keyIds) => {
+        asked.push(keyIds);
+        return real.ofKeys(keyIds);
+      },
+    }));
+    const [idle, ...inUse] = Array.from({ length: 5 }, () => newId('key'));
+    await idsOf(idle!, ...inUse);
+    clock.nowMs += 1_000;
+    for (const keyId of inUse) await idsOf(keyId);
+    const made = anEndpoint(inUse[3]!);
+    await store.insert(made);
+    clock.nowMs += 1_000;
+    for (const keyId of inUse) expect(await idsOf(keyId)).toEqual([keyId === made.keyId ? [made.id] : []]);
+    expect(asked).toHaveLength(3);
+    expect(asked[2]).not.toContain(idle);
+    expect(new Set(asked[2])).toEqual(new Set(inUse));
+  });
+
   it('that change while they are read are read again', async () => {
     const keyId = newId('key');
     const late = anEndpoint(keyId);

@@ -10,14 +10,35 @@ export interface RememberedEndpoints {
 }
 
 const REMEMBERED_MS = 1_000;
+/** Those of keys in use that are to be read again within this time are read with the first of them. */
+const AHEAD_MS = 500;
 const REMEMBERED_KEYS = 10_000;
+const MOST_AHEAD = 500;
 const NONE: readonly StoredEndpoint[] = [];
 
-export function rememberedEndpoints(store: EndpointStore, clock: Clock): RememberedEndpoints {
-  const known = new Map<string, { endpoints: readonly StoredEndpoint[]; until: number }>();
-  let changes = 0;
+interface Known {
+  readonly endpoints: readonly StoredEndpoint[];
+  readonly until: number;
+  /** Whether anybody has asked since. */
+  isUsed: boolean;
+}
 
-  async function load(keyIds: readonly string[]): Promise<Map<string, readonly StoredEndpoint[]>> {
+export function rememberedEndpoints(store: EndpointStore, clock: Clock): RememberedEndpoints {
+  const known = new Map<string, Known>();
+  let changes = 0;
+  let nextTurnAt = 0;
+
+  /** Of hundreds of busy keys all are one read a second, and not hundreds. */
+  function dueSoon(): string[] {
+    const now = clock.now();
+    if (now < nextTurnAt) return [];
+    nextTurnAt = now + AHEAD_MS;
+    const due = [...known].filter(([, { isUsed, until }]) => isUsed && until < now + AHEAD_MS);
+    return due.slice(0, MOST_AHEAD).map(([keyId]) => keyId);
+  }
+
+  async function load(missing: readonly string[]): Promise<Map<string, readonly StoredEndpoint[]>> {
+    const keyIds = [...missing, ...dueSoon()];
     const changesBefore = changes;
     const until = clock.now() + REMEMBERED_MS;
     const byKey = Map.groupBy(await store.ofKeys(keyIds), ({ keyId }) => keyId);
@@ -25,7 +46,8 @@ export function rememberedEndpoints(store: EndpointStore, clock: Clock): Remembe
     // What was read while something changed may be what was before.
     if (changes !== changesBefore) return loaded;
     if (known.size + loaded.size > REMEMBERED_KEYS) known.clear();
-    for (const [keyId, endpoints] of loaded) known.set(keyId, { endpoints, until });
+    for (const [keyId, endpoints] of loaded)
+      known.set(keyId, { endpoints, until, isUsed: missing.includes(keyId) });
     return loaded;
   }
 
@@ -36,11 +58,15 @@ export function rememberedEndpoints(store: EndpointStore, clock: Clock): Remembe
       const missing: string[] = [];
       for (const keyId of keyIds) {
         const one = known.get(keyId);
-        if (one && one.until > now) found.set(keyId, one.endpoints);
-        else missing.push(keyId);
+        if (one && one.until > now) {
+          one.isUsed = true;
+          found.set(keyId, one.endpoints);
+        } else missing.push(keyId);
       }
-      if (missing.length > 0)
-        for (const [keyId, endpoints] of await load(missing)) found.set(keyId, endpoints);
+      if (missing.length > 0) {
+        const loaded = await load(missing);
+        for (const keyId of missing) found.set(keyId, loaded.get(keyId)!);
+      }
       return found;
     },
     forget: (keyId) => {

@@ -22,7 +22,7 @@ beforeAll(async () => {
 
 /** The real store, with a count of the questions it was asked and a step that may be put before each. */
 function watched(store: KeyStore) {
-  const asked = { byHash: 0, noteUse: [] as Map<string, number>[] };
+  const asked = { byHash: 0, byIds: [] as (readonly string[])[], noteUse: [] as Map<string, number>[] };
   const before = { byHash: async (): Promise<void> => {}, noteUse: async (): Promise<void> => {} };
   const watching: KeyStore = {
     ...store,
@@ -31,6 +31,10 @@ function watched(store: KeyStore) {
       const found = await store.byHash(hash, nowMs);
       await before.byHash();
       return found;
+    },
+    byIds: (ids) => {
+      asked.byIds.push(ids);
+      return store.byIds(ids);
     },
     noteUse: async (uses) => {
       await before.noteUse();
