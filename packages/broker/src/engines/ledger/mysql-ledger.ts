@@ -36,6 +36,8 @@ const CONNECTION = {
 };
 
 const SESSION = [
+  // A packet of one statement counts on it.
+  'SET SESSION autocommit = 1',
   'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
   `SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'`,
   `SET SESSION time_zone = '+00:00'`,
@@ -72,14 +74,14 @@ export function openMysqlLedger(url: string): Ledger {
   }
 
   /** The packet's operations are idempotent under their mark, so it may run again when its end was not heard. */
-  async function transact(sql: string): Promise<unknown[]> {
+  async function transact(sql: string): Promise<unknown> {
     let mayHaveHappened = false;
     try {
       for (let tries = 1; ; tries++) {
         const live = await connection.get();
         try {
           const [results] = await live.query({ sql, timeout: QUERY_TIMEOUT_MS });
-          return results as unknown[];
+          return results;
         } catch (error) {
           if (isOutOfReach(error)) connection.drop(live);
           else await run(live, 'ROLLBACK').catch(() => connection.drop(live));

@@ -15,7 +15,8 @@ type Reader = (results: readonly unknown[]) => void;
 
 export interface Packet {
   readonly sql: string;
-  answer(results: readonly unknown[]): void;
+  /** What the driver says: of one statement its result, of several a list. */
+  answer(result: unknown): void;
 }
 
 /**
@@ -28,7 +29,7 @@ export function mysqlPacket(nowMs: string, addToNext: (op: LedgerOp) => void) {
 
   function build(ops: readonly LedgerOp[]): Packet {
     const mark = (lastMark += 1);
-    const statements = ['START TRANSACTION'];
+    const statements: string[] = [];
     const readers: Reader[] = [];
     const add: Writing['add'] = (sql, read) => {
       const index = statements.push(sql) - 1;
@@ -42,8 +43,15 @@ export function mysqlPacket(nowMs: string, addToNext: (op: LedgerOp) => void) {
     for (const op of opsOf(ops, 'discard')) discard(op, writing);
     for (const op of opsOf(ops, 'check')) check(op, writing);
     for (const op of opsOf(ops, 'renew')) renew(op, writing);
-    statements.push('COMMIT');
-    return { sql: statements.join(';\n'), answer: (results) => readers.forEach((read) => read(results)) };
+    const isAlone = statements.filter((sql) => !sql.startsWith('SELECT')).length <= 1 && ops.every(lasts);
+    const sent = isAlone ? statements : ['START TRANSACTION', ...statements, 'COMMIT'];
+    return {
+      sql: sent.join(';\n'),
+      answer: (result) => {
+        const results = sent.length === 1 ? [result] : (result as unknown[]);
+        for (const read of readers) read(isAlone ? results : results.slice(1, -1));
+      },
+    };
   }
 
   function claims(ops: readonly OpsOf<'claim'>[], { add, mark }: Writing): void {
@@ -109,6 +117,15 @@ export function mysqlPacket(nowMs: string, addToNext: (op: LedgerOp) => void) {
   }
 
   return { build };
+}
+
+/**
+ * Whether its mark is still there after the commit, or is not asked for. A packet of such operations that writes with one
+ * statement needs no transaction around it: two answers less, each of which wakes us.
+ */
+function lasts(op: LedgerOp): boolean {
+  if (op.kind === 'settle') return op.settlement.to === 'completed';
+  return op.kind === 'insert' && op.row.retryOf === null && op.row.idempotency === null;
 }
 
 function toClaimed(row: Row): ClaimedRow {
