@@ -243,6 +243,7 @@ export function assemble({ loaded, engines, dataDir, logger, run, adminToken }: 
     isAlone: () => engines.limiter.brokers().count === 1 && upstreams.brokers() === 1,
     limitsOf: (keyId) => keys.limitsOf(keyId),
     pacesElsewhere: (model) => (upstreams.heard() as Paces[]).flatMap((paces) => paces[model] ?? []),
+    openAhead: requests.openAhead,
     execute: inOrder(execution({ requests, streams, worker: { callModel: callModel(settings) } })),
     tellEnd: (row, end, { model }) => webhooks.tellEnd(row, end, () => requests.describeEnd(row, end, model)),
     policy: retryPolicyOf(settings),

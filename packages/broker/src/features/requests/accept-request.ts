@@ -1,6 +1,13 @@
 /** The way in: seals a request, stores it once, and makes its lane active. */
 import type { ActiveLanes, Lane } from '../../engines/active-lanes/active-lanes.ts';
-import type { Inserted, LaneName, Ledger, NewRow, RequestRow } from '../../engines/ledger/ledger.ts';
+import type {
+  ClaimedRow,
+  Inserted,
+  LaneName,
+  Ledger,
+  NewRow,
+  RequestRow,
+} from '../../engines/ledger/ledger.ts';
 import type { Vault } from '../../engines/vault/vault.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { CreateRequest } from '../../kernel/contract.generated.ts';
@@ -11,7 +18,7 @@ import { bandOf, DEFAULT_QUEUE, listOf, modelInFull } from '../../kernel/lanes.t
 import type { Logger } from '../../kernel/logger.ts';
 import { affinityOf } from './affinity.ts';
 import { createFingerprints } from './fingerprint.ts';
-import { bodyOf, type RequestContent, type RetryNote } from './request-content.ts';
+import { bodyOf, type RequestBody, type RequestContent, type RetryNote } from './request-content.ts';
 import type { Told } from '../overview/overview.ts';
 import type { Room } from '../worker/worker.ts';
 import type { Accepted, Arrival } from './requests.ts';
@@ -26,6 +33,8 @@ export interface AcceptDeps {
   readonly onAccepted?: (request: { readonly id: string; readonly laneId: number }) => void;
   /** For a request that would start at once: it is stored as claimed. Null when it has to stand in line. */
   readonly makeRoom: (name: LaneName) => Room | null;
+  /** A row starts whose body is known here: it need not be decrypted for that. */
+  readonly carry?: (row: ClaimedRow, body: RequestBody) => void;
   readonly vault: Vault;
   readonly content: RequestContent;
   readonly view: RequestView;
@@ -107,8 +116,11 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
       return repeated(inserted);
     }
     deps.told?.accepted(row, lane);
-    if (room) room.enter({ ...row, fence: 1, attempts: 0, firstLaneId: null, affinity });
-    else if (runAt === null) {
+    if (room) {
+      const claimed: ClaimedRow = { ...row, fence: 1, attempts: 0, firstLaneId: null, affinity };
+      deps.carry?.(claimed, bodyOf(arrival.input));
+      room.enter(claimed);
+    } else if (runAt === null) {
       void activate(laneId, lane);
       deps.onAccepted?.(row);
     }

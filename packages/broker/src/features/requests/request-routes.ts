@@ -86,13 +86,13 @@ export function requestRoutes(deps: RequestRouteDeps) {
       },
       handler: async (request, reply) => {
         const key = keyOf(request);
-        const { request: accepted, isRepeated } = await arrive({
+        const accepted = await arrive({
           key,
           input: request.body,
           idempotencyKey: idempotencyKeyOf(request),
         });
-        let answer = accepted;
-        if (isRepeated) void reply.header('idempotent-replayed', 'true');
+        let answer = accepted.request;
+        if (accepted.isRepeated) void reply.header('idempotent-replayed', 'true');
         const wait = waitOf(request, reply);
         noteWait(reply, wait);
         if (wait) answer = await requests.follow(key.id, accepted, wait);

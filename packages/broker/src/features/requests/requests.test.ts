@@ -1,81 +1,13 @@
 /** Requests on a real ledger, a real vault and real lanes: what is accepted, shown, waited for and cancelled. */
-import { randomBytes } from 'node:crypto';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { memoryActiveLanes } from '../../engines/active-lanes/memory-active-lanes.ts';
-import type { Database } from '../../engines/database/database.ts';
-import { temporaryDatabase, temporaryLedger } from '../../engines/ledger/testing/temporary-database.ts';
-import type { ClaimedRow, Ledger, Settlement } from '../../engines/ledger/ledger.ts';
-import { dataKeyStore } from '../../engines/vault/data-key-store.ts';
-import type { Vault } from '../../engines/vault/vault.ts';
-import { openVault } from '../../testing/open-vault.ts';
-import type { CreateRequest, Request } from '../../kernel/contract.generated.ts';
+import { describe, expect, it } from 'vitest';
+import type { CreateRequest } from '../../kernel/contract.generated.ts';
 import { armFailpoints } from '../../kernel/failpoints.ts';
 import { newId } from '../../kernel/ids.ts';
 import { listOf } from '../../kernel/lanes.ts';
-import { silentLogger } from '../../kernel/logger.ts';
-import type { CallOutcome } from '../upstreams/upstreams.ts';
-import type { Job } from '../worker/worker.ts';
-import { createRequests, type Accepted, type Arrival } from './requests.ts';
+import { ledger, nobody, open, OWNER } from './testing/requests-bench.ts';
+import type { Arrival } from './requests.ts';
 
-const OWNER = newId('run');
-const nobody = async (): Promise<Accepted> => {
-  throw new Error('Accepting is the last stage.');
-};
 const iso = (at: number): string => new Date(at).toISOString();
-
-let database: Database;
-let ledger: Ledger;
-let vault: Vault;
-beforeAll(async () => {
-  database = await temporaryDatabase();
-  ledger = await temporaryLedger(database);
-  vault = await openVault(randomBytes(32), dataKeyStore(database.sequelize));
-});
-
-afterEach(() => armFailpoints(''));
-
-function open() {
-  const activeLanes = memoryActiveLanes();
-  const lines: string[] = [];
-  const log = (_fields: object, message: string): void => void lines.push(message);
-  const logger = { ...silentLogger, warn: log, error: log, critical: log };
-  const clock = { now: () => Date.now() };
-  const requests = createRequests({
-    offerLane: () => false,
-    makeRoom: () => null,
-    ...{ ledger, activeLanes, vault, clock, logger, defaultModel: () => 'usual:1b' },
-    hasReceivers: async () => false,
-    problemOfCallback: () => null,
-  });
-  const keyId = newId('key');
-  const accept = async (input: Partial<CreateRequest> = {}): Promise<Request> =>
-    (
-      await requests.accept(
-        { key: { id: keyId }, input: { prompt: 'Hi', ...input }, idempotencyKey: null } as Arrival,
-        nobody,
-      )
-    ).request;
-
-  async function claim(model = 'usual:1b'): Promise<ClaimedRow> {
-    const laneId = await ledger.lanes.idOf({ queue: 'default', keyId, band: 2, model });
-    const [row] = await ledger.claim({ laneId, limit: 1, owner: OWNER, leaseMs: 30_000 });
-    return row!;
-  }
-  async function end(row: ClaimedRow, more: Partial<Settlement> = {}): Promise<void> {
-    const result = requests.sealResult(row.id, { text: 'Hello', finish_reason: 'stop' });
-    const how = {
-      to: 'completed',
-      countsAttempt: true,
-      notify: false,
-      result,
-      processingMs: 12,
-      ...more,
-    } as const;
-    await ledger.settle({ id: row.id, fence: row.fence, owner: OWNER, ...how });
-    requests.ended(row.id);
-  }
-  return { requests, activeLanes, keyId, accept, claim, end, lines };
-}
 
 describe('a request that is accepted', () => {
   it('is shown as it was asked for, and the same when it is looked up', async () => {
@@ -238,11 +170,39 @@ describe('a request that is looked up', () => {
 });
 
 describe('a call that waits for what it had accepted', () => {
+  it('is answered when it hears of the end, and finds an end that nobody announces', async () => {
+    const { requests, accept, claim, end, keyId } = open();
+    const limit = { waitMs: 20_000 };
+    const heard = requests.follow(keyId, { request: await accept(), isRepeated: false }, limit);
+    await end(await claim());
+    expect((await heard).status).toBe('completed');
+    const unheard = requests.follow(keyId, { request: await accept(), isRepeated: false }, limit);
+    const { id, fence } = await claim();
+    const how = { to: 'failed', countsAttempt: true, notify: false } as const;
+    await ledger.settle({ id, fence, owner: OWNER, ...how });
+    expect((await unheard).status).toBe('failed');
+  });
+
+  it('is answered at once for a repeated request that has ended, and in time for one that does not end', async () => {
+    const { requests, accept, claim, end, keyId } = open();
+    const request = await accept();
+    await end(await claim());
+    const repeated = await requests.follow(keyId, { request, isRepeated: true }, { waitMs: 20_000 });
+    expect(repeated.status).toBe('completed');
+    const pending = await requests.follow(
+      keyId,
+      { request: await accept(), isRepeated: false },
+      { waitMs: 5 },
+    );
+    expect(pending.status).toBe('pending');
+  });
+
   it('is told that it is accepted when the waiting breaks', async () => {
     const { requests, accept, keyId, lines } = open();
     const accepted = await accept();
     armFailpoints('wait.before_look:error');
-    expect(await requests.follow(keyId, accepted, { waitMs: 5_000 })).toEqual(accepted);
+    const followed = requests.follow(keyId, { request: accepted, isRepeated: false }, { waitMs: 5_000 });
+    expect(await followed).toEqual(accepted);
     expect(lines).toEqual(['a call could not wait for its request']);
     // Who only looks has lost nothing and is told of the failure.
     await expect(requests.find(keyId, accepted.id, { waitMs: 5_000 })).rejects.toThrow('fired');
@@ -350,31 +310,6 @@ describe('a request that is cancelled', () => {
     await end(await claim());
     await expect(requests.cancel(keyId, id)).rejects.toMatchObject({ code: 'conflict' });
     expect((await requests.find(keyId, id)).status).toBe('completed');
-  });
-});
-
-describe('a request that is opened for a call', () => {
-  const outcome: CallOutcome = { kind: 'busy', message: 'full' };
-  const jobOf = (row: ClaimedRow): Job => ({ row, lane: { model: 'm:1b' } }) as unknown as Job;
-
-  it('asks the model what was asked, and nothing of what is only ours', async () => {
-    const { requests, accept, claim } = open();
-    await accept({ prompt: 'Why?', system: 'Be brief.', parameters: { seed: 1 }, metadata: { a: 1 } });
-    const seen: Job[] = [];
-    const next = async (job: Job): Promise<CallOutcome> => (seen.push(job), outcome);
-    expect(await requests.unseal(jobOf(await claim()), next)).toBe(outcome);
-    const call = { model: 'm:1b', prompt: 'Why?', system: 'Be brief.', parameters: { seed: 1 } };
-    expect(seen.map((job) => job.call)).toEqual([call]);
-  });
-
-  it('fails for good, without a call, when it cannot be decrypted', async () => {
-    const { requests, accept, claim, lines } = open();
-    await accept();
-    const row = await claim();
-    const moved = jobOf({ ...row, id: newId('req') });
-    const never = (): Promise<CallOutcome> => Promise.reject(new Error('must not be called'));
-    expect(await requests.unseal(moved, never)).toMatchObject({ code: 'unreadable', retryable: false });
-    expect(lines).toEqual(['a stored prompt cannot be decrypted']);
   });
 });
 

@@ -111,13 +111,15 @@ export interface Requests {
   /** As `find`, with the number of the claim that its result is of. */
   findRun(keyId: string, id: string): Promise<{ request: Request; fence: number }>;
   /** Waits for the end of one that was just accepted; what goes wrong meanwhile cannot unaccept it. */
-  follow(keyId: string, accepted: Request, limit: WaitLimit): Promise<Request>;
+  follow(keyId: string, accepted: Accepted, limit: WaitLimit): Promise<Request>;
   list(keyId: string, query: ListRequestsQuery): Promise<RequestList>;
   /** Idempotent; conflict when the request has ended otherwise. */
   cancel(keyId: string, id: string): Promise<Request>;
 
   /** The stage of execution that decrypts what the model is asked. */
   readonly unseal: Stage<Job, CallOutcome>;
+  /** Decrypts it before a row has its slot, unless it is large. */
+  openAhead(row: ClaimedRow): void;
   sealResult(id: string, result: RequestResult): Buffer;
   sealError(id: string, error: RequestFailure): Buffer;
   poisonError(id: string): Buffer;
@@ -140,7 +142,7 @@ export interface Requests {
   releaseWaiting(): void;
 }
 
-type RequestsDeps = Omit<AcceptDeps, 'content' | 'view'> & {
+type RequestsDeps = Omit<AcceptDeps, 'content' | 'view' | 'carry'> & {
   /** Where a pending request stands, and when it should start; null when that is not known. */
   readonly estimateWait?: (row: RequestRow) => Promise<WaitEstimate | null>;
 };
@@ -148,13 +150,22 @@ type RequestsDeps = Omit<AcceptDeps, 'content' | 'view'> & {
 const DEFAULT_PAGE = 50;
 /** Of results: a page of the largest answers would be hundreds of megabytes. */
 const PAGE_BYTES = 8 * 1_048_576;
+/** As long as an end that another broker has brought about may go unheard at first. */
+const LISTEN_MS = 50;
+/** Some hundred rows may be open at once. */
+const MOST_OPENED_AHEAD_BYTES = 65_536;
 
 export function createRequests(deps: RequestsDeps): Requests {
   const { ledger, vault, logger } = deps;
   const content = requestContent(vault);
   const view = createRequestView({ content, lanes: ledger.lanes, logger });
-  const { accept, prepare, stored, retry } = createAcceptance({ ...deps, content, view });
+  const { accept, prepare, stored, retry } = createAcceptance({
+    ...{ ...deps, content, view },
+    carry: (row, body) => void opened.set(row, body),
+  });
   const waitRoom = createWaitRoom();
+  /** Bodies of rows that have not started, as long as the row is in memory. */
+  const opened = new WeakMap<ClaimedRow, RequestBody | Promise<RequestBody>>();
   const cancelListeners: ((id: string) => void)[] = [];
   const endListeners: ((id: string, facts?: EndedFacts) => void)[] = [];
 
@@ -193,14 +204,20 @@ export function createRequests(deps: RequestsDeps): Requests {
     return { request: await view(row), fence: row.fence };
   }
 
-  async function follow(keyId: string, accepted: Request, limit: WaitLimit): Promise<Request> {
+  async function follow(keyId: string, accepted: Accepted, limit: WaitLimit): Promise<Request> {
+    const { request, isRepeated } = accepted;
+    const { waitMs, signal } = limit;
+    const startedMs = performance.now();
     try {
-      return await find(keyId, accepted.id, limit);
+      // Of a new one nothing is to be read before its end, which is heard if it comes soon.
+      if (!isRepeated) await waitRoom.hear(request.id, { waitMs: Math.min(waitMs, LISTEN_MS), signal });
+      const leftMs = Math.max(0, waitMs - (performance.now() - startedMs));
+      return await find(keyId, request.id, { ...limit, waitMs: leftMs });
     } catch (error) {
       // That the database is away was said by those who watch it.
       if (!(error instanceof LedgerUnavailable))
-        logger.error({ err: error, requestId: accepted.id }, 'a call could not wait for its request');
-      return accepted;
+        logger.error({ err: error, requestId: request.id }, 'a call could not wait for its request');
+      return request;
     }
   }
 
@@ -279,12 +296,20 @@ export function createRequests(deps: RequestsDeps): Requests {
     return { metadata, callback: sealed && { url: await content.open('callback', id, sealed), sealed } };
   }
 
+  function openAhead(row: ClaimedRow): void {
+    if (row.body.length > MOST_OPENED_AHEAD_BYTES || opened.has(row)) return;
+    const opening = content.open('body', row.id, row.body);
+    opened.set(row, opening);
+    // Whoever runs the row hears of it.
+    opening.catch(() => undefined);
+  }
+
   async function unseal(job: Job, next: (job: Job) => Promise<CallOutcome>): Promise<CallOutcome> {
     let body: RequestBody;
     const held = failpoint('job.before_unseal');
     if (held) await held;
     try {
-      body = await content.open('body', job.row.id, job.row.body);
+      body = await (opened.get(job.row) ?? content.open('body', job.row.id, job.row.body));
     } catch (error) {
       if (!(error instanceof VaultError)) throw error;
       logger.critical({ err: error, requestId: job.row.id }, 'a stored prompt cannot be decrypted');
@@ -305,7 +330,7 @@ export function createRequests(deps: RequestsDeps): Requests {
     follow,
     list,
     cancel,
-    unseal,
+    ...{ unseal, openAhead },
     sealResult: (id, result) => content.seal('result', id, result),
     sealError: (id, error) => content.seal('error', id, error),
     poisonError: (id) =>

@@ -45,6 +45,26 @@ describe('a call that waits for a request', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it('may first only listen: until it hears of the end, for so long, or until the room closes', async () => {
+    holdTime();
+    const room = createWaitRoom();
+    const heard: string[] = [];
+    const hear = (id: string): void => void room.hear(id, { waitMs: 50 }).then(() => heard.push(id));
+    for (const id of ['a', 'b']) hear(id);
+    room.wake('a');
+    await tick();
+    expect(heard).toEqual(['a']);
+    await vi.advanceTimersByTimeAsync(50);
+    expect(heard).toEqual(['a', 'b']);
+    hear('c');
+    room.close();
+    await tick();
+    hear('d');
+    await tick();
+    expect(heard).toEqual(['a', 'b', 'c', 'd']);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it('does not miss an end that is announced while it looks', async () => {
     holdTime();
     const room = createWaitRoom();

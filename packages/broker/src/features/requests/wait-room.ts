@@ -14,6 +14,8 @@ export interface WaitRoom {
     look: () => Promise<T | null>,
     limit: { waitMs: number; signal?: AbortSignal },
   ): Promise<T | null>;
+  /** Resolves when the request has ended, as far as is heard here, or after `waitMs` or with `signal`. */
+  hear(id: string, limit: { waitMs: number; signal?: AbortSignal }): Promise<void>;
   wake(id: string): void;
   close(): void;
 }
@@ -43,11 +45,19 @@ export function createWaitRoom(): WaitRoom {
     for (const ring of waiting.get(id) ?? []) ring();
   }
 
+  function orClosing(signal: AbortSignal | undefined): AbortSignal {
+    return signal ? AbortSignal.any([signal, closing.signal]) : closing.signal;
+  }
+
   return {
     wake,
+    async hear(id, { waitMs, signal }) {
+      const over = orClosing(signal);
+      if (!over.aborted) await nextLook(id, waitMs, over);
+    },
     async wait(id, look, { waitMs, signal }) {
       const until = performance.now() + waitMs;
-      const over = signal ? AbortSignal.any([signal, closing.signal]) : closing.signal;
+      const over = orClosing(signal);
       while (true) {
         const left = until - performance.now();
         // Registered before the look, so that an end in between is heard.

@@ -20,6 +20,8 @@ export interface DispatcherDeps {
   };
   /** Starts a claimed row; false when there is no slot for it. What it takes of `free` is taken when it returns. */
   readonly start: (row: ClaimedRow, lane: LaneName) => boolean;
+  /** These start as soon as slots are free: what they need then can be made ready while none is. */
+  readonly prepare?: (row: ClaimedRow) => void;
   /** Writes at no cost that rows wait again which never started. */
   readonly handBack: (rows: readonly ClaimedRow[]) => Promise<void>;
   /** What the key and the queue of a lane may have under way at once. A queue of 0 is paused: what waits here does not start either. */

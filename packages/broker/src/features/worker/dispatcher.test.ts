@@ -258,7 +258,21 @@ describe('a dispatcher whose slots are all taken', () => {
     }
     expect(here.starts).toHaveLength(40);
     expect(here.runningOf('m')).toBe(8);
-    expect(claims.count - before).toBeLessThanOrEqual(12);
+    expect(claims.count - before).toBeLessThanOrEqual(16);
+  });
+
+  it('makes ready who starts next, and nobody who has started', async () => {
+    const { broker, arrive, rest } = await openBench();
+    const prepared = new Set<string>();
+    const here = broker({ m: 2 }, undefined, { prepare: ({ id }) => void prepared.add(id) });
+    const ids = await arrive({ key: 'a' }, 10);
+    await rest();
+    expect([...here.running.keys()]).toEqual(ids.slice(0, 2));
+    expect([...prepared]).toEqual(ids.slice(2, 4));
+    await here.finish(ids[0]!);
+    await rest();
+    expect(here.running.has(ids[2]!)).toBe(true);
+    expect([...prepared]).toEqual(ids.slice(2, 5));
   });
 
   it('lets a key that is entitled to it overtake rows that wait here all the same', async () => {

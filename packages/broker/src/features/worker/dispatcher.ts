@@ -50,6 +50,7 @@ export class Dispatcher {
   #again = false;
   #stopped = false;
   #rest: NodeJS.Timeout | null = null;
+  #preparing: NodeJS.Immediate | null = null;
 
   constructor(deps: DispatcherDeps) {
     this.#deps = deps;
@@ -261,6 +262,7 @@ export class Dispatcher {
       if (answer.value.length < turn.limit) empty.push(turn);
     }
     for (const pool of pools) this.#startReady(pool);
+    this.#prepareSoon();
     this.#hands.retire(empty);
     this.#hands.rotate(pools, (pool) => this.#isSated(pool));
     const failed = answers.find((answer) => answer.status === 'rejected');
@@ -297,11 +299,13 @@ export class Dispatcher {
   }
 
   /**
-   * How many of these places are to be filled now. While all slots are taken and half of those who are next are at hand,
-   * none but for who overtakes: so a claim takes several rows, and not one for each slot that has become free.
+   * How many of these places are to be filled now. While all slots are taken and three in four of those who are next are
+   * at hand, none but for who overtakes: so a claim takes several rows, and not one for each slot that has become free,
+   * and when all calls end in one moment, nearly all slots have somebody who goes on.
    */
-  #wanted({ ready }: Pool, { free }: Seats, places: number): number {
-    return free <= 0 && ready.length * 2 > places ? Math.min(places, ready.length) : places;
+  #wanted({ ready }: Pool, { free, capacity }: Seats, places: number): number {
+    const isEnough = ready.length > Math.max(places / 2, (Math.min(places, capacity) * 3) / 4);
+    return free <= 0 && isEnough ? Math.min(places, ready.length) : places;
   }
 
   #isSated(pool: Pool): boolean {
@@ -374,6 +378,17 @@ export class Dispatcher {
       }
       at += 1;
     }
+  }
+
+  /** After all that this turn of the event loop brings: the end of a call must not wait for it. */
+  #prepareSoon(): void {
+    const { prepare, slots } = this.#deps;
+    if (!prepare || this.#preparing) return;
+    this.#preparing = setImmediate(() => {
+      this.#preparing = null;
+      for (const { model, ready } of this.#pools.values())
+        for (const { row } of ready.slice(0, slots.capacity(model))) prepare(row);
+    });
   }
 
   async #handBack(waiting: readonly ClaimedAhead[]): Promise<void> {

@@ -53,15 +53,16 @@ export function isBefore(
   return one.rank === other.rank ? one.hadMs < other.hadMs : one.rank > other.rank;
 }
 
+/** Undefined until somebody has asked: of hundreds of lanes a few come near to a turn. */
 interface Counter {
-  room: number;
+  room: number | undefined;
 }
 interface Seat<Lane> {
   readonly lane: Lane;
   readonly rank: number;
   readonly isHigh: boolean;
   readonly oldestMs: number;
-  readonly key: Counter & { hadMs: number; readonly costMs: number };
+  readonly key: Counter & { hadMs: number };
   readonly queue: Counter;
   rows: number;
 }
@@ -94,8 +95,8 @@ export function pickTurns<Lane extends Contender>(
   function bestSeat(): Seat<Lane> | undefined {
     let best: Seat<Lane> | undefined;
     for (const seat of seats) {
-      if (seat.key.room <= 0 || seat.queue.room <= 0 || placesFor(seat) <= 0) continue;
-      if (!best || isSeatBefore(seat, best)) best = seat;
+      if (placesFor(seat) <= 0 || (best && !isSeatBefore(seat, best))) continue;
+      if (roomOf(seat, given) > 0) best = seat;
     }
     return best;
   }
@@ -111,12 +112,13 @@ export function pickTurns<Lane extends Contender>(
       continue;
     }
     if (!seat) break;
-    const { key, queue, isHigh } = seat;
-    const rows = Math.min(key.room, queue.room, placesFor(seat), rowsOfTurn(key.costMs));
+    const { lane, key, queue, isHigh } = seat;
+    const costMs = given.costMs(lane.keyId);
+    const rows = Math.min(roomOf(seat, given), placesFor(seat), rowsOfTurn(costMs));
     seat.rows += rows;
-    key.hadMs += rows * key.costMs;
-    key.room -= rows;
-    queue.room -= rows;
+    key.hadMs += rows * costMs;
+    key.room! -= rows;
+    queue.room! -= rows;
     use(rows, isHigh);
     seat = bestSeat();
   }
@@ -139,15 +141,22 @@ function seatsOf<Lane extends Contender>(lanes: readonly Lane[], given: Circumst
     const { keyId, queue, band, oldestMs = given.nowMs } = lane;
     const { rank, hadMs } = standingOf(lane, given);
     let [ofKey, ofQueue] = [keys.get(keyId), queues.get(queue)];
-    if (!ofKey || !ofQueue) {
-      const room = given.room(lane);
-      ofKey ??= { room: room.ofKey, hadMs, costMs: given.costMs(keyId) };
-      ofQueue ??= { room: room.ofQueue };
-      keys.set(keyId, ofKey);
-      queues.set(queue, ofQueue);
-    }
-    return { ...{ lane, rank, isHigh: band >= HIGH_BAND, oldestMs, key: ofKey, queue: ofQueue }, rows: 0 };
+    if (!ofKey) keys.set(keyId, (ofKey = { room: undefined, hadMs }));
+    if (!ofQueue) queues.set(queue, (ofQueue = { room: undefined }));
+    return { lane, rank, isHigh: band >= HIGH_BAND, oldestMs, key: ofKey, queue: ofQueue, rows: 0 };
   });
+}
+
+function roomOf<Lane extends Contender>(
+  { lane, key, queue }: Seat<Lane>,
+  given: Circumstances<Lane>,
+): number {
+  if (key.room === undefined || queue.room === undefined) {
+    const { ofKey, ofQueue } = given.room(lane);
+    key.room ??= ofKey;
+    queue.room ??= ofQueue;
+  }
+  return Math.min(key.room, queue.room);
 }
 
 /** Lanes of one key, and keys that had the same, take turns, the older first. */

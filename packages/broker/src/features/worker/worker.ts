@@ -34,6 +34,8 @@ export interface WorkerDeps {
   readonly requests: Requests;
   readonly upstreams: Upstreams;
   readonly execute: (job: Job) => Promise<CallOutcome>;
+  /** What the first stage of execution will ask for may be made ready while the row waits for a slot. */
+  readonly openAhead?: Requests['openAhead'];
   readonly told?: Told;
   readonly tellEnd?: JobsDeps['tellEnd'];
   readonly clock: Clock;
@@ -109,6 +111,7 @@ export function createWorker(deps: WorkerDeps): Worker {
       else if (session) sessionWait.refused(row);
       return slot !== null;
     },
+    prepare: deps.openAhead,
     handBack: async (rows) =>
       void (await Promise.all(rows.map((row) => ledger.settle(handBack(row, owner))))),
     isAlone: deps.isAlone,
