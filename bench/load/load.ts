@@ -31,6 +31,8 @@ export interface FollowPlan {
 }
 
 export interface LoadResult {
+  /** Answers; the first of each connection of a closed loop has no part in `latency`. */
+  readonly count: number;
   readonly seconds: number;
   readonly perSecond: number;
   readonly latency: Summary;

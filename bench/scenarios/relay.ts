@@ -6,7 +6,7 @@ import { percentile } from '../statistics.ts';
 import { nextPromptStart, shown, withFila, type Scenario } from './scenario.ts';
 
 const STREAMS = 4;
-const TOKENS = 500;
+const TOKENS = 300;
 /** 50 tokens a second each: what a good card gives. */
 const EVERY_MS = 20;
 

@@ -57,6 +57,38 @@ export async function alternate(
     for (const name of rotated(bench.systems, round - 1)) await once(bench, { name, slots, round }, work);
 }
 
+/**
+ * All systems of a round at once, most of them idle: what is measured is measured in short slices, of one system after the
+ * other, so that a machine that is slow for a minute is slow for all.
+ */
+export async function sideBySide(
+  bench: Bench,
+  slots: number,
+  work: (trials: readonly Trial[]) => Promise<void>,
+): Promise<void> {
+  for (let round = 1; round <= bench.rounds; round++) {
+    const names = rotated(bench.systems, round - 1);
+    const withAll = async (trials: readonly Trial[]): Promise<void> => {
+      const name = names[trials.length];
+      if (name === undefined) return work(trials);
+      await once(bench, { name, slots, round }, (trial) => withAll([...trials, trial]));
+    };
+    await withAll([]);
+  }
+}
+
+/** `work` for each of the trials, so many times over, another one first each time; what came of it, by trial. */
+export async function inSlices<T>(
+  trials: readonly Trial[],
+  count: number,
+  work: (trial: Trial) => Promise<T>,
+): Promise<Map<Trial, T[]>> {
+  const results = new Map(trials.map((trial): [Trial, T[]] => [trial, []]));
+  for (let slice = 0; slice < count; slice++)
+    for (const trial of rotated(trials, slice)) results.get(trial)!.push(await work(trial));
+  return results;
+}
+
 /** One system, started and stopped whatever happens. */
 export async function once(
   bench: Bench,

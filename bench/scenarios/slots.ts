@@ -18,8 +18,12 @@ import {
 const SLOTS = 8;
 const SERVICE_MS = 50;
 const LANES = 200;
+/** Moments of arrival fixed beforehand, several times as many as the slots can answer: a line stands from the first moment on. */
+const ARRIVALS = { perSecond: 500, connections: 32 } as const;
 /** A process that has just started is slower: the first thousands do not count. */
 const WARM_UP = 3_000;
+
+type Requests = Parameters<typeof posts>[1];
 
 export const slots: Scenario = async (bench) => {
   const { simulator } = bench.servers;
@@ -35,9 +39,11 @@ export const slots: Scenario = async (bench) => {
   });
   for (const engines of filaEngines(bench))
     await withFila(bench, { engines, slots: SLOTS }, async (trial) => {
-      await warmUp(trial);
+      const others = await Promise.all(Array.from({ length: LANES - 1 }, () => trial.system.createKey()));
+      const keys = [trial.key, ...others].map(({ key }) => key);
+      await warmUp(trial, { keys });
       await simulator.prepare({ slots: SLOTS, firstTokenMs: SERVICE_MS });
-      await postAll(trial, count, LANES);
+      await postAll(trial, count, { keys });
       await simulator.untilCompleted(count);
       await note(trial.add, 'slots.lanes', [simulator], count);
       await checkExactlyOnce(trial, 'slots, 200 lanes', count);
@@ -70,10 +76,14 @@ async function withoutBroker(bench: Bench, count: number): Promise<void> {
   await note(add, 'slots.none', [simulator], count);
 }
 
-async function warmUp(trial: Trial, simulators = [trial.bench.servers.simulator]): Promise<void> {
+async function warmUp(
+  trial: Trial,
+  requests: Requests = {},
+  simulators = [trial.bench.servers.simulator],
+): Promise<void> {
   const count = trial.bench.isQuick ? 300 : WARM_UP;
   for (const one of simulators) await one.prepare({ slots: SLOTS });
-  await postAll(trial, count);
+  await trial.bench.servers.load.closed({ requests: posts(trial, requests), connections: 32, count });
   await untilAll(simulators, count);
 }
 
@@ -84,11 +94,14 @@ async function twoBrokers(bench: Bench, count: number): Promise<void> {
   const ollamas = both.map(({ url }) => url);
   const plan = { engines: 'shared', slots: SLOTS, brokers: 2, ollamas } as const;
   await withFila(bench, plan, async (trial) => {
-    await warmUp(trial, both);
+    await warmUp(trial, {}, both);
     for (const one of both) await one.prepare({ slots: SLOTS, firstTokenMs: SERVICE_MS });
     await Promise.all(
       trial.system.ports.map((port) =>
-        bench.servers.load.closed({ requests: { ...posts(trial), port }, connections: 16, count }),
+        bench.servers.load.open({
+          ...{ requests: { ...posts(trial), port }, count },
+          ...{ ...ARRIVALS, perSecond: ARRIVALS.perSecond / both.length },
+        }),
       ),
     );
     await untilAll(both, 2 * count);
@@ -107,12 +120,10 @@ async function untilAll(simulators: readonly Simulator[], count: number): Promis
   }
 }
 
-async function postAll(trial: Trial, count: number, lanes = 1): Promise<void> {
-  const more = await Promise.all(Array.from({ length: lanes - 1 }, () => trial.system.createKey()));
-  const keys = [trial.key, ...more].map(({ key }) => key);
-  const sent = await trial.bench.servers.load.closed({
-    requests: posts(trial, { keys }),
-    ...{ connections: 32, count },
+async function postAll(trial: Trial, count: number, requests: Requests = {}): Promise<void> {
+  const sent = await trial.bench.servers.load.open({
+    ...{ requests: posts(trial, requests), count },
+    ...ARRIVALS,
   });
   checkStatus(trial, 'slots', sent);
 }
