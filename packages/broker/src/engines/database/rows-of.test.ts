@@ -1,4 +1,4 @@
-import { DataTypes, type Sequelize } from 'sequelize';
+import { DatabaseError, DataTypes, literal, type Sequelize } from 'sequelize';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { DATABASES, type Engines } from '../../testing/databases.ts';
 import { marksFor, rowsOf } from './rows-of.ts';
@@ -58,6 +58,17 @@ describe.each(DATABASES.filter(({ isAvailable }) => isAvailable))('on $name', ({
     });
     await expect(act).rejects.toThrow('no');
     expect(await count()).toBe(2);
+  });
+
+  it('fails as the model fails, so that callers are told the same', async () => {
+    const wrong = { raw: true, where: literal('nothing = 1') };
+    const [ours, theirs] = await Promise.all([
+      rowsOf(model)('WHERE nothing = 1').catch((error: unknown) => error),
+      model.findAll(wrong).catch((error: unknown) => error),
+    ]);
+    expect(ours).toBeInstanceOf(DatabaseError);
+    const codeOf = (error: unknown) => (error as { original: { code: string } }).original.code;
+    expect(codeOf(ours)).toBe(codeOf(theirs));
   });
 
   it('keeps no connection, also when the question is wrong', async () => {

@@ -1,9 +1,9 @@
 /** Reads rows as a model describes them, past the model: to make a query of it each time costs more than the reading. */
-import type { Model, ModelStatic } from 'sequelize';
+import { DatabaseError, type Model, type ModelStatic } from 'sequelize';
 import { joinedTransaction } from '../../kernel/written-together.ts';
 
 type Value = string | number | Buffer | null;
-type Done = (error: unknown, rows?: unknown[]) => void;
+type Done = (error: Error | null, rows?: unknown[]) => void;
 
 /** What the drivers of both dialects give Sequelize. */
 interface Connection {
@@ -45,7 +45,9 @@ export function marksFor(values: readonly unknown[]): string {
 
 function all(connection: Connection, sql: string, values: readonly Value[]): Promise<unknown[]> {
   return new Promise((resolve, reject) => {
-    const done: Done = (error, rows) => (error ? reject(error) : resolve(rows!));
+    // As Sequelize says it: who answers a caller tells by that whether the database is away.
+    const done: Done = (error, rows) =>
+      error ? reject(new DatabaseError(Object.assign(error, { sql }))) : resolve(rows!);
     if (connection.all) connection.all(sql, values, done);
     // Every column has a type of the driver's own: none needs the model's.
     else connection.query!({ sql, typeCast: true }, values, done);
