@@ -1,6 +1,7 @@
 /** Which keys are good now: looked up by their secrets, and remembered for a second. */
 import { hash, type KeyObject } from 'node:crypto';
 import type { Clock } from '../../kernel/clock.ts';
+import { dueTogether, type RememberedFor } from '../../kernel/due-together.ts';
 import { failpoint } from '../../kernel/failpoints.ts';
 import { limitsInForce, NO_LIMITS, type KeyLimits } from '../../kernel/key-limits.ts';
 import { rightsOf, type KeyRights } from '../../kernel/key-rights.ts';
@@ -22,12 +23,10 @@ export interface AcceptedKey extends LimitedKey {
 }
 
 /** What was found for a secret. */
-interface Remembered {
+interface Remembered extends RememberedFor {
   readonly name: string;
   readonly key: StoredKey | null;
-  readonly until: number;
   readonly secretHash: Buffer;
-  /** Whether anybody has come with it since. */
   isUsed: boolean;
 }
 
@@ -40,8 +39,6 @@ interface AcceptedKeysDeps {
 
 /** How long another broker's change may go unseen. */
 export const REMEMBERED_MS = 1_000;
-/** Keys in use that are to be read again within this time are read with the first of them. */
-const AHEAD_MS = 500;
 export const REMEMBERED_KEYS = 10_000;
 /** Written with less precision than it is known, so that a busy key is one write a minute. */
 const USE_PRECISION_MS = 60_000;
@@ -55,7 +52,7 @@ export function createAcceptedKeys({ store, pepper, planOf, clock }: AcceptedKey
   const good = new Set<string>();
   const lastUsed = new Map<string, number>();
   let changes = 0;
-  let nextTurnAt = 0;
+  const due = dueTogether<Remembered>(clock);
 
   // Hundreds of keys that are busy together are read again every second.
   const byId = readTogether<StoredKey>(
@@ -118,19 +115,16 @@ export function createAcceptedKeys({ store, pepper, planOf, clock }: AcceptedKey
   ): Promise<StoredKey | null> {
     if (known?.key) readAgain(known);
     if (!isKeySecret(secret)) return null;
+    const underWay = lookups.get(name);
+    if (underWay) return underWay;
     const secretHash = hashKeySecret(pepper, secret);
-    return lookups.get(name) ?? look(name, secretHash, () => store.byHash(secretHash, clock.now()));
+    return look(name, secretHash, () => store.byHash(secretHash, clock.now()));
   }
 
-  /** And with it all that are in use and due soon: hundreds of busy keys are one read a second, and not hundreds. */
+  /** And with it all that are in use and due soon. */
   function readAgain(first: Remembered): void {
-    const now = clock.now();
-    const isTurn = now >= nextTurnAt;
-    if (isTurn) nextTurnAt = now + AHEAD_MS;
-    for (const one of isTurn ? remembered.values() : [first]) {
-      const { name, key, until, isUsed, secretHash } = one;
-      const isDue = one === first || (isUsed && until < now + AHEAD_MS);
-      if (key === null || !isDue || lookups.has(name)) continue;
+    for (const { name, key, secretHash } of [first, ...due(remembered.values())]) {
+      if (key === null || lookups.has(name)) continue;
       const found = look(name, secretHash, async () => goodFor(secretHash, await byId(key.id)));
       // Who needs it asks for it, and hears of it then.
       found.catch(() => undefined);

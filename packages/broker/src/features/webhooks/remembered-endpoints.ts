@@ -1,5 +1,6 @@
 /** Endpoints of keys, remembered for a second: they are asked for with every request and every event. */
 import type { Clock } from '../../kernel/clock.ts';
+import { dueTogether, type RememberedFor } from '../../kernel/due-together.ts';
 import type { EndpointStore, StoredEndpoint } from './webhook-store.ts';
 
 export interface RememberedEndpoints {
@@ -10,35 +11,23 @@ export interface RememberedEndpoints {
 }
 
 const REMEMBERED_MS = 1_000;
-/** Those of keys in use that are to be read again within this time are read with the first of them. */
-const AHEAD_MS = 500;
 const REMEMBERED_KEYS = 10_000;
-const MOST_AHEAD = 500;
 const NONE: readonly StoredEndpoint[] = [];
 
-interface Known {
+interface Known extends RememberedFor {
+  readonly keyId: string;
   readonly endpoints: readonly StoredEndpoint[];
-  readonly until: number;
-  /** Whether anybody has asked since. */
   isUsed: boolean;
 }
 
 export function rememberedEndpoints(store: EndpointStore, clock: Clock): RememberedEndpoints {
   const known = new Map<string, Known>();
   let changes = 0;
-  let nextTurnAt = 0;
-
-  /** Of hundreds of busy keys all are one read a second, and not hundreds. */
-  function dueSoon(): string[] {
-    const now = clock.now();
-    if (now < nextTurnAt) return [];
-    nextTurnAt = now + AHEAD_MS;
-    const due = [...known].filter(([, { isUsed, until }]) => isUsed && until < now + AHEAD_MS);
-    return due.slice(0, MOST_AHEAD).map(([keyId]) => keyId);
-  }
+  const due = dueTogether<Known>(clock);
 
   async function load(missing: readonly string[]): Promise<Map<string, readonly StoredEndpoint[]>> {
-    const keyIds = [...missing, ...dueSoon()];
+    const asked = new Set(missing);
+    const keyIds = [...new Set([...missing, ...due(known.values()).map(({ keyId }) => keyId)])];
     const changesBefore = changes;
     const until = clock.now() + REMEMBERED_MS;
     const byKey = Map.groupBy(await store.ofKeys(keyIds), ({ keyId }) => keyId);
@@ -47,7 +36,7 @@ export function rememberedEndpoints(store: EndpointStore, clock: Clock): Remembe
     if (changes !== changesBefore) return loaded;
     if (known.size + loaded.size > REMEMBERED_KEYS) known.clear();
     for (const [keyId, endpoints] of loaded)
-      known.set(keyId, { endpoints, until, isUsed: missing.includes(keyId) });
+      known.set(keyId, { keyId, endpoints, until, isUsed: asked.has(keyId) });
     return loaded;
   }
 
