@@ -9,6 +9,7 @@ import type { DispatcherDeps, Room } from './dispatcher-deps.ts';
 import { Hands } from './hands.ts';
 import { Paces } from './paces.ts';
 import { type ClaimedAhead, type HeldLane, Pool } from './pool.ts';
+import { prepareNext } from './prepare-next.ts';
 import { UnderWay } from './under-way.ts';
 import type { KnownLine, Pace } from './waits.ts';
 
@@ -45,17 +46,18 @@ export class Dispatcher {
   readonly #underWay: UnderWay;
   readonly #hands: Hands;
   readonly #paces: Paces;
+  readonly #prepareNext: () => void;
   #claimMs = 5;
   #running: Promise<void> | null = null;
   #again = false;
   #stopped = false;
   #rest: NodeJS.Timeout | null = null;
-  #preparing: NodeJS.Immediate | null = null;
 
   constructor(deps: DispatcherDeps) {
     this.#deps = deps;
     this.#underWay = new UnderWay(deps.caps);
     this.#paces = new Paces(deps.slots, this.#pools);
+    this.#prepareNext = prepareNext(deps, this.#pools);
     this.#hands = new Hands({
       ...deps,
       isAlone: () => this.#isAlone(),
@@ -262,7 +264,7 @@ export class Dispatcher {
       if (answer.value.length < turn.limit) empty.push(turn);
     }
     for (const pool of pools) this.#startReady(pool);
-    this.#prepareSoon();
+    this.#prepareNext();
     this.#hands.retire(empty);
     this.#hands.rotate(pools, (pool) => this.#isSated(pool));
     const failed = answers.find((answer) => answer.status === 'rejected');
@@ -378,17 +380,6 @@ export class Dispatcher {
       }
       at += 1;
     }
-  }
-
-  /** After all that this turn of the event loop brings: the end of a call must not wait for it. */
-  #prepareSoon(): void {
-    const { prepare, slots } = this.#deps;
-    if (!prepare || this.#preparing) return;
-    this.#preparing = setImmediate(() => {
-      this.#preparing = null;
-      for (const { model, ready } of this.#pools.values())
-        for (const { row } of ready.slice(0, slots.capacity(model))) prepare(row);
-    });
   }
 
   async #handBack(waiting: readonly ClaimedAhead[]): Promise<void> {
