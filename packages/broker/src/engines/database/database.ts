@@ -5,7 +5,7 @@ import { joinedTransaction, writtenTogether } from '../../kernel/written-togethe
 import { mysqlWithin } from '../connections/mysql.ts';
 import { nodeSqlite } from './node-sqlite.ts';
 
-export { marksFor, rowsOf } from './rows-of.ts';
+export { rowsOf } from './rows-of.ts';
 
 export interface DatabaseSettings {
   /** mysql:// or mariadb://; null = SQLite in `dataDir`. */

@@ -1,7 +1,8 @@
 import { DatabaseError, DataTypes, literal, type Sequelize } from 'sequelize';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { DATABASES, type Engines } from '../../testing/databases.ts';
-import { marksFor, rowsOf } from './rows-of.ts';
+import { marksFor } from '../ledger/sql-runner.ts';
+import { rowsOf } from './rows-of.ts';
 
 function shelf(sequelize: Sequelize) {
   return sequelize.define(

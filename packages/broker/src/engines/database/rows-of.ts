@@ -38,11 +38,6 @@ export function rowsOf<Row>(
   };
 }
 
-/** As many marks as there are values, for `IN`. */
-export function marksFor(values: readonly unknown[]): string {
-  return `(${values.map(() => '?').join()})`;
-}
-
 function all(connection: Connection, sql: string, values: readonly Value[]): Promise<unknown[]> {
   return new Promise((resolve, reject) => {
     // As Sequelize says it: who answers a caller tells by that whether the database is away.

@@ -1,6 +1,6 @@
 /** Who may do what for all brokers: leases that are taken, renewed and given up in one statement, by the database's clock. */
 import type { LeaseBook } from './ledger.ts';
-import type { SqlRunner } from './sql-runner.ts';
+import { marksFor, type SqlRunner } from './sql-runner.ts';
 
 interface StoredLease {
   name: string;
@@ -43,7 +43,7 @@ export function leaseBook(sql: SqlRunner): LeaseBook {
       }));
     },
     forget: async (owners) => {
-      const theirs = owners.length > 0 ? `owner IN (${owners.map(() => '?').join(',')}) OR` : '';
+      const theirs = owners.length > 0 ? `owner IN ${marksFor(owners)} OR` : '';
       await sql.run(
         `DELETE FROM leases WHERE ${theirs} until_ms < ${sql.nowMs} - ${FORGET_AFTER_MS}`,
         owners,

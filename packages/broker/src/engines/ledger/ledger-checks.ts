@@ -1,6 +1,6 @@
 /** What must always be true of the stored rows: each rule finds the rows that break it, and mends those that can be mended. */
 import { STATE } from './ledger.ts';
-import type { SqlRunner } from './sql-runner.ts';
+import { marksFor, type SqlRunner } from './sql-runner.ts';
 
 export interface BrokenRule {
   readonly rule: string;
@@ -192,7 +192,7 @@ export function ledgerChecks(sql: SqlRunner): LedgerChecks {
       const ids = await pageAfter(after);
       if (ids.length === 0) return [];
       const rows = await sql.all<SealedRow['sealed'] & { id: string }>(
-        `SELECT id, ${SEALED.join(', ')} FROM requests WHERE id IN (${ids.map(() => '?').join(',')}) ORDER BY id`,
+        `SELECT id, ${SEALED.join(', ')} FROM requests WHERE id IN ${marksFor(ids)} ORDER BY id`,
         ids,
       );
       return rows.map(({ id, ...sealed }) => ({ id, sealed }));

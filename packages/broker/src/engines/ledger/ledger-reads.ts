@@ -11,7 +11,7 @@ import {
   type StateUsage,
   type UsageRange,
 } from './ledger.ts';
-import type { SqlRunner, SqlValue } from './sql-runner.ts';
+import { marksFor, type SqlRunner, type SqlValue } from './sql-runner.ts';
 
 const BARE_COLUMNS =
   'id, lane_id, first_lane_id, key_id, state, priority, attempts, created_at, started_at, completed_at, run_at, deadline_at, ' +
@@ -45,8 +45,7 @@ export function ledgerReads(sql: SqlRunner) {
       const ids = [...group.keys()];
       for (let from = 0; from < ids.length; from += MAX_IDS) {
         const part = ids.slice(from, from + MAX_IDS);
-        const marks = part.map(() => '?').join(',');
-        const rows = await sql.lists(`SELECT ${COLUMNS} FROM requests WHERE id IN (${marks})`, part);
+        const rows = await sql.lists(`SELECT ${COLUMNS} FROM requests WHERE id IN ${marksFor(part)}`, part);
         const found = new Map(rows.map(toRow).map((row) => [row.id, row]));
         for (const id of part) for (const resolve of group.get(id)!) resolve(found.get(id) ?? null);
       }
@@ -98,7 +97,7 @@ export function ledgerReads(sql: SqlRunner) {
   async function listThese(ids: readonly string[], filter: ListFilter): Promise<RequestRow[]> {
     const { where, values } = conditions(filter);
     const rows = await sql.lists(
-      `SELECT ${columnsOf(filter)} FROM requests WHERE id IN (${ids.map(() => '?').join(',')}) AND ${where.join(' AND ')}
+      `SELECT ${columnsOf(filter)} FROM requests WHERE id IN ${marksFor(ids)} AND ${where.join(' AND ')}
        ORDER BY id DESC LIMIT ${Math.trunc(filter.limit)}`,
       [...ids, ...values],
     );
@@ -134,7 +133,7 @@ export function ledgerReads(sql: SqlRunner) {
       const rows =
         sql.dialect === 'sqlite'
           ? await sql.all<StoredRow>(`${select} (SELECT value FROM json_each(?))`, [JSON.stringify(ids)])
-          : await sql.all<StoredRow>(`${select} (${ids.map(() => '?').join(',')})`, ids);
+          : await sql.all<StoredRow>(`${select} ${marksFor(ids)}`, ids);
       return rows.map(toFacts);
     },
 

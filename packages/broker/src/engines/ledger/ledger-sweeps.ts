@@ -10,7 +10,7 @@ import {
   type LedgerSweeps,
   type QueueWork,
 } from './ledger.ts';
-import type { SqlRunner, Statement } from './sql-runner.ts';
+import { marksFor, type SqlRunner, type Statement } from './sql-runner.ts';
 
 /** Rows that one statement names. */
 const BATCH = 500;
@@ -102,7 +102,7 @@ export function ledgerSweeps(sql: SqlRunner): LedgerSweeps {
   async function change(late: readonly string[], ready: readonly string[]): Promise<void> {
     for (const ids of batches(late)) await sql.together(expire(sql, ids));
     for (const ids of batches(ready)) {
-      const change = `UPDATE requests SET state = ${pending}, wake_at = deadline_at WHERE id IN (${marks(ids)}) AND state = ${delayed}`;
+      const change = `UPDATE requests SET state = ${pending}, wake_at = deadline_at WHERE id IN ${marksFor(ids)} AND state = ${delayed}`;
       await sql.run(change, ids);
     }
   }
@@ -163,7 +163,7 @@ export function ledgerSweeps(sql: SqlRunner): LedgerSweeps {
 
 function expire(sql: SqlRunner, ids: readonly string[]): Statement[] {
   const change = `UPDATE requests SET state = ${expired}, wake_at = NULL, completed_at = ${sql.nowMs}, error_code = 'deadline_exceeded', error = NULL, write_mark = ?
-    WHERE id IN (${marks(ids)}) AND state IN (${pending}, ${delayed})`;
+    WHERE id IN ${marksFor(ids)} AND state IN (${pending}, ${delayed})`;
   const mark = newMark();
   return [{ sql: change, values: [mark, ...ids] }, tell(sql, { ids, mark, event: eventOf('expired') })];
 }
@@ -194,17 +194,13 @@ function tell(
   { ids, mark, event }: { ids: readonly string[]; mark: number; event: string },
 ): Statement {
   const insert = `INSERT INTO outbox (request_id, key_id, type, created_at)
-    SELECT id, key_id, '${event}', ${sql.nowMs} FROM requests WHERE id IN (${marks(ids)}) AND write_mark = ? AND notify = 1`;
+    SELECT id, key_id, '${event}', ${sql.nowMs} FROM requests WHERE id IN ${marksFor(ids)} AND write_mark = ? AND notify = 1`;
   return { sql: insert, values: [...ids, mark] };
 }
 
 /** A number that no other write carries: the time, and chance below it. */
 function newMark(): number {
   return Date.now() * 1000 + Math.floor(Math.random() * 1000);
-}
-
-function marks(values: readonly unknown[]): string {
-  return values.map(() => '?').join(',');
 }
 
 function* batches<T>(all: readonly T[]): Generator<readonly T[]> {

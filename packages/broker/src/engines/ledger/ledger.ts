@@ -3,7 +3,7 @@
 import type { LedgerChecks } from './ledger-checks.ts';
 import type { AddedRow, SqlRunner } from './sql-runner.ts';
 
-export { addingRows } from './sql-runner.ts';
+export { addingRows, marksFor } from './sql-runner.ts';
 export type { AddedRow, RowForm, SqlRunner, SqlValue, Statement } from './sql-runner.ts';
 
 export type { BrokenRule, SealedRow } from './ledger-checks.ts';

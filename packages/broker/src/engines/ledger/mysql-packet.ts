@@ -43,7 +43,7 @@ export function mysqlPacket(nowMs: string, addToNext: (op: LedgerOp) => void) {
     for (const op of opsOf(ops, 'discard')) discard(op, writing);
     for (const op of opsOf(ops, 'check')) check(op, writing);
     for (const op of opsOf(ops, 'renew')) renew(op, writing);
-    const isAlone = statements.filter((sql) => !sql.startsWith('SELECT')).length <= 1 && ops.every(lasts);
+    const isAlone = ops.every(lasts) && statements.filter((sql) => !sql.startsWith('SELECT')).length <= 1;
     const sent = isAlone ? statements : ['START TRANSACTION', ...statements, 'COMMIT'];
     return {
       sql: sent.join(';\n'),

@@ -48,3 +48,8 @@ export function addingRows(
   const marks = columns.map((column) => (fromNow.includes(column) ? `${nowMs} + ?` : '?')).join();
   return `${insertIgnore} INTO ${table} (${columns.join()}) VALUES ${Array(count).fill(`(${marks})`).join()}`;
 }
+
+/** As many marks as there are values, for `IN`. */
+export function marksFor(values: readonly unknown[]): string {
+  return `(${values.map(() => '?').join()})`;
+}

@@ -1,6 +1,7 @@
 /** Keeps API keys in the database. */
 import { col, DataTypes, Op, type Sequelize } from 'sequelize';
-import { marksFor, rowsOf } from '../../engines/database/database.ts';
+import { rowsOf } from '../../engines/database/database.ts';
+import { marksFor } from '../../engines/ledger/ledger.ts';
 import type { OwnLimits } from '../../kernel/key-limits.ts';
 import type { StoredRights } from '../../kernel/key-rights.ts';
 

@@ -1,6 +1,7 @@
 /** Keeps operations in the database; leases are compared with the database's clock. */
 import { DataTypes, literal, Op, type Sequelize, type WhereOptions } from 'sequelize';
-import { marksFor, rowsOf } from '../../engines/database/database.ts';
+import { rowsOf } from '../../engines/database/database.ts';
+import { marksFor } from '../../engines/ledger/ledger.ts';
 
 export type OperationState = 'running' | 'completed' | 'cancelled';
 

@@ -1,5 +1,5 @@
 /** Counts what the overview shows from the database, by its indexes. */
-import { STATE, type SqlRunner } from '../../engines/ledger/ledger.ts';
+import { marksFor, STATE, type SqlRunner } from '../../engines/ledger/ledger.ts';
 
 export interface LaneCount {
   pending: number;
@@ -106,7 +106,7 @@ export function overviewStore(sql: SqlRunner): OverviewStore {
       for (let from = 0; from < ids.length; from += NAMES_TOGETHER) {
         const part = ids.slice(from, from + NAMES_TOGETHER);
         const rows = await sql.all<{ id: string; name: string }>(
-          `SELECT id, name FROM api_keys WHERE id IN (${part.map(() => '?').join()})`,
+          `SELECT id, name FROM api_keys WHERE id IN ${marksFor(part)}`,
           part,
         );
         for (const { id, name } of rows) names.set(id, name);

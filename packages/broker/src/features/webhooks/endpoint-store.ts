@@ -1,6 +1,7 @@
 /** Keeps the endpoints of keys in the database. */
 import { DataTypes, Op, type Sequelize, type Transaction, type WhereOptions } from 'sequelize';
-import { marksFor, rowsOf } from '../../engines/database/database.ts';
+import { rowsOf } from '../../engines/database/database.ts';
+import { marksFor } from '../../engines/ledger/ledger.ts';
 
 export type DisabledReason = 'gone' | 'failing';
 

@@ -1,5 +1,5 @@
 /** Statements on many rows at once, each in the form that its database runs cheapest. */
-import type { SqlRunner, SqlValue, Statement } from '../../engines/ledger/ledger.ts';
+import { marksFor, type SqlRunner, type SqlValue, type Statement } from '../../engines/ledger/ledger.ts';
 
 export interface RowSql {
   /** A condition: the column has one of these values. */
@@ -22,7 +22,7 @@ export function rowSql(dialect: SqlRunner['dialect']): RowSql {
       if (values.length === 1) return { sql: `${column} = ?`, values };
       return dialect === 'sqlite'
         ? { sql: `${column} IN (SELECT value FROM json_each(?))`, values: [JSON.stringify(values)] }
-        : { sql: `${column} IN (${values.map(() => '?').join()})`, values };
+        : { sql: `${column} IN ${marksFor(values)}`, values };
     },
     forRows: (rows, make) => {
       const statements: Statement[] = [];
