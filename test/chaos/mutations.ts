@@ -165,7 +165,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'what waits for its next attempt is never woken',
     changes: [
       [
-        /(SET state = \$\{pending\d*\}, wake_at = deadline_at) WHERE (id IN \(\$\{marks\()/,
+        /(SET state = \$\{pending\d*\}, wake_at = deadline_at) WHERE (id IN \$\{marksFor\()/,
         '$1 WHERE 0 AND $2',
       ],
     ],
