@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../../kernel/ids.ts';
 import type { Database } from '../database/database.ts';
-import { MAX_DELIVERIES, type Ledger } from './ledger.ts';
+import { MAX_DELIVERIES, type Ledger, type RequestRow } from './ledger.ts';
 import { ATTEMPT, KEY, ledgerHands, OWNER, poison } from './testing/ledger-hands.ts';
 
 /** The outbox as it stands; its reader is the webhooks room. */
@@ -111,6 +111,24 @@ export function describeLedgerOutcomes(
       for (const { at, attempt } of found)
         expect(Math.abs(Number(at) - before - attempt * 60_000)).toBeLessThan(30_000);
       expect(await outbox(rows.map(({ id }) => id))).toEqual([]);
+    });
+
+    it('gives whoever asks for it the row as a settlement has left it, and nothing where none was written', async () => {
+      const laneId = await lane();
+      for (let n = 0; n < 4; n++) await insert(laneId, { notify: n === 0 });
+      const rows = await claim(laneId, 4, { owner: OWNER });
+      const given = new Map<string, unknown>();
+      const asking = rows.map(({ id }) => ({ onWritten: (row: RequestRow) => void given.set(id, row) }));
+      const error = { code: 'upstream_failed', sealed: Buffer.from('why') };
+      const left = [
+        completed(rows[0]!, { ...asking[0], added: [] }),
+        completed(rows[1]!, { ...asking[1], to: 'failed', error, result: undefined }),
+        completed(rows[2]!, { ...asking[2], fence: 99 }),
+        completed(rows[3]!),
+      ];
+      await Promise.all(left.map((one) => ledger.settle(one)));
+      expect([...given.keys()].toSorted()).toEqual([rows[0]!.id, rows[1]!.id].toSorted());
+      for (const [id, row] of given) expect(row).toEqual(await ledger.find(id));
     });
 
     it('lets whoever settles say when a request ended', async () => {

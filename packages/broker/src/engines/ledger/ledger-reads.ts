@@ -11,12 +11,14 @@ import {
   type StateUsage,
   type UsageRange,
 } from './ledger.ts';
+import { SelfClockedFlush } from './self-clocked-flush.ts';
 import { marksFor, type SqlRunner, type SqlValue } from './sql-runner.ts';
 
 const BARE_COLUMNS =
   'id, lane_id, first_lane_id, key_id, state, priority, attempts, created_at, started_at, completed_at, run_at, deadline_at, ' +
   'processing_ms, prompt_tokens, completion_tokens, upstream, error_code, retry_of, retried_as, discarded_at, deliveries, fence, batch_id';
-const COLUMNS = `${BARE_COLUMNS}, metadata, result, error, callback, retry_note, discard_reason, custom_id`;
+/** In the order in which `toRow` reads them. */
+export const COLUMNS = `${BARE_COLUMNS}, metadata, result, error, callback, retry_note, discard_reason, custom_id`;
 
 const FACTS =
   'id, lane_id, key_id, state, attempts, created_at, completed_at, error_code, metadata, callback';
@@ -28,29 +30,31 @@ const WINDOW = 500;
 const OF_MODEL = 'lane_id IN (SELECT id FROM lanes WHERE model = ?)';
 const OF_QUEUE = 'lane_id IN (SELECT id FROM lanes WHERE queue = ?)';
 
+interface Find {
+  readonly id: string;
+  readonly resolve: (row: RequestRow | null) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 type StoredRow = Record<string, number | string | Buffer | null>;
 
 export function ledgerReads(sql: SqlRunner) {
-  let waiting = new Map<string, ((row: RequestRow | null) => void)[]>();
-  let failed: ((error: unknown) => void)[] = [];
+  const finds = new SelfClockedFlush<Find>(findTogether, () => 1, {
+    maxOps: MAX_IDS,
+    maxBytes: Number.POSITIVE_INFINITY,
+    maxInFlight: 2,
+  });
 
-  async function readGroup(): Promise<void> {
-    const group = waiting;
-    const rejects = failed;
-    waiting = new Map();
-    failed = [];
+  async function findTogether(group: readonly Find[]): Promise<void> {
     try {
       const held = failpoint('ledger.read_group');
       if (held) await held;
-      const ids = [...group.keys()];
-      for (let from = 0; from < ids.length; from += MAX_IDS) {
-        const part = ids.slice(from, from + MAX_IDS);
-        const rows = await sql.lists(`SELECT ${COLUMNS} FROM requests WHERE id IN ${marksFor(part)}`, part);
-        const found = new Map(rows.map(toRow).map((row) => [row.id, row]));
-        for (const id of part) for (const resolve of group.get(id)!) resolve(found.get(id) ?? null);
-      }
+      const ids = [...new Set(group.map(({ id }) => id))];
+      const rows = await sql.lists(`SELECT ${COLUMNS} FROM requests WHERE id IN ${marksFor(ids)}`, ids);
+      const found = new Map(rows.map(toRow).map((row) => [row.id, row]));
+      for (const { id, resolve } of group) resolve(found.get(id) ?? null);
     } catch (error) {
-      for (const reject of rejects) reject(error);
+      for (const { reject } of group) reject(error);
     }
   }
 
@@ -116,15 +120,8 @@ export function ledgerReads(sql: SqlRunner) {
   }
 
   return {
-    find(id: string): Promise<RequestRow | null> {
-      return new Promise((resolve, reject) => {
-        if (waiting.size === 0) setImmediate(() => void readGroup());
-        const others = waiting.get(id);
-        if (others) others.push(resolve);
-        else waiting.set(id, [resolve]);
-        failed.push(reject);
-      });
-    },
+    find: (id: string): Promise<RequestRow | null> =>
+      new Promise((resolve, reject) => finds.add({ id, resolve, reject })),
 
     async facts(ids: readonly string[]): Promise<FactsRow[]> {
       if (ids.length === 0) return [];
@@ -255,7 +252,7 @@ function toFacts(row: StoredRow): FactsRow {
 }
 
 /** Of COLUMNS, or of BARE_COLUMNS, which are the first of them: in their order. */
-function toRow([
+export function toRow([
   id,
   laneId,
   firstLaneId,

@@ -252,6 +252,8 @@ export interface Settlement extends Held {
   readonly completedAt?: number;
   /** Rows that are added in the same commit if this is written. With them, be they none, no event is left in the outbox. */
   readonly added?: readonly AddedRow[];
+  /** Given the row as this has left it, before `settle` resolves: for who waits for it, and need not read it again. */
+  readonly onWritten?: (row: RequestRow) => void;
 }
 
 /** How one processing ended for good. */

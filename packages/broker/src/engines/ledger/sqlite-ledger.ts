@@ -12,7 +12,7 @@ import { bytesOf } from './ledger-ops.ts';
 import { SelfClockedFlush } from './self-clocked-flush.ts';
 import type { SqlRunner, SqlValue, Statement } from './sql-runner.ts';
 import { ledgerWrites } from './ledger-writes.ts';
-import { asBuffer, INSERT_IGNORE, NOW, type SqliteOp, sqliteWriter } from './sqlite-writer.ts';
+import { asBuffer, asSqlValue, INSERT_IGNORE, NOW, type SqliteOp, sqliteWriter } from './sqlite-writer.ts';
 
 /** Of the texts that callers build, not many more are alive. */
 const REMEMBERED_STATEMENTS = 500;
@@ -151,8 +151,7 @@ function withBuffers(row: object): object {
 }
 
 function listWithBuffers(row: unknown): SqlValue[] {
-  const values = row as (SqlValue | Uint8Array)[];
-  for (const [index, value] of values.entries())
-    if (value instanceof Uint8Array) values[index] = asBuffer(value);
+  const values = row as unknown[];
+  for (const [index, value] of values.entries()) values[index] = asSqlValue(value);
   return values as SqlValue[];
 }

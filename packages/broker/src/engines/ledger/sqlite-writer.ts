@@ -10,6 +10,7 @@ import {
   type Settlement,
 } from './ledger.ts';
 import type { LedgerOp } from './ledger-ops.ts';
+import { COLUMNS, toRow } from './ledger-reads.ts';
 import { addingRows, type RowForm, type SqlValue, type Statement } from './sql-runner.ts';
 
 /** There is one writer, so what other rooms write joins the same commit. */
@@ -51,6 +52,8 @@ const SETTLE = `UPDATE requests
     result = ?4, error = ?5, error_code = ?6, processing_ms = ?7, prompt_tokens = ?8, completion_tokens = ?9, upstream = ?10,
     first_lane_id = CASE WHEN ?14 IS NULL THEN first_lane_id ELSE COALESCE(first_lane_id, lane_id) END, lane_id = COALESCE(?14, lane_id)
   WHERE id = ?11 AND state = ${processing} AND fence = ?12 AND lease_owner = ?13`;
+
+const FIND = `SELECT ${COLUMNS} FROM requests WHERE id = ?`;
 
 const NOTE_ATTEMPT = `INSERT INTO request_attempts (request_id, fence, upstream, error_code, error, ended_at) VALUES (?, ?, ?, ?, ?, ${NOW})`;
 
@@ -170,6 +173,7 @@ function settle(prepare: Prepare, to: Settlement): boolean {
     prepare(NOTE_ATTEMPT).run(to.id, to.fence, to.upstream ?? null, to.error.code, to.error.sealed);
   if (to.added) for (const { form, values } of to.added) prepare(adding(form)).run(...values);
   else if (to.notify && to.to !== 'delayed') prepare(TELL).run(eventOf(to.to), to.id);
+  to.onWritten?.(toRow(Object.values(prepare(FIND).get(to.id)!).map(asSqlValue)));
   return true;
 }
 
@@ -186,6 +190,10 @@ function adding(form: RowForm): string {
 
 function asBufferOrNull(value: Uint8Array | null): Buffer | null {
   return value && asBuffer(value);
+}
+
+export function asSqlValue(value: unknown): SqlValue {
+  return value instanceof Uint8Array ? asBuffer(value) : (value as SqlValue);
 }
 
 export function asBuffer(value: Uint8Array): Buffer {

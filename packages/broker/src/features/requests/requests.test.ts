@@ -1,5 +1,6 @@
 /** Requests on a real ledger, a real vault and real lanes: what is accepted, shown, waited for and cancelled. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { RequestRow } from '../../engines/ledger/ledger.ts';
 import type { CreateRequest } from '../../kernel/contract.generated.ts';
 import { armFailpoints } from '../../kernel/failpoints.ts';
 import { newId } from '../../kernel/ids.ts';
@@ -181,6 +182,28 @@ describe('a call that waits for what it had accepted', () => {
     const how = { to: 'failed', countsAttempt: true, notify: false } as const;
     await ledger.settle({ id, fence, owner: OWNER, ...how });
     expect((await unheard).status).toBe('failed');
+  });
+
+  it('reads nothing more when whoever tells of the end brings the row', async () => {
+    const { requests, accept, claim, keyId } = open();
+    const reads = vi.spyOn(ledger, 'find');
+    onTestFinished(() => reads.mockRestore());
+    const limit = { waitMs: 20_000 };
+    const request = await accept();
+    const { id, fence } = await claim();
+    expect(requests.awaits(id)).toBe(false);
+    const found = requests.find(keyId, id, limit);
+    await vi.waitFor(() => expect(reads).toHaveBeenCalledTimes(2));
+    await Promise.all(reads.mock.results.map(({ value }) => value));
+    expect(requests.awaits(id)).toBe(true);
+    let row: RequestRow | undefined;
+    const how = { to: 'failed', countsAttempt: true, notify: false } as const;
+    await ledger.settle({ id, fence, owner: OWNER, ...how, onWritten: (left) => (row = left) });
+    const followed = requests.follow(keyId, { request, isRepeated: false }, limit);
+    requests.ended(id, { keyId, tokens: 0, row });
+    expect((await followed).status).toBe('failed');
+    expect(await found).toEqual(await followed);
+    expect(reads).toHaveBeenCalledTimes(2);
   });
 
   it('is answered at once for a repeated request that has ended, and in time for one that does not end', async () => {

@@ -90,6 +90,8 @@ export interface EndedFacts {
   readonly tokens: number;
   /** Nobody has to look for whom to tell: that was written with the end. */
   readonly isTold?: boolean;
+  /** As it was written, where a call here waits for it. */
+  readonly row?: RequestRow;
 }
 
 export interface WaitLimit {
@@ -123,6 +125,8 @@ export interface Requests {
   sealResult(id: string, result: RequestResult): Buffer;
   sealError(id: string, error: RequestFailure): Buffer;
   poisonError(id: string): Buffer;
+  /** Whether a call here waits for the end of this request: then it wants its row. */
+  awaits(id: string): boolean;
   /** Wakes those who wait for this request, and tells who listens. */
   ended(id: string, facts?: EndedFacts): void;
   /** Told of every request that this process has seen end. */
@@ -163,14 +167,14 @@ export function createRequests(deps: RequestsDeps): Requests {
     ...{ ...deps, content, view },
     carry: (row, body) => void opened.set(row, body),
   });
-  const waitRoom = createWaitRoom();
+  const waitRoom = createWaitRoom<RequestRow>();
   /** Bodies of rows that have not started, as long as the row is in memory. */
   const opened = new WeakMap<ClaimedRow, RequestBody | Promise<RequestBody>>();
   const cancelListeners: ((id: string) => void)[] = [];
   const endListeners: ((id: string, facts?: EndedFacts) => void)[] = [];
 
   function ended(id: string, facts?: EndedFacts): void {
-    waitRoom.wake(id);
+    waitRoom.wake(id, facts?.row);
     for (const listener of endListeners) listener(id, facts);
   }
 
@@ -187,7 +191,7 @@ export function createRequests(deps: RequestsDeps): Requests {
         row = await rowOf(keyId, id);
         return hasEnded(row.state) ? row : null;
       };
-      await waitRoom.wait(id, look, limit);
+      row = (await waitRoom.wait(id, look, limit)) ?? row;
     }
     const request = await view(row);
     const standing = row.state === 'pending' ? await standingOf(row) : null;
@@ -210,7 +214,9 @@ export function createRequests(deps: RequestsDeps): Requests {
     const startedMs = performance.now();
     try {
       // Of a new one nothing is to be read before its end, which is heard if it comes soon.
-      if (!isRepeated) await waitRoom.hear(request.id, { waitMs: Math.min(waitMs, LISTEN_MS), signal });
+      const listening = { waitMs: Math.min(waitMs, LISTEN_MS), signal };
+      const row = isRepeated ? null : await waitRoom.hear(request.id, listening);
+      if (row) return await view(row);
       const leftMs = Math.max(0, waitMs - (performance.now() - startedMs));
       return await find(keyId, request.id, { ...limit, waitMs: leftMs });
     } catch (error) {
@@ -339,6 +345,7 @@ export function createRequests(deps: RequestsDeps): Requests {
         message: `${MAX_DELIVERIES} workers died while they ran this request.`,
         policy: { max_deliveries: MAX_DELIVERIES },
       }),
+    awaits: (id) => waitRoom.awaits(id),
     ended,
     onEnded: (listener) => endListeners.push(listener),
     describe,

@@ -65,6 +65,25 @@ describe('a call that waits for a request', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it('need not look when whoever announces the end brings what has become of it', async () => {
+    holdTime();
+    const room = createWaitRoom<string>();
+    const { state, look } = request();
+    const answers = [
+      room.wait('a', look, { waitMs: 10_000 }),
+      room.wait('a', look, { waitMs: 10_000 }),
+      room.hear('a', { waitMs: 50 }),
+      room.hear('b', { waitMs: 50 }),
+    ];
+    await tick();
+    expect([room.awaits('a'), room.awaits('c')]).toEqual([true, false]);
+    room.wake('a', 'done');
+    await vi.advanceTimersByTimeAsync(50);
+    expect(await Promise.all(answers)).toEqual(['done', 'done', 'done', null]);
+    expect(state.looks).toBe(2);
+    expect([room.awaits('a'), room.awaits('b')]).toEqual([false, false]);
+  });
+
   it('does not miss an end that is announced while it looks', async () => {
     holdTime();
     const room = createWaitRoom();

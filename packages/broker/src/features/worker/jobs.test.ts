@@ -20,6 +20,25 @@ describe('a request that runs', () => {
     expect([jobs.size, slots.taken]).toEqual([0, 0]);
   });
 
+  it('gives its row to a call that waits for its end, and to no other', async () => {
+    const { start, claim, calls, told, over, found, awaited } = await openJobs();
+    const rows = [await claim(), await claim(), await claim()];
+    for (const row of rows) start(row);
+    awaited.add(rows[0]!.id);
+    awaited.add(rows[1]!.id);
+    calls[1]!.end(FAILURE);
+    for (const n of [0, 2]) calls[n]!.end(ANSWER);
+    await over();
+    expect(told.ended.toSorted()).toEqual([rows[0]!.id, rows[2]!.id]);
+    const given = told.ended.map((id, n) => [id, told.facts[n]?.row]);
+    expect(new Map(given as [string, unknown][])).toEqual(
+      new Map([
+        [rows[0]!.id, await found(rows[0]!)],
+        [rows[2]!.id, undefined],
+      ]),
+    );
+  });
+
   it('waits for its next attempt after a failure, and whoever sweeps is told how long', async () => {
     const { calls, told, slots, claim, start, found, over } = await openJobs();
     const row = await claim();

@@ -5,6 +5,7 @@ import type {
   Held,
   LaneName,
   Ledger,
+  RequestRow,
   Settlement,
 } from '../../engines/ledger/ledger.ts';
 import { isFinal, LedgerUnavailable } from '../../engines/ledger/ledger.ts';
@@ -36,7 +37,7 @@ export interface Job {
 
 export interface JobsDeps {
   readonly ledger: Ledger;
-  readonly requests: Pick<Requests, 'sealResult' | 'sealError' | 'ended'>;
+  readonly requests: Pick<Requests, 'sealResult' | 'sealError' | 'awaits' | 'ended'>;
   readonly spool: Pick<OutcomeSpool, 'keep' | 'letGo'>;
   readonly execute: (job: Job) => Promise<CallOutcome>;
   readonly clock: Clock;
@@ -267,14 +268,18 @@ export class Jobs {
     const { ledger, requests, onDelayed } = this.#deps;
     const decided = failpoint('settle.before_write');
     if (decided) await decided;
-    const written = await ledger.settle(settlement);
+    let row: RequestRow | undefined;
+    const isAwaited = isFinal(settlement) && requests.awaits(settlement.id);
+    const written = await ledger.settle(
+      isAwaited ? { ...settlement, onWritten: (left) => (row = left) } : settlement,
+    );
     const untold = failpoint('settle.after_write');
     if (untold && (await untold) === 'duplicate') await ledger.settle(settlement);
     if (written && settlement.to === 'delayed') onDelayed?.(settlement.delayMs ?? 0);
     else if (written && settlement.to !== 'pending') {
       const tokens = (settlement.promptTokens ?? 0) + (settlement.completionTokens ?? 0);
       const isTold = !settlement.notify || settlement.added !== undefined;
-      requests.ended(settlement.id, of && { keyId: of.keyId, queue: of.queue, tokens, isTold });
+      requests.ended(settlement.id, of && { keyId: of.keyId, queue: of.queue, tokens, isTold, row });
     }
     return written;
   }

@@ -60,6 +60,7 @@ async function openWorker(slots: number, more: Partial<WorkerDeps> = {}) {
     sealResult: (_id, { text }) => Buffer.from(text),
     sealError: (_id, { code }) => Buffer.from(code),
     poisonError: () => Buffer.from('poison'),
+    awaits: () => false,
     ended: (id) => void events.emit(id),
     onCancel: (listener) => void (onCancel = listener),
   };

@@ -38,6 +38,8 @@ export async function openJobs(
     errors: [] as string[],
   };
   const slots = { taken: 0 };
+  /** Ids of those that a call waits for. */
+  const awaited = new Set<string>();
   const policies: Record<string, Partial<QueuePolicy>> = {};
   const execute = (job: Job): Promise<CallOutcome> =>
     new Promise((end, fail) => {
@@ -63,6 +65,7 @@ export async function openJobs(
     requests: {
       sealResult: (_id, { text }) => Buffer.from(text),
       sealError: (_id, { code }) => Buffer.from(code),
+      awaits: (id) => awaited.has(id),
       ended: (id, facts) => {
         told.ended.push(id);
         told.facts.push(facts);
@@ -97,5 +100,5 @@ export async function openJobs(
   const found = (row: ClaimedRow): Promise<RequestRow | null> => ledger.find(row.id);
   /** Resolves when nothing runs any more. */
   const over = (): Promise<void> => jobs.stopAll(60_000);
-  return { policies, ledger, lane, jobs, calls, told, slots, kept, claim, start, found, over };
+  return { policies, ledger, lane, jobs, calls, awaited, told, slots, kept, claim, start, found, over };
 }
