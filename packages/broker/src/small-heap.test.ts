@@ -5,15 +5,18 @@ import { expect, it } from 'vitest';
 
 const run = promisify(execFile);
 
-/** MiB of the young generation of a process that has made many short-lived objects after `script`. */
+/**
+ * MiB of the young generation of a process that has made many short-lived objects after `script`. Few in each turn of the
+ * loop, as in a daemon: what a collection sets off is done before the next one.
+ */
 async function youngMb(script: string): Promise<number> {
   const program = `import { getHeapSpaceStatistics } from 'node:v8';
     ${script}
-    for (let turn = 0; turn < 60; turn++) {
-      let kept = [];
-      for (let n = 0; n < 300_000; n++) {
+    let kept = [];
+    for (let turn = 0; turn < 600; turn++) {
+      for (let n = 0; n < 30_000; n++) {
         kept.push({ n, text: 'x' + n });
-        if (kept.length > 20_000) kept = [];
+        if (kept.length > 100_000) kept = [];
       }
       await new Promise((resolve) => setImmediate(resolve));
     }

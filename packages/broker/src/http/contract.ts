@@ -221,30 +221,53 @@ export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
   ...[authentication, liveness, readiness, verification, problem],
 ];
 
-/** Bodies are taken as they are; only what came as text in a URL is turned into numbers. */
-export function createValidators(): (schema: object, part: string | undefined) => ValidateFunction {
-  const bodies = ajv({ coerceTypes: false });
-  const texts = ajv({ coerceTypes: true });
-  return (schema, part) => (part === 'body' ? bodies : texts).compile(schema);
+/**
+ * Bodies are taken as they are; only what came as text in a URL is turned into numbers. Compiled at the first use: there
+ * are hundreds, of which a daemon needs a dozen.
+ */
+export function createValidators(): (schema: object, part: string | undefined) => Validate {
+  return (schema, part) => {
+    let compiled: ValidateFunction | undefined;
+    const validate: Validate = (value) => {
+      compiled ??= (part === 'body' ? bodies() : texts()).compile(schema);
+      const isValid = compiled(value);
+      validate.errors = compiled.errors;
+      return isValid;
+    };
+    return validate;
+  };
+}
+
+/** As Ajv's own: when it says no, `errors` says why, until the next call. */
+export interface Validate {
+  (value: unknown): boolean;
+  errors?: ErrorObject[] | null;
 }
 
 /** Throws what a client reads when a value is not of a schema of the contract. */
 export function createChecker(schema: string): (value: unknown) => void {
-  const validate = createValidators()({ $ref: `${schema}#` }, 'body');
+  const validate = bodies().compile({ $ref: `${schema}#` });
   return (value) => {
     if (!validate(value)) throw validationFailed(validate.errors!, 'body');
   };
 }
 
-function ajv(options: { coerceTypes: boolean }): Ajv2020 {
+const [bodies, texts] = [false, true].map((coerceTypes) => {
+  let made: Ajv2020 | undefined;
+  return () => (made ??= ajv(coerceTypes));
+}) as [() => Ajv2020, () => Ajv2020];
+
+/** A process needs one of each: to read all schemas takes a tenth of a second. That they are schemas is seen by the tests. */
+function ajv(coerceTypes: boolean): Ajv2020 {
   const validator = new Ajv2020({
-    ...options,
+    coerceTypes,
     allErrors: true,
     strict: true,
     strictRequired: false,
     allowUnionTypes: true,
     useDefaults: false,
     verbose: false,
+    validateSchema: false,
   });
   ajvFormats.default(validator);
   for (const schema of SCHEMAS) validator.addSchema(schema);
