@@ -74,7 +74,8 @@ describe('the table of faults', () => {
   );
 });
 
-describe('a fault that is stood', () => {
+/** Side by side: most of their time they wait. */
+describe.concurrent('a fault that is stood', () => {
   for (const [id, engines] of HERE)
     it.skipIf(engines === 'shared' && !isShared)(
       `${id} on ${engines} engines: ${FAULTS[id].name}`,

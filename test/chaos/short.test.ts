@@ -36,7 +36,8 @@ function expectEveryPromiseHeld(outcome: Outcome): void {
   expect(violations, [...evidence, ...outcome.faults].join('\n')).toEqual([]);
 }
 
-describe('under chaos', () => {
+/** Side by side: most of their time they wait. */
+describe.concurrent('under chaos', () => {
   describe.each(RUNS)('$name', ({ isAvailable, ...scenario }) => {
     it.skipIf(!isAvailable)(
       'keeps every promise',

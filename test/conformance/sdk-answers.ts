@@ -153,7 +153,7 @@ async function streams({ connections }: Given): Promise<Json> {
       const body = arriving(all[ids.length - 1]!.map(bytes), false);
       return new Response(body, { headers: { 'content-type': 'text/event-stream' } });
     },
-    { maxRetries: all.length, sleep: async () => undefined },
+    { maxRetries: all.length },
   );
   try {
     for await (const event of fila.requests.stream('req_1')) {
@@ -183,7 +183,7 @@ async function batches({ connections, after }: Given): Promise<Json> {
       const { parts, cut } = all[asked.length - 1]!;
       return new Response(arriving(parts.map(bytes), cut), { headers: { 'content-type': JSON_LINES } });
     },
-    { maxRetries: all.length, sleep: async () => undefined },
+    { maxRetries: all.length },
   );
   let code: string | null = null;
   try {
@@ -238,7 +238,7 @@ function client(
   fetch: (url: string, init: RequestInit) => Promise<Response>,
   more: Partial<InternalOptions> = {},
 ): Fila {
-  return new Fila({ url: BROKER, apiKey: 'fila_live_x', fetch, ...more });
+  return new Fila({ url: BROKER, apiKey: 'fila_live_x', fetch, sleep: async () => undefined, ...more });
 }
 
 /** With the clock at this second. */
