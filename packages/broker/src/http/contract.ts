@@ -225,17 +225,15 @@ export const SCHEMAS: readonly ({ $id: string } & Record<string, unknown>)[] = [
  * Bodies are taken as they are; only what came as text in a URL is turned into numbers. Compiled at the first use: there
  * are hundreds, of which a daemon needs a dozen.
  */
-export function createValidators(): (schema: object, part: string | undefined) => Validate {
-  return (schema, part) => {
-    let compiled: ValidateFunction | undefined;
-    const validate: Validate = (value) => {
-      compiled ??= (part === 'body' ? bodies() : texts()).compile(schema);
-      const isValid = compiled(value);
-      validate.errors = compiled.errors;
-      return isValid;
-    };
-    return validate;
+export function validatorOf(schema: object, part: string | undefined): Validate {
+  let compiled: ValidateFunction | undefined;
+  const validate: Validate = (value) => {
+    compiled ??= (part === 'body' ? bodies() : texts()).compile(schema);
+    const isValid = compiled(value);
+    validate.errors = compiled.errors;
+    return isValid;
   };
+  return validate;
 }
 
 /** As Ajv's own: when it says no, `errors` says why, until the next call. */
@@ -252,21 +250,25 @@ export function createChecker(schema: string): (value: unknown) => void {
   };
 }
 
-const [bodies, texts] = [false, true].map((coerceTypes) => {
-  let made: Ajv2020 | undefined;
-  return () => (made ??= ajv(coerceTypes));
-}) as [() => Ajv2020, () => Ajv2020];
+const bodies = ajvWith({ coerceTypes: false });
+const texts = ajvWith({ coerceTypes: true });
 
-/** A process needs one of each: to read all schemas takes a tenth of a second. That they are schemas is seen by the tests. */
-function ajv(coerceTypes: boolean): Ajv2020 {
+/** Made once, when it is first needed: to read all schemas takes a tenth of a second. */
+function ajvWith(options: { coerceTypes: boolean }): () => Ajv2020 {
+  let made: Ajv2020 | undefined;
+  return () => (made ??= ajv(options));
+}
+
+function ajv(options: { coerceTypes: boolean }): Ajv2020 {
   const validator = new Ajv2020({
-    coerceTypes,
+    ...options,
     allErrors: true,
     strict: true,
     strictRequired: false,
     allowUnionTypes: true,
     useDefaults: false,
     verbose: false,
+    // That they are schemas is seen by the tests.
     validateSchema: false,
   });
   ajvFormats.default(validator);

@@ -4,7 +4,7 @@ import { LedgerUnavailable } from '../engines/ledger/ledger.ts';
 import { HTTP_ERRORS, type HttpErrorCode } from '../kernel/error-codes.generated.ts';
 import { fail } from '../kernel/errors.ts';
 import { silentLogger, type Logger } from '../kernel/logger.ts';
-import { createValidators } from './contract.ts';
+import { validatorOf } from './contract.ts';
 import { answerError, problemOf, PROBLEM_TYPE } from './error-answer.ts';
 
 interface Line {
@@ -118,7 +118,7 @@ describe('the answer to an error', () => {
   });
 
   it('to a body that is not valid names the places', async () => {
-    const validate = createValidators()({ $ref: 'CreateApiKey#' }, 'body');
+    const validate = validatorOf({ $ref: 'CreateApiKey#' }, 'body');
     validate({});
     const thrown = Object.assign(new Error('body'), {
       ...{ validation: validate.errors, validationContext: 'body', statusCode: 400 },

@@ -9,7 +9,7 @@ import type { Logger } from '../kernel/logger.ts';
 import type { Service } from '../kernel/service.ts';
 import { auditActs } from './audit-acts.ts';
 import { authenticate } from './authenticate.ts';
-import { createValidators } from './contract.ts';
+import { validatorOf } from './contract.ts';
 import { answerError, problemOf, PROBLEM_TYPE, sendProblem, UNAVAILABLE_RETRY_S } from './error-answer.ts';
 import { parseJsonBody } from './json-body.ts';
 import { limitCalls } from './limit-calls.ts';
@@ -159,8 +159,7 @@ export function buildApp(deps: ServerDeps, prepare?: (app: FastifyInstance) => v
     clientErrorHandler: answerBrokenCall,
     frameworkErrors: (error, request, reply) => void answerError(deps.logger)(error, request, reply),
   });
-  const validators = createValidators();
-  app.setValidatorCompiler(({ schema, httpPart }) => validators(schema as object, httpPart));
+  app.setValidatorCompiler(({ schema, httpPart }) => validatorOf(schema as object, httpPart));
   app.setSerializerCompiler(() => JSON.stringify);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
