@@ -1,6 +1,5 @@
 /** Brings the database to the present schema: every migration once, in order, additive only. */
 import { QueryTypes, type QueryInterface } from 'sequelize';
-import { Umzug, SequelizeStorage } from 'umzug';
 import type { Database, Dialect } from './database.ts';
 import * as m0001 from './migrations/0001-requests-keys-and-data-keys.ts';
 import * as m0002 from './migrations/0002-idempotency-attempts-and-outbox.ts';
@@ -80,26 +79,36 @@ async function runMigrations(
   database: Database,
   { dryRun = false, onStep }: MigrateOptions,
 ): Promise<Migration[]> {
-  const context = { queryInterface: database.sequelize.getQueryInterface(), dialect: database.dialect };
-  const umzug = new Umzug({
-    migrations: Object.entries(MIGRATIONS).map(([name, { up }]) => ({ name, up: () => up(context) })),
-    storage: new SequelizeStorage({
-      sequelize: database.sequelize,
-      modelName: MIGRATIONS_TABLE,
-      tableName: MIGRATIONS_TABLE,
-    }),
-    logger: undefined,
-  });
-  // Umzug makes its table when it is asked, which a dry run must not.
-  const isNew = dryRun && !(await context.queryInterface.tableExists(MIGRATIONS_TABLE));
-  const executed = new Set(isNew ? [] : (await umzug.executed()).map((one) => one.name));
+  const { sequelize, dialect } = database;
+  const context = { queryInterface: sequelize.getQueryInterface(), dialect };
+  const executed = new Set(await executedNames(context));
   const names = Object.keys(MIGRATIONS);
-  const of = names.length - executed.size;
-  let number = 0;
-  umzug.on('migrating', ({ name }) => onStep?.({ name, number: (number += 1), of }));
-  if (!dryRun) await umzug.up();
+  const of = names.filter((name) => !executed.has(name)).length;
+  if (of > 0 && !dryRun) {
+    // Most starts have nothing to migrate, and need not load it.
+    const { Umzug, SequelizeStorage } = await import('umzug');
+    const umzug = new Umzug({
+      migrations: Object.entries(MIGRATIONS).map(([name, { up }]) => ({ name, up: () => up(context) })),
+      storage: new SequelizeStorage({ sequelize, modelName: MIGRATIONS_TABLE, tableName: MIGRATIONS_TABLE }),
+      logger: undefined,
+    });
+    let number = 0;
+    umzug.on('migrating', ({ name }) => onStep?.({ name, number: (number += 1), of }));
+    await umzug.up();
+  }
   const status = dryRun ? 'pending' : 'applied';
   return names.map((name) => ({ name, status: executed.has(name) ? 'already' : status }));
+}
+
+async function executedNames({ queryInterface }: MigrationContext): Promise<string[]> {
+  if (!(await queryInterface.tableExists(MIGRATIONS_TABLE))) return [];
+  const rows = await queryInterface.sequelize.query<{ name: string }>(
+    `SELECT name FROM ${MIGRATIONS_TABLE}`,
+    {
+      type: QueryTypes.SELECT,
+    },
+  );
+  return rows.map(({ name }) => name);
 }
 
 const LOCK_SECONDS = 60;
