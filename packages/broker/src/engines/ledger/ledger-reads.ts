@@ -18,7 +18,7 @@ const BARE_COLUMNS =
   'id, lane_id, first_lane_id, key_id, state, priority, attempts, created_at, started_at, completed_at, run_at, deadline_at, ' +
   'processing_ms, prompt_tokens, completion_tokens, upstream, error_code, retry_of, retried_as, discarded_at, deliveries, fence, batch_id';
 /** In the order in which `toRow` reads them. */
-export const COLUMNS = `${BARE_COLUMNS}, metadata, result, error, callback, retry_note, discard_reason, custom_id`;
+export const ROW_COLUMNS = `${BARE_COLUMNS}, metadata, result, error, callback, retry_note, discard_reason, custom_id`;
 
 const FACTS =
   'id, lane_id, key_id, state, attempts, created_at, completed_at, error_code, metadata, callback';
@@ -50,7 +50,7 @@ export function ledgerReads(sql: SqlRunner) {
       const held = failpoint('ledger.read_group');
       if (held) await held;
       const ids = [...new Set(group.map(({ id }) => id))];
-      const rows = await sql.lists(`SELECT ${COLUMNS} FROM requests WHERE id IN ${marksFor(ids)}`, ids);
+      const rows = await sql.lists(`SELECT ${ROW_COLUMNS} FROM requests WHERE id IN ${marksFor(ids)}`, ids);
       const found = new Map(rows.map(toRow).map((row) => [row.id, row]));
       for (const { id, resolve } of group) resolve(found.get(id) ?? null);
     } catch (error) {
@@ -141,7 +141,7 @@ export function ledgerReads(sql: SqlRunner) {
       if (filter.maxBytes !== undefined && from === undefined) return [];
       const { where, values } = conditions({ ...filter, from });
       const rows = await sql.lists(
-        `SELECT ${COLUMNS} FROM requests WHERE ${where.join(' AND ')} ORDER BY id DESC LIMIT ${Math.trunc(filter.limit)}`,
+        `SELECT ${ROW_COLUMNS} FROM requests WHERE ${where.join(' AND ')} ORDER BY id DESC LIMIT ${Math.trunc(filter.limit)}`,
         values,
       );
       return rows.map(toRow);
@@ -233,7 +233,7 @@ function conditions(filter: ListFilter): Conditions {
 }
 
 function columnsOf({ isBare }: ListFilter): string {
-  return isBare === true ? BARE_COLUMNS : COLUMNS;
+  return isBare === true ? BARE_COLUMNS : ROW_COLUMNS;
 }
 
 function isOfFailed({ isDeadLetter, states }: ListFilter): boolean {
@@ -251,7 +251,7 @@ function toFacts(row: StoredRow): FactsRow {
   };
 }
 
-/** Of COLUMNS, or of BARE_COLUMNS, which are the first of them: in their order. */
+/** Of ROW_COLUMNS, or of BARE_COLUMNS, which are the first of them: in their order. */
 export function toRow([
   id,
   laneId,

@@ -1,7 +1,7 @@
 /** The statements of a packet that end, put off or hand back what was processed, and the rest that is written with it. */
 import { eventOf, STATE, type Settlement } from './ledger.ts';
 import type { OpsOf } from './ledger-ops.ts';
-import { COLUMNS, toRow } from './ledger-reads.ts';
+import { ROW_COLUMNS, toRow } from './ledger-reads.ts';
 import { blob, id, literal, number, text, type Row, type Writing } from './mysql-literals.ts';
 import type { AddedRow, RowForm } from './sql-runner.ts';
 
@@ -43,7 +43,7 @@ export function settles(ops: readonly OpsOf<'settle'>[], writing: Writing): void
 function readBack(awaited: readonly Settlement[], { add, mark }: Writing): void {
   if (awaited.length === 0) return;
   const ids = awaited.map((one) => id(one.id)).join(',');
-  add(`SELECT ${COLUMNS} FROM requests WHERE id IN (${ids}) AND write_mark = ${mark}`, (result) => {
+  add(`SELECT ${ROW_COLUMNS} FROM requests WHERE id IN (${ids}) AND write_mark = ${mark}`, (result) => {
     const rows = (result as Row[]).map((row) => toRow(Object.values(row)));
     for (const one of awaited) {
       const row = rows.find(({ id, fence }) => id === one.id && fence === one.fence);

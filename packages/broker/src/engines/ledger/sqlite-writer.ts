@@ -10,7 +10,7 @@ import {
   type Settlement,
 } from './ledger.ts';
 import type { LedgerOp } from './ledger-ops.ts';
-import { COLUMNS, toRow } from './ledger-reads.ts';
+import { ROW_COLUMNS, toRow } from './ledger-reads.ts';
 import { addingRows, type RowForm, type SqlValue, type Statement } from './sql-runner.ts';
 
 /** There is one writer, so what other rooms write joins the same commit. */
@@ -53,7 +53,7 @@ const SETTLE = `UPDATE requests
     first_lane_id = CASE WHEN ?14 IS NULL THEN first_lane_id ELSE COALESCE(first_lane_id, lane_id) END, lane_id = COALESCE(?14, lane_id)
   WHERE id = ?11 AND state = ${processing} AND fence = ?12 AND lease_owner = ?13`;
 
-const FIND = `SELECT ${COLUMNS} FROM requests WHERE id = ?`;
+const FIND = `SELECT ${ROW_COLUMNS} FROM requests WHERE id = ?`;
 
 const NOTE_ATTEMPT = `INSERT INTO request_attempts (request_id, fence, upstream, error_code, error, ended_at) VALUES (?, ?, ?, ?, ?, ${NOW})`;
 
