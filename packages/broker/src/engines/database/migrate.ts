@@ -102,12 +102,8 @@ async function runMigrations(
 
 async function executedNames({ queryInterface }: MigrationContext): Promise<string[]> {
   if (!(await queryInterface.tableExists(MIGRATIONS_TABLE))) return [];
-  const rows = await queryInterface.sequelize.query<{ name: string }>(
-    `SELECT name FROM ${MIGRATIONS_TABLE}`,
-    {
-      type: QueryTypes.SELECT,
-    },
-  );
+  const select = `SELECT name FROM ${MIGRATIONS_TABLE}`;
+  const rows = await queryInterface.sequelize.query<{ name: string }>(select, { type: QueryTypes.SELECT });
   return rows.map(({ name }) => name);
 }
 
