@@ -73,7 +73,7 @@ function pack(name: string, entry: Record<string, string>, extra: Options = {}):
 
 export default defineConfig([
   pack('sdk', { index: 'index.ts' }, { target: 'es2022', platform: 'neutral', dts: true }),
-  pack('broker', { index: 'index.ts' }),
+  pack('broker', { index: 'index.ts', 'checkpoint-thread': 'engines/ledger/checkpoint-thread.ts' }),
   pack(
     'cli',
     { main: 'main.ts' },

@@ -9,7 +9,8 @@ export type { AddedRow, RowForm, SqlRunner, SqlValue, Statement } from './sql-ru
 export type { BrokenRule, SealedRow } from './ledger-checks.ts';
 
 /**
- * Guarantees. A promise of a write resolves after the commit is on the disk (fsync), never before. Writes are fenced:
+ * Guarantees. A promise of a write resolves after the commit is on the disk (fsync), never before; a claim's may when it is
+ * committed. What is read is on the disk. Writes are fenced:
  * a row is changed only in the state, with the fence and by the owner that the caller names. The fence of a row grows
  * with every claim. Leases and wake times are compared with the database's clock. A write that rejects with `LedgerUnavailable` may or may not have happened.
  */
@@ -186,7 +187,12 @@ export interface NewRow {
   readonly affinity?: number | null;
   readonly idempotency: Idempotency | null;
   /** Stored as claimed, under fence 1: whoever stores it starts it at once, and there is nothing to claim. */
-  readonly claimed?: { readonly owner: string; readonly leaseMs: number };
+  readonly claimed?: {
+    readonly owner: string;
+    readonly leaseMs: number;
+    /** Called when the row is committed, before it is on the disk, where these are two moments: it may start. */
+    readonly onCommitted?: () => void;
+  };
 }
 
 /** Both 32 bytes: of the client's Idempotency-Key, and of what it sent with it. */

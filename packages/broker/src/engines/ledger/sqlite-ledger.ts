@@ -1,29 +1,37 @@
-/** The ledger on SQLite: one handle of its own, one transaction for all writes of a moment, on the event loop's thread (a commit takes well under 1 ms). */
+/** The ledger on SQLite: one handle of its own, one transaction for all writes of a moment in the event loop's thread, and the disk beside it. */
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { failpoint, failpointSync } from '../../kernel/failpoints.ts';
 import { SQLITE_PRAGMAS } from '../database/database.ts';
+import { checkpoints } from './checkpoints.ts';
 import { laneBook } from './lane-book.ts';
 import { leaseBook } from './lease-book.ts';
 import { ledgerChecks } from './ledger-checks.ts';
 import { ledgerReads } from './ledger-reads.ts';
 import { ledgerSweeps } from './ledger-sweeps.ts';
-import { LedgerUnavailable, type Ledger } from './ledger.ts';
+import { LedgerUnavailable, type ClaimedRow, type Inserted, type Ledger } from './ledger.ts';
 import { bytesOf } from './ledger-ops.ts';
 import { SelfClockedFlush } from './self-clocked-flush.ts';
 import type { SqlRunner, SqlValue, Statement } from './sql-runner.ts';
 import { ledgerWrites } from './ledger-writes.ts';
 import { asBuffer, asSqlValue, INSERT_IGNORE, NOW, type SqliteOp, sqliteWriter } from './sqlite-writer.ts';
+import { type Sync, walOnDisk } from './wal-on-disk.ts';
 
 /** Of the texts that callers build, not many more are alive. */
 const REMEMBERED_STATEMENTS = 500;
 const FLUSH_LIMITS = { maxOps: 256, maxBytes: 8 * 1024 * 1024, maxTurns: 8 };
+/** The disk is waited for beside the transaction; the log is copied by a thread, and here only if that does not keep up. */
+const OWN_PRAGMAS = ['synchronous=NORMAL', 'wal_autocheckpoint=4000'];
 const BUSY = 5;
 const BUSY_LIMIT_MS = 5_000;
 const BUSY_PAUSE_MS = 2;
 
-export function openSqliteLedger(file: string): Ledger {
+/** `sync`: how the disk is asked, for tests. */
+export function openSqliteLedger(file: string, sync?: Sync): Ledger {
   const db = new DatabaseSync(file, { timeout: 0 });
   for (const pragma of SQLITE_PRAGMAS) db.exec(`PRAGMA ${pragma}`);
+  for (const pragma of OWN_PRAGMAS) db.exec(`PRAGMA ${pragma}`);
+  const disk = walOnDisk(file, sync);
+  const log = checkpoints(file);
   const prepare = rememberStatements((sql) => db.prepare(sql));
   const prepareLists = rememberStatements((sql) => {
     const statement = db.prepare(sql);
@@ -38,12 +46,14 @@ export function openSqliteLedger(file: string): Ledger {
     // Its own index of failed rows is better still.
     byLaneAndState: '',
     all: <Row>(text: string, values: readonly SqlValue[] = []) =>
-      whenFree(() => (prepare(text).all(...values) as object[]).map(withBuffers) as Row[]),
+      kept(whenFree(() => (prepare(text).all(...values) as object[]).map(withBuffers) as Row[])),
     lists: (text, values = []) =>
-      whenFree(() =>
-        prepareLists(text)
-          .all(...values)
-          .map(listWithBuffers),
+      kept(
+        whenFree(() =>
+          prepareLists(text)
+            .all(...values)
+            .map(listWithBuffers),
+        ),
       ),
     run: async (text, values = []) => (await together([{ sql: text, values }]))[0]!,
     together: (all) => together(all),
@@ -54,22 +64,49 @@ export function openSqliteLedger(file: string): Ledger {
     return new Promise((resolve, reject) => writes.add({ kind: 'statements', statements, resolve, reject }));
   }
 
+  /** What was read is on the disk when it is told. */
+  async function kept<T>(reading: Promise<T>): Promise<T> {
+    const value = await reading;
+    const held = disk.synced();
+    if (held) await held;
+    return value;
+  }
+
   /** All or nothing; when one operation is what fails, the others are written without it. What was written stays so. */
   async function flush(ops: SqliteOp[]): Promise<void> {
     let isCommitted = false;
     try {
       const unsent = failpoint('ledger.before_flush');
       if (unsent) await unsent;
+      if (disk.failure) throw disk.failure;
       const answers = await whenFree(() => transaction(db, () => ops.map((op) => write(op))));
       isCommitted = true;
+      disk.committed();
+      log.committed(ops.reduce((bytes, op) => bytes + sizeOf(op), 0));
       const untold = failpoint('ledger.after_commit');
       if (untold) await untold;
-      for (const [index, op] of ops.entries()) op.resolve(answers[index] as never);
+      tell(ops, answers);
     } catch (error) {
       const isRefused = !isCommitted && !(error instanceof LedgerUnavailable);
       if (ops.length > 1 && isRefused) for (const op of ops) await flush([op]);
       else for (const op of ops) op.reject(error);
     }
+  }
+
+  /** The next group is written meanwhile. Who has claimed a row may start with it: only a loss of power could undo that. */
+  function tell(ops: readonly SqliteOp[], answers: readonly unknown[]): void {
+    let mayStart = false;
+    for (const [index, op] of ops.entries()) {
+      if (op.kind === 'claim') op.resolve(answers[index] as ClaimedRow[]);
+      if (op.kind !== 'insert' || !op.row.claimed || (answers[index] as Inserted).kind !== 'inserted')
+        continue;
+      op.row.claimed.onCommitted?.();
+      mayStart = true;
+    }
+    const resolve = (): void => ops.forEach((op, index) => op.resolve(answers[index] as never));
+    const held = mayStart ? disk.synced() : disk.syncedHere();
+    if (held) held.then(resolve, (error: unknown) => ops.forEach((op) => op.reject(error)));
+    else resolve();
   }
 
   const writes: SelfClockedFlush<SqliteOp> = new SelfClockedFlush<SqliteOp>(flush, sizeOf, FLUSH_LIMITS);
@@ -83,6 +120,9 @@ export function openSqliteLedger(file: string): Ledger {
     sql,
     close: async () => {
       await writes.idle();
+      await disk.synced()?.catch(() => undefined);
+      disk.close();
+      await log.close();
       if (db.isOpen) db.close();
     },
   };

@@ -71,7 +71,7 @@ describe('accepting a request', () => {
       let activated = 0;
       const { accept } = acceptance(
         async (row) => {
-          expect(row.claimed).toEqual(claimed);
+          expect(row.claimed).toMatchObject(claimed);
           expect(heard).toEqual([]);
           return { kind: 'inserted' };
         },
@@ -81,6 +81,35 @@ describe('accepting a request', () => {
       const { request } = await accept(arrival);
       expect(heard).toEqual([{ id: request.id, fence: 1, attempts: 0 }]);
       expect(activated).toBe(0);
+    });
+
+    it('starts it once, as early as it is committed, and then gives no room up although the disk fails', async () => {
+      const { heard, makeRoom } = openRoom();
+      const { accept } = acceptance(
+        async (row) => {
+          row.claimed!.onCommitted!();
+          expect(heard).toMatchObject([{ id: row.id, fence: 1, attempts: 0 }]);
+          throw new LedgerUnavailable('the disk');
+        },
+        async () => {},
+        makeRoom,
+      );
+      await expect(accept(arrival)).rejects.toThrow(LedgerUnavailable);
+      expect(heard).toHaveLength(1);
+    });
+
+    it('does not start it a second time when it is on the disk as well', async () => {
+      const { heard, makeRoom } = openRoom();
+      const { accept } = acceptance(
+        async (row) => {
+          row.claimed!.onCommitted!();
+          return { kind: 'inserted' };
+        },
+        async () => {},
+        makeRoom,
+      );
+      await accept(arrival);
+      expect(heard).toHaveLength(1);
     });
 
     it('gives the room up when it is not stored, or nobody can tell', async () => {

@@ -110,20 +110,32 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
     const { row, lane } = await prepare(arrival);
     const { laneId, runAt, affinity = null } = row;
     const room = runAt === null ? deps.makeRoom(lane) : null;
-    const inserted = await insert(row, room);
+    let isIn = false;
+    /** Once, as soon as the row is there: it starts, or stands in line. */
+    const enter = (): void => {
+      if (isIn) return;
+      isIn = true;
+      deps.told?.accepted(row, lane);
+      if (room) {
+        const claimed: ClaimedRow = { ...row, fence: 1, attempts: 0, firstLaneId: null, affinity };
+        deps.carry?.(claimed, bodyOf(arrival.input));
+        room.enter(claimed);
+      } else if (runAt === null) {
+        void activate(laneId, lane);
+        deps.onAccepted?.(row);
+      }
+    };
+    const inserted = await insert(
+      room ? { ...row, claimed: { ...room.claimed, onCommitted: enter } } : row,
+    ).catch((error: unknown) => {
+      if (!isIn) room?.giveUp({ mayBeStored: true });
+      throw error;
+    });
     if (inserted.kind === 'repeated') {
       room?.giveUp({ mayBeStored: false });
       return repeated(inserted);
     }
-    deps.told?.accepted(row, lane);
-    if (room) {
-      const claimed: ClaimedRow = { ...row, fence: 1, attempts: 0, firstLaneId: null, affinity };
-      deps.carry?.(claimed, bodyOf(arrival.input));
-      room.enter(claimed);
-    } else if (runAt === null) {
-      void activate(laneId, lane);
-      deps.onAccepted?.(row);
-    }
+    enter();
     const { metadata = null } = arrival.input;
     return { request: newView(row, { lane, metadata }), isRepeated: false };
   }
@@ -140,18 +152,13 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
     for (const [id, name] of lanes) void activate(id, name);
   }
 
-  async function insert(row: NewRow, room: Room | null): Promise<Inserted> {
-    try {
-      const unstored = failpoint('accept.before_insert');
-      if (unstored) await unstored;
-      const inserted = await ledger.insert(room ? { ...row, claimed: room.claimed } : row);
-      const stored = failpoint('accept.after_insert');
-      if (stored) await stored;
-      return inserted;
-    } catch (error) {
-      room?.giveUp({ mayBeStored: true });
-      throw error;
-    }
+  async function insert(row: NewRow): Promise<Inserted> {
+    const unstored = failpoint('accept.before_insert');
+    if (unstored) await unstored;
+    const inserted = await ledger.insert(row);
+    const stored = failpoint('accept.after_insert');
+    if (stored) await stored;
+    return inserted;
   }
 
   async function repeated({ id, isSame }: { id: string; isSame: boolean }): Promise<Accepted> {

@@ -23,9 +23,12 @@ export async function temporaryDatabase(): Promise<Database> {
   return database;
 }
 
+/** No disk: what is written has happened some turns of the event loop later, which tests can count. */
+const AT_ONCE = { here: () => undefined, beside: () => Promise.resolve() };
+
 export async function temporaryLedger(database?: Database): Promise<Ledger> {
   const { sqliteFile } = database ?? (await temporaryDatabase());
-  const ledger = openSqliteLedger(sqliteFile!);
+  const ledger = openSqliteLedger(sqliteFile!, AT_ONCE);
   closing.push(() => ledger.close());
   return ledger;
 }
