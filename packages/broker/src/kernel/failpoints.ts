@@ -15,7 +15,7 @@ export const FAILPOINTS = {
   'ledger.before_commit':
     'All statements of a flush in SQLite, or of a sweep, ran in a transaction that is still open.',
   'ledger.after_commit':
-    'A flush is on the disk; nobody was told. Twice only with MySQL: a packet may be sent again.',
+    'A flush is committed; nobody was told. Twice only with MySQL: a packet may be sent again.',
   'ledger.resend': 'A packet whose end was not heard is about to be sent a second time.',
   'ledger.read_group': 'A group of rows is about to be read.',
   'lanes.activate': 'Lanes are about to be marked active.',

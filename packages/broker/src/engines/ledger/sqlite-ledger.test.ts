@@ -30,6 +30,10 @@ describeBrokenLedger('SQLite ledger, broken', open);
 describeLeases('SQLite ledger, leases', open);
 describeLedgerOutcomes('SQLite ledger, outcomes', open, readOutboxOf(database));
 
+async function ticks(count: number): Promise<void> {
+  for (let n = 0; n < count; n++) await new Promise((resolve) => setImmediate(resolve));
+}
+
 function idsIn(file: string): string[] {
   const db = new DatabaseSync(file);
   const rows = db.prepare('SELECT id FROM requests ORDER BY id').all();
@@ -48,6 +52,7 @@ describe('SQLite ledger and its disk', () => {
     const ledger = openSqliteLedger(file, {
       here: () => copyFileSync(`${file}-wal`, `${onDisk}-wal`),
       beside: async () => copyFileSync(`${file}-wal`, `${onDisk}-wal`),
+      nowMs: () => 0,
       ...sync,
     });
     const hands = ledgerHands(() => ledger);
@@ -86,14 +91,16 @@ describe('SQLite ledger and its disk', () => {
       void ledger.insert(row).then(() => told.push('inserted'));
       return row.id;
     });
+    const claiming = hands.claim(laneId);
     await started.promise;
+    expect((await claiming).map(({ id }) => id)).toEqual([inserted[1]]);
     const reading = ledger.find(inserted[0]!).then(() => told.push('read'));
-    const rows = await hands.claim(laneId);
-    expect(rows.map(({ id }) => id)).toEqual([inserted[1]]);
+    const later = hands.insert(laneId).then(() => told.push('later'));
+    await ticks(20);
     expect(told).toEqual([]);
     disk.resolve();
-    await reading;
-    expect(told.sort()).toEqual(['inserted', 'inserted', 'read']);
+    await Promise.all([reading, later]);
+    expect(told.sort()).toEqual(['inserted', 'inserted', 'later', 'read']);
     await close();
   });
 

@@ -8,8 +8,8 @@ import { leaseBook } from './lease-book.ts';
 import { ledgerChecks } from './ledger-checks.ts';
 import { ledgerReads } from './ledger-reads.ts';
 import { ledgerSweeps } from './ledger-sweeps.ts';
-import { LedgerUnavailable, type ClaimedRow, type Inserted, type Ledger } from './ledger.ts';
-import { bytesOf } from './ledger-ops.ts';
+import { LedgerUnavailable, type ClaimedRow, type Inserted, type Ledger, type NewRow } from './ledger.ts';
+import { bytesOf, type OpsOf } from './ledger-ops.ts';
 import { SelfClockedFlush } from './self-clocked-flush.ts';
 import type { SqlRunner, SqlValue, Statement } from './sql-runner.ts';
 import { ledgerWrites } from './ledger-writes.ts';
@@ -67,8 +67,8 @@ export function openSqliteLedger(file: string, sync?: Sync): Ledger {
   /** What was read is on the disk when it is told. */
   async function kept<T>(reading: Promise<T>): Promise<T> {
     const value = await reading;
-    const held = disk.synced();
-    if (held) await held;
+    if (disk.running) await disk.running;
+    if (disk.failure) throw disk.failure;
     return value;
   }
 
@@ -81,11 +81,13 @@ export function openSqliteLedger(file: string, sync?: Sync): Ledger {
       if (disk.failure) throw disk.failure;
       const answers = await whenFree(() => transaction(db, () => ops.map((op) => write(op))));
       isCommitted = true;
-      disk.committed();
       log.committed(ops.reduce((bytes, op) => bytes + sizeOf(op), 0));
       const untold = failpoint('ledger.after_commit');
       if (untold) await untold;
-      tell(ops, answers);
+      const onDisk = disk.sync(ops.some(isStarting));
+      startEarly(ops, answers);
+      if (onDisk) await onDisk;
+      for (const [index, op] of ops.entries()) op.resolve(answers[index] as never);
     } catch (error) {
       const isRefused = !isCommitted && !(error instanceof LedgerUnavailable);
       if (ops.length > 1 && isRefused) for (const op of ops) await flush([op]);
@@ -93,20 +95,21 @@ export function openSqliteLedger(file: string, sync?: Sync): Ledger {
     }
   }
 
-  /** The next group is written meanwhile. Who has claimed a row may start with it: only a loss of power could undo that. */
-  function tell(ops: readonly SqliteOp[], answers: readonly unknown[]): void {
-    let mayStart = false;
+  /** Who has claimed a row may start with it while the disk is waited for: only a loss of power could undo that. */
+  function startEarly(ops: readonly SqliteOp[], answers: readonly unknown[]): void {
     for (const [index, op] of ops.entries()) {
       if (op.kind === 'claim') op.resolve(answers[index] as ClaimedRow[]);
-      if (op.kind !== 'insert' || !op.row.claimed || (answers[index] as Inserted).kind !== 'inserted')
-        continue;
-      op.row.claimed.onCommitted?.();
-      mayStart = true;
+      if (isStarting(op) && (answers[index] as Inserted).kind === 'inserted') started(op);
     }
-    const resolve = (): void => ops.forEach((op, index) => op.resolve(answers[index] as never));
-    const held = mayStart ? disk.synced() : disk.syncedHere();
-    if (held) held.then(resolve, (error: unknown) => ops.forEach((op) => op.reject(error)));
-    else resolve();
+  }
+
+  /** What goes wrong there is nobody else's. */
+  function started({ row, reject }: Starting): void {
+    try {
+      row.claimed.onCommitted();
+    } catch (error) {
+      reject(error);
+    }
   }
 
   const writes: SelfClockedFlush<SqliteOp> = new SelfClockedFlush<SqliteOp>(flush, sizeOf, FLUSH_LIMITS);
@@ -120,7 +123,6 @@ export function openSqliteLedger(file: string, sync?: Sync): Ledger {
     sql,
     close: async () => {
       await writes.idle();
-      await disk.synced()?.catch(() => undefined);
       disk.close();
       await log.close();
       if (db.isOpen) db.close();
@@ -138,6 +140,13 @@ function rememberStatements(prepare: (sql: string) => StatementSync): (sql: stri
     statements.set(sql, statement);
     return statement;
   };
+}
+
+type Claimed = NonNullable<NewRow['claimed']>;
+type Starting = OpsOf<'insert'> & { readonly row: { readonly claimed: Required<Claimed> } };
+
+function isStarting(op: SqliteOp): op is Starting {
+  return op.kind === 'insert' && op.row.claimed?.onCommitted !== undefined;
 }
 
 function sizeOf(op: SqliteOp): number {

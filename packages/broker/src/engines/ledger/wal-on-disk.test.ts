@@ -12,17 +12,16 @@ const file = join(folder, 'fila.sqlite');
 writeFileSync(`${file}-wal`, '');
 afterAll(() => rm(folder, { recursive: true }));
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-/** `here` answers at once, after `hereMs`; `beside` when the test ends it. */
+/** `here` takes `hereMs`; `beside` ends when the test says so. */
 function open({ hereMs = 0 } = {}) {
   const syncs: PromiseWithResolvers<void>[] = [];
-  const told: string[] = [];
   let here = 0;
+  let nowMs = 0;
   const disk = walOnDisk(file, {
+    nowMs: () => nowMs,
     here: () => {
       here += 1;
-      for (const until = performance.now() + hereMs; performance.now() < until;);
+      nowMs += hereMs;
     },
     beside: () => {
       const sync = Promise.withResolvers<void>();
@@ -30,94 +29,50 @@ function open({ hereMs = 0 } = {}) {
       return sync.promise;
     },
   });
-  const tell = (name: string): void => {
-    const held = disk.synced();
-    if (!held) told.push(name);
-    else
-      held.then(
-        () => told.push(name),
-        () => told.push(`${name} failed`),
-      );
-  };
-  return { disk, syncs, told, tell, syncsHere: () => here };
+  return { disk, syncs, counts: () => ({ here, beside: syncs.length }) };
 }
 
 describe('the log on the disk', () => {
-  it('keeps nobody waiting when nothing was committed', () => {
-    const { disk, syncs } = open();
-    expect(disk.synced()).toBeUndefined();
-    expect(disk.syncedHere()).toBeUndefined();
-    expect(syncs).toHaveLength(0);
+  it('is waited for in this thread while the disk is quick: then there is nothing to wait for', () => {
+    const { disk, counts } = open();
+    expect([disk.sync(false), disk.sync(false), disk.running]).toEqual([undefined, undefined, undefined]);
+    expect(counts()).toEqual({ here: 2, beside: 0 });
   });
 
-  it('tells of a commit when a sync has ended that began after it, and of all that were committed by then', async () => {
-    const { disk, syncs, told, tell } = open();
-    disk.committed();
-    tell('first');
-    disk.committed();
-    tell('second');
-    disk.committed();
-    tell('third');
-    expect(syncs).toHaveLength(1);
+  it('is waited for beside it once the disk was slow, until it is quick again', async () => {
+    const { disk, syncs, counts } = open({ hereMs: 3 });
+    expect(disk.sync(false)).toBeUndefined();
+    const sync = disk.sync(false);
+    expect(counts()).toEqual({ here: 1, beside: 1 });
     syncs[0]!.resolve();
-    await turn();
-    expect(told).toEqual(['first']);
-    expect(syncs).toHaveLength(2);
-    syncs[1]!.resolve();
-    await turn();
-    expect(told).toEqual(['first', 'second', 'third']);
-    expect(disk.synced()).toBeUndefined();
+    await sync;
+    expect(disk.sync(false)).toBeUndefined();
+    expect(counts()).toEqual({ here: 2, beside: 1 });
   });
 
-  it('has who only reads wait for the sync under way, and for no other', async () => {
-    const { disk, syncs, told, tell } = open();
-    disk.committed();
-    tell('writer');
-    tell('reader');
+  it('is waited for beside it where something else goes on meanwhile, and says as long that it runs', async () => {
+    const { disk, syncs, counts } = open();
+    const sync = disk.sync(true);
+    expect(disk.running).toBe(sync);
+    expect(counts()).toEqual({ here: 0, beside: 1 });
     syncs[0]!.resolve();
-    await turn();
-    expect(told).toEqual(['writer', 'reader']);
-    expect(syncs).toHaveLength(1);
+    await sync;
+    expect(disk.running).toBeUndefined();
   });
 
-  it('is waited for in this thread while it is quick, and beside it once it was slow, until it is quick again', async () => {
-    const { disk, syncs, syncsHere } = open({ hereMs: 3 });
-    disk.committed();
-    expect(disk.syncedHere()).toBeUndefined();
-    expect(syncsHere()).toBe(1);
-    disk.committed();
-    const held = disk.syncedHere();
-    expect([syncs.length, syncsHere()]).toEqual([1, 1]);
-    syncs[0]!.resolve();
-    await held;
-    disk.committed();
-    expect(disk.syncedHere()).toBeUndefined();
-    expect([syncs.length, syncsHere()]).toEqual([1, 2]);
-  });
+  it('says for good that the disk has failed, here or beside', async () => {
+    const beside = open();
+    const sync = beside.disk.sync(true);
+    beside.syncs[0]!.reject(new Error('EIO'));
+    await expect(sync).rejects.toThrow('The disk did not keep what was written (EIO).');
+    expect(beside.disk.failure).toBeInstanceOf(LedgerUnavailable);
+    expect(beside.disk.running).toBeUndefined();
 
-  it('is not waited for in this thread while a sync runs', () => {
-    const { disk, syncs, syncsHere } = open();
-    disk.committed();
-    void disk.synced();
-    disk.committed();
-    expect(disk.syncedHere()).toBeInstanceOf(Promise);
-    expect([syncs.length, syncsHere()]).toEqual([1, 0]);
-  });
-
-  it('is never trusted again after it has refused: what is asked later fails without asking it', async () => {
-    const { disk, syncs, told, tell } = open();
-    disk.committed();
-    tell('first');
-    disk.committed();
-    tell('second');
-    syncs[0]!.reject(new Error('EIO'));
-    await turn();
-    disk.committed();
-    tell('third');
-    await turn();
-    expect(told).toEqual(['first failed', 'second failed', 'third failed']);
-    expect(syncs).toHaveLength(1);
-    expect(disk.failure).toBeInstanceOf(LedgerUnavailable);
-    await expect(disk.syncedHere()).rejects.toThrow('The disk did not keep what was written (EIO).');
+    const broken = () => {
+      throw new Error('ENOSPC');
+    };
+    const here = walOnDisk(file, { here: broken, beside: () => Promise.resolve(), nowMs: () => 0 });
+    await expect(here.sync(false)).rejects.toThrow('(ENOSPC)');
+    expect(here.failure).toBeInstanceOf(LedgerUnavailable);
   });
 });

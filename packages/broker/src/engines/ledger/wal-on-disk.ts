@@ -1,4 +1,4 @@
-/** Brings SQLite's write-ahead log to the disk beside the event loop: a slow disk delays who waits for it, and nobody else. */
+/** Brings SQLite's write-ahead log to the disk, beside the event loop where that takes long: a slow disk delays who waits for it, and nobody else. */
 import { closeSync, fdatasync, fdatasyncSync, openSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { LedgerUnavailable } from './ledger.ts';
@@ -6,20 +6,19 @@ import { LedgerUnavailable } from './ledger.ts';
 /**
  * SQLite itself syncs at each commit (`synchronous=FULL`) in the thread that commits. With NORMAL it leaves that out, keeps
  * the file consistent all the same (sqlite.org/pragma.html#pragma_synchronous), and here it is made up for before anybody
- * is told of the commit. One sync is for all that was committed before it began.
+ * is told of the commit.
  */
 export interface WalOnDisk {
-  /** Why nothing may be written any more. */
+  /** Why nothing may be written any more, once a sync has failed: nobody can tell what of the log the disk has kept. */
   readonly failure: LedgerUnavailable | undefined;
-  /** Something was committed that is not on the disk. */
-  committed(): void;
+  /** The sync under way: until it ends, what was committed last may be lost. */
+  readonly running: Promise<void> | undefined;
   /**
-   * Resolves when all that was committed so far is on the disk; nothing to wait for when it is. Rejects with
-   * `LedgerUnavailable` once a sync has failed, and from then on: nobody can tell what of the log the disk has kept.
+   * To be called right after a commit, and not again before it is done. Nothing to wait for when it was done in this
+   * thread, as it is where the disk is so quick that waking another one would take as long; never if `isBeside`. Rejects
+   * with `failure`.
    */
-  synced(): Promise<void> | undefined;
-  /** The same in this thread, where the disk is so quick that to wake another thread would take as long. */
-  syncedHere(): Promise<void> | undefined;
+  sync(isBeside: boolean): Promise<void> | undefined;
   close(): void;
 }
 
@@ -27,24 +26,22 @@ export interface WalOnDisk {
 export interface Sync {
   here(handle: number): void;
   beside(handle: number): Promise<void>;
+  nowMs(): number;
 }
 
 const QUICK_MS = 2;
-const SYSTEM: Sync = { here: fdatasyncSync, beside: promisify(fdatasync) };
+const SYSTEM: Sync = {
+  here: fdatasyncSync,
+  beside: promisify(fdatasync),
+  nowMs: () => performance.now(),
+};
 
 export function walOnDisk(databaseFile: string, sync: Sync = SYSTEM): WalOnDisk {
   /** Opened with the first commit: SQLite keeps this file as long as a handle of its own is open that has used it. */
   let handle: number | undefined;
-  let isDirty = false;
   let running: Promise<void> | undefined;
-  let next: Promise<void> | undefined;
-  let lastMs = 0;
   let failure: LedgerUnavailable | undefined;
-
-  function opened(): number {
-    isDirty = false;
-    return (handle ??= openSync(`${databaseFile}-wal`, 'r+'));
-  }
+  let lastMs = 0;
 
   function failed(error: unknown): LedgerUnavailable {
     failure = new LedgerUnavailable(
@@ -54,50 +51,34 @@ export function walOnDisk(databaseFile: string, sync: Sync = SYSTEM): WalOnDisk 
     return failure;
   }
 
-  async function run(): Promise<void> {
-    next = undefined;
-    if (failure) throw failure;
-    const startedMs = performance.now();
+  async function beside(startedMs: number): Promise<void> {
     try {
-      await sync.beside(opened());
+      await sync.beside(handle!);
+      lastMs = sync.nowMs() - startedMs;
     } catch (error) {
       throw failed(error);
+    } finally {
+      running = undefined;
     }
-    lastMs = performance.now() - startedMs;
-  }
-
-  function begin(): Promise<void> {
-    const own = run().finally(() => {
-      if (running === own) running = undefined;
-    });
-    running = own;
-    return own;
-  }
-
-  function synced(): Promise<void> | undefined {
-    if (failure) return Promise.reject(failure);
-    if (!isDirty) return running;
-    if (!running) return begin();
-    return (next ??= running.then(begin, begin));
   }
 
   return {
     get failure() {
       return failure;
     },
-    committed: () => {
-      isDirty = true;
+    get running() {
+      return running;
     },
-    synced,
-    syncedHere: () => {
-      if (failure || !isDirty || running || lastMs > QUICK_MS) return synced();
-      const startedMs = performance.now();
+    sync: (isBeside) => {
+      handle ??= openSync(`${databaseFile}-wal`, 'r+');
+      const startedMs = sync.nowMs();
+      if (isBeside || lastMs > QUICK_MS) return (running = beside(startedMs));
       try {
-        sync.here(opened());
+        sync.here(handle);
       } catch (error) {
         return Promise.reject(failed(error));
       }
-      lastMs = performance.now() - startedMs;
+      lastMs = sync.nowMs() - startedMs;
       return undefined;
     },
     close: () => {

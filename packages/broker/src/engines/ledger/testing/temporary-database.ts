@@ -24,7 +24,7 @@ export async function temporaryDatabase(): Promise<Database> {
 }
 
 /** No disk: what is written has happened some turns of the event loop later, which tests can count. */
-const AT_ONCE = { here: () => undefined, beside: () => Promise.resolve() };
+const AT_ONCE = { here: () => undefined, beside: () => Promise.resolve(), nowMs: () => 0 };
 
 export async function temporaryLedger(database?: Database): Promise<Ledger> {
   const { sqliteFile } = database ?? (await temporaryDatabase());
