@@ -78,7 +78,8 @@ describe('accepting a request', () => {
         async () => void (activated += 1),
         makeRoom,
       );
-      const { request } = await accept(arrival);
+      const { request, isUnderWay } = await accept(arrival);
+      expect(isUnderWay).toBe(false);
       expect(heard).toEqual([{ id: request.id, fence: 1, attempts: 0 }]);
       expect(activated).toBe(0);
     });
@@ -108,7 +109,7 @@ describe('accepting a request', () => {
         async () => {},
         makeRoom,
       );
-      await accept(arrival);
+      expect(await accept(arrival)).toMatchObject({ isUnderWay: true });
       expect(heard).toHaveLength(1);
     });
 

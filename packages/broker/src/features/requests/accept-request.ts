@@ -135,9 +135,10 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
       room?.giveUp({ mayBeStored: false });
       return repeated(inserted);
     }
+    const isUnderWay = isIn;
     enter();
     const { metadata = null } = arrival.input;
-    return { request: newView(row, { lane, metadata }), isRepeated: false };
+    return { request: newView(row, { lane, metadata }), isRepeated: false, isUnderWay };
   }
 
   async function stored(rows: readonly StoredRow[]): Promise<void> {

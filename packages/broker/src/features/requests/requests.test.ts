@@ -206,6 +206,17 @@ describe('a call that waits for what it had accepted', () => {
     expect(reads).toHaveBeenCalledTimes(2);
   });
 
+  it('listens for no end that may have come before: what was started early is looked at', async () => {
+    const { requests, accept, claim, end, keyId } = open();
+    const request = await accept();
+    await end(await claim());
+    // Whoever listens in vain would look when a time is over that never comes here.
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const accepted = { request, isRepeated: false, isUnderWay: true };
+    expect((await requests.follow(keyId, accepted, { waitMs: 20_000 })).status).toBe('completed');
+  });
+
   it('is answered at once for a repeated request that has ended, and in time for one that does not end', async () => {
     const { requests, accept, claim, end, keyId } = open();
     const request = await accept();

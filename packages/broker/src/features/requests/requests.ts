@@ -61,6 +61,8 @@ export interface Accepted {
   readonly request: Request;
   /** It had been accepted before, under the same idempotency key. */
   readonly isRepeated: boolean;
+  /** It was started while the disk was waited for: it may have ended since, and nobody listened. */
+  readonly isUnderWay?: boolean;
 }
 
 /** What may be told of a request without its content. */
@@ -209,13 +211,14 @@ export function createRequests(deps: RequestsDeps): Requests {
   }
 
   async function follow(keyId: string, accepted: Accepted, limit: WaitLimit): Promise<Request> {
-    const { request, isRepeated } = accepted;
+    const { request, isRepeated, isUnderWay } = accepted;
     const { waitMs, signal } = limit;
     const startedMs = performance.now();
     try {
       // Of a new one nothing is to be read before its end, which is heard if it comes soon.
       const listening = { waitMs: Math.min(waitMs, LISTEN_MS), signal };
-      const row = isRepeated ? null : await waitRoom.hear(request.id, listening);
+      const mayHaveEnded = isRepeated || isUnderWay;
+      const row = mayHaveEnded ? null : await waitRoom.hear(request.id, listening);
       if (row) return await view(row);
       const leftMs = Math.max(0, waitMs - (performance.now() - startedMs));
       return await find(keyId, request.id, { ...limit, waitMs: leftMs });
