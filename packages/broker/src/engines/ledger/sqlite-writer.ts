@@ -41,10 +41,12 @@ const INSERT = `INSERT INTO requests (id, lane_id, key_id, state, priority, crea
 const INSERT_CLAIMED = `INSERT INTO requests (id, lane_id, key_id, state, priority, created_at, run_at, deadline_at, wake_at, body, metadata, notify, callback, retry_of, affinity, fence, lease_owner, lease_until, started_at)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ${NOW} + ?, ${NOW})`;
 
+const FIRST = `SELECT n, id, lane_id, key_id, fence, attempts, deadline_at, notify, first_lane_id, affinity, created_at, body, metadata, callback
+  FROM requests WHERE lane_id = ? AND state = ${pending} ORDER BY id LIMIT ?`;
+
+/** Row by row: one UPDATE of all with RETURNING costs twice as much, because of the tables that SQLite makes for it. */
 const CLAIM = `UPDATE requests
-  SET state = ${processing}, fence = fence + 1, lease_owner = ?, lease_until = ${NOW} + ?, started_at = ${NOW}
-  WHERE n IN (SELECT n FROM requests WHERE lane_id = ? AND state = ${pending} ORDER BY id LIMIT ?)
-  RETURNING id, lane_id, key_id, fence, attempts, deadline_at, notify, first_lane_id, affinity, created_at, body, metadata, callback`;
+  SET state = ${processing}, fence = fence + 1, lease_owner = ?, lease_until = ${NOW} + ?, started_at = ${NOW} WHERE n = ?`;
 
 const SETTLE = `UPDATE requests
   SET state = ?1, attempts = attempts + ?2, wake_at = CASE WHEN ?3 IS NULL THEN NULL ELSE MIN(${NOW} + ?3, COALESCE(deadline_at, ${NOW} + ?3)) END,
@@ -127,13 +129,14 @@ function insert(prepare: Prepare, row: NewRow): Inserted {
 }
 
 function claim(prepare: Prepare, { laneId, limit, owner, leaseMs }: Claim): ClaimedRow[] {
-  const rows = prepare(CLAIM).all(owner, leaseMs, laneId, limit) as Record<string, SqlValue | Uint8Array>[];
-  return rows
-    .map((row) => ({
+  const rows = prepare(FIRST).all(laneId, limit) as Record<string, SqlValue | Uint8Array>[];
+  return rows.map((row) => {
+    prepare(CLAIM).run(owner, leaseMs, row['n']!);
+    return {
       id: String(row['id']),
       laneId: Number(row['lane_id']),
       keyId: String(row['key_id']),
-      fence: Number(row['fence']),
+      fence: Number(row['fence']) + 1,
       attempts: Number(row['attempts']),
       deadlineAt: row['deadline_at'] === null ? null : Number(row['deadline_at']),
       notify: row['notify'] === 1,
@@ -143,8 +146,8 @@ function claim(prepare: Prepare, { laneId, limit, owner, leaseMs }: Claim): Clai
       body: asBuffer(row['body'] as Uint8Array),
       metadata: asBufferOrNull(row['metadata'] as Uint8Array | null),
       callback: asBufferOrNull(row['callback'] as Uint8Array | null),
-    }))
-    .sort((a, b) => (a.id < b.id ? -1 : 1));
+    };
+  });
 }
 
 function settle(prepare: Prepare, to: Settlement): boolean {
