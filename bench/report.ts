@@ -80,6 +80,9 @@ export function markdownReport({ info, judged, figures, faults, appendix }: Outc
   const around = {
     'load average': info.surroundings.map(({ loadAverage }) => loadAverage.toFixed(1)).join(' to '),
     'write + fdatasync, p50 ms': info.surroundings.map(({ syncP50Ms }) => syncP50Ms.toFixed(2)).join(' to '),
+    'echo after 50 ms of rest, p50 ms': info.surroundings
+      .map(({ echoP50Ms }) => echoP50Ms.toFixed(2))
+      .join(' to '),
   };
   const about = Object.entries({ ...machine(), ...around, ...info.versions, commit: info.commit });
   return [

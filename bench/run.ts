@@ -42,7 +42,7 @@ function prepare(): void {
   if (status !== 0) throw new Error('npm ci failed in bench/peer.');
 }
 
-function infoOf(startedMs: number, before: Surroundings): RunInfo {
+async function infoOf(startedMs: number, before: Surroundings): Promise<RunInfo> {
   const { dependencies } = JSON.parse(readFileSync(join(PEER, 'package.json'), 'utf8')) as {
     dependencies: Record<string, string>;
   };
@@ -52,14 +52,14 @@ function infoOf(startedMs: number, before: Surroundings): RunInfo {
     rounds: Number(values.rounds),
     isQuick: values.quick,
     commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: ROOT, encoding: 'utf8' }).trim(),
-    surroundings: [before, surroundings()],
+    surroundings: [before, await surroundings()],
     versions: { node: process.version, ...dependencies },
   };
 }
 
 const startedMs = Date.now();
 prepare();
-const before = surroundings();
+const before = await surroundings();
 if (!isQuiet(before))
   console.log(
     `Something else runs here (load average ${before.loadAverage.toFixed(1)}): these figures will mean little.`,
@@ -87,7 +87,7 @@ await servers.stop();
 
 const { figures, faults, appendix } = bench;
 const judged = GATES.map((gate) => judge(gate, figures));
-const outcome: Outcome = { ...{ judged, figures, faults, appendix }, info: infoOf(startedMs, before) };
+const outcome: Outcome = { ...{ judged, figures, faults, appendix }, info: await infoOf(startedMs, before) };
 mkdirSync(FOLDER, { recursive: true });
 writeFileSync(join(FOLDER, 'bench.json'), jsonReport(outcome));
 writeFileSync(join(FOLDER, 'bench.md'), markdownReport(outcome));

@@ -110,7 +110,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'SQLite: a claim takes what has completed',
     changes: [
       [
-        /(WHERE lane_id = \? AND state) = \$\{pending\d*\}( ORDER BY id LIMIT \?`)/,
+        /(metadata, callback\s+FROM requests WHERE lane_id = \? AND state) = \$\{pending\d*\}( ORDER BY id LIMIT \?`)/,
         '$1 IN (${STATE.completed}, ${STATE.pending})$2',
       ],
     ],
