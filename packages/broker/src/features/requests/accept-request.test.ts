@@ -99,6 +99,22 @@ describe('accepting a request', () => {
       expect(heard).toHaveLength(1);
     });
 
+    it('does not start what was given up, although it is stored later', async () => {
+      const { heard, makeRoom } = openRoom();
+      let commit = (): void => {};
+      const { accept } = acceptance(
+        async (row) => {
+          commit = row.claimed!.onCommitted!;
+          throw new LedgerUnavailable('no answer in time');
+        },
+        async () => {},
+        makeRoom,
+      );
+      await expect(accept(arrival)).rejects.toThrow(LedgerUnavailable);
+      commit();
+      expect(heard).toEqual([{ mayBeStored: true }]);
+    });
+
     it('does not start it a second time when it is on the disk as well', async () => {
       const { heard, makeRoom } = openRoom();
       const { accept } = acceptance(

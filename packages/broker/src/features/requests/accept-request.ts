@@ -110,11 +110,11 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
     const { row, lane } = await prepare(arrival);
     const { laneId, runAt, affinity = null } = row;
     const room = runAt === null ? deps.makeRoom(lane) : null;
-    let isIn = false;
-    /** Once, as soon as the row is there: it starts, or stands in line. */
+    let isSettled = false;
+    /** Once, as soon as the row is there: it starts, or stands in line. Not if it was given up before. */
     const enter = (): void => {
-      if (isIn) return;
-      isIn = true;
+      if (isSettled) return;
+      isSettled = true;
       deps.told?.accepted(row, lane);
       if (room) {
         const claimed: ClaimedRow = { ...row, fence: 1, attempts: 0, firstLaneId: null, affinity };
@@ -128,14 +128,15 @@ export function createAcceptance(deps: AcceptDeps): Acceptance {
     const inserted = await insert(
       room ? { ...row, claimed: { ...room.claimed, onCommitted: enter } } : row,
     ).catch((error: unknown) => {
-      if (!isIn) room?.giveUp({ mayBeStored: true });
+      if (!isSettled) room?.giveUp({ mayBeStored: true });
+      isSettled = true;
       throw error;
     });
     if (inserted.kind === 'repeated') {
       room?.giveUp({ mayBeStored: false });
       return repeated(inserted);
     }
-    const isUnderWay = isIn;
+    const isUnderWay = isSettled;
     enter();
     const { metadata = null } = arrival.input;
     return { request: newView(row, { lane, metadata }), isRepeated: false, isUnderWay };
