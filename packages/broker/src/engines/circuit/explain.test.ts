@@ -13,6 +13,7 @@ describe('why an engine is away', () => {
     [error('ER_CON_COUNT_ERROR', 'Too many connections'), /no more connections/],
     [error('ER_DISK_FULL'), /disk is full/],
     [error('', 'database or disk is full'), /disk is full/],
+    [new LedgerUnavailable('The disk did not keep what was written (EIO).'), /restart the broker/],
     [error('', 'attempt to write a readonly database'), /only be read/],
     [error('PROTOCOL_SEQUENCE_TIMEOUT'), /does not answer in time/],
     [error('PROTOCOL_CONNECTION_LOST'), /connection broke/],

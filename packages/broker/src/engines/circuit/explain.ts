@@ -21,6 +21,10 @@ const DATABASE: Reasons = [
     /ER_CON_COUNT|TOO_MANY_USER|ER_USER_LIMIT|Too many connections/,
     'It takes no more connections: max_connections is too small.',
   ],
+  [
+    /did not keep what was written/,
+    'Its disk did not keep what was written: see to the disk, then restart the broker.',
+  ],
   [/ER_DISK_FULL|ER_RECORD_FILE_FULL|SQLITE_FULL|disk is full|is full$/, 'Its disk is full.'],
   [/ER_OPTION_PREVENTS|ER_READ_ONLY|SQLITE_READONLY|readonly database/, 'It can only be read.'],
   [/SQLITE_(BUSY|LOCKED)|database is locked/, 'Another process holds the database file locked.'],

@@ -28,7 +28,7 @@ export interface Database {
   close(): Promise<void>;
 }
 
-/** FULL: a commit is on the disk before it returns, which is what "accepted" promises. */
+/** FULL: a commit is on the disk before it returns. The ledger, which promises that of what is accepted, sees to it itself (ADR 0014). */
 export const SQLITE_PRAGMAS = [
   'journal_mode=WAL',
   'synchronous=FULL',
