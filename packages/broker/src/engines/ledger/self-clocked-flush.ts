@@ -15,9 +15,9 @@ export interface FlushLimits {
 /** Fewer are not shared: a write costs something by itself. */
 const LEAST_SHARED = 8;
 
-/** `write` settles every operation it is given, by itself; it must not reject. `bytesOf` says how much an operation adds. */
+/** `write` settles every operation it is given, by itself; it must not reject. `bytesOf` says how much an operation adds, and `write` is told how much all do. */
 export class SelfClockedFlush<Op> {
-  readonly #write: (ops: Op[]) => Promise<void>;
+  readonly #write: (ops: Op[], bytes: number) => Promise<void>;
   readonly #bytesOf: (op: Op) => number;
   readonly #limits: FlushLimits;
   #waiting: Op[] = [];
@@ -25,7 +25,11 @@ export class SelfClockedFlush<Op> {
   readonly #runs = new Set<Promise<void>>();
   #inFlight = 0;
 
-  constructor(write: (ops: Op[]) => Promise<void>, bytesOf: (op: Op) => number, limits: FlushLimits) {
+  constructor(
+    write: (ops: Op[], bytes: number) => Promise<void>,
+    bytesOf: (op: Op) => number,
+    limits: FlushLimits,
+  ) {
     this.#write = write;
     this.#bytesOf = bytesOf;
     this.#limits = limits;
@@ -54,7 +58,8 @@ export class SelfClockedFlush<Op> {
     await this.#gather();
     this.#isGathering = false;
     while (this.#waiting.length > 0) {
-      const written = this.#write(this.#next());
+      const { ops, bytes } = this.#next();
+      const written = this.#write(ops, bytes);
       if (this.#waiting.length > 0) this.#begin();
       await written;
     }
@@ -70,22 +75,23 @@ export class SelfClockedFlush<Op> {
     }
   }
 
-  #next(): Op[] {
+  #next(): { ops: Op[]; bytes: number } {
     const { maxOps, maxBytes, maxInFlight = 1 } = this.#limits;
     const share = Math.ceil(this.#waiting.length / (maxInFlight - this.#inFlight + 1));
     const most = Math.min(maxOps, Math.max(share, LEAST_SHARED));
     let bytes = 0;
     let count = 0;
     for (const op of this.#waiting) {
-      bytes += this.#bytesOf(op);
-      if (count > 0 && (bytes > maxBytes || count === most)) break;
+      const more = this.#bytesOf(op);
+      if (count > 0 && (bytes + more > maxBytes || count === most)) break;
+      bytes += more;
       count += 1;
     }
     if (count === this.#waiting.length) {
       const all = this.#waiting;
       this.#waiting = [];
-      return all;
+      return { ops: all, bytes };
     }
-    return this.#waiting.splice(0, count);
+    return { ops: this.#waiting.splice(0, count), bytes };
   }
 }

@@ -73,7 +73,7 @@ export function openSqliteLedger(file: string, sync?: Sync): Ledger {
   }
 
   /** All or nothing; when one operation is what fails, the others are written without it. What was written stays so. */
-  async function flush(ops: SqliteOp[]): Promise<void> {
+  async function flush(ops: SqliteOp[], bytes: number): Promise<void> {
     let isCommitted = false;
     try {
       const unsent = failpoint('ledger.before_flush');
@@ -81,7 +81,7 @@ export function openSqliteLedger(file: string, sync?: Sync): Ledger {
       if (disk.failure) throw disk.failure;
       const answers = await whenFree(() => transaction(db, () => ops.map((op) => write(op))));
       isCommitted = true;
-      log.committed(ops.reduce((bytes, op) => bytes + sizeOf(op), 0));
+      log.committed(bytes);
       const untold = failpoint('ledger.after_commit');
       if (untold) await untold;
       const onDisk = disk.sync(ops.some(isStarting));
@@ -90,7 +90,7 @@ export function openSqliteLedger(file: string, sync?: Sync): Ledger {
       for (const [index, op] of ops.entries()) op.resolve(answers[index] as never);
     } catch (error) {
       const isRefused = !isCommitted && !(error instanceof LedgerUnavailable);
-      if (ops.length > 1 && isRefused) for (const op of ops) await flush([op]);
+      if (ops.length > 1 && isRefused) for (const op of ops) await flush([op], sizeOf(op));
       else for (const op of ops) op.reject(error);
     }
   }

@@ -75,4 +75,12 @@ describe('the log on the disk', () => {
     await expect(here.sync(false)).rejects.toThrow('(ENOSPC)');
     expect(here.failure).toBeInstanceOf(LedgerUnavailable);
   });
+
+  it('takes a log that cannot be opened for a disk that has failed', async () => {
+    for (const isBeside of [true, false]) {
+      const disk = walOnDisk(join(folder, 'missing.sqlite'));
+      await expect(disk.sync(isBeside)).rejects.toThrow(LedgerUnavailable);
+      expect(disk.failure).toBeInstanceOf(LedgerUnavailable);
+    }
+  });
 });

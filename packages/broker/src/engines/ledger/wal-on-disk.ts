@@ -51,9 +51,13 @@ export function walOnDisk(databaseFile: string, sync: Sync = SYSTEM): WalOnDisk 
     return failure;
   }
 
+  function opened(): number {
+    return (handle ??= openSync(`${databaseFile}-wal`, 'r+'));
+  }
+
   async function beside(startedMs: number): Promise<void> {
     try {
-      await sync.beside(handle!);
+      await sync.beside(opened());
       lastMs = sync.nowMs() - startedMs;
     } catch (error) {
       throw failed(error);
@@ -70,11 +74,10 @@ export function walOnDisk(databaseFile: string, sync: Sync = SYSTEM): WalOnDisk 
       return running;
     },
     sync: (isBeside) => {
-      handle ??= openSync(`${databaseFile}-wal`, 'r+');
       const startedMs = sync.nowMs();
       if (isBeside || lastMs > QUICK_MS) return (running = beside(startedMs));
       try {
-        sync.here(handle);
+        sync.here(opened());
       } catch (error) {
         return Promise.reject(failed(error));
       }
